@@ -1,0 +1,135 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Every target: no implicit existential boxes, imports visible only where written.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// The relay path additionally drops the dynamic exclusivity checks in release builds: each of its objects is confined to one
+/// event loop, debug builds and the tests keep the checks, and they cost several nanoseconds on every field access per frame.
+let relayPath: [SwiftSetting] =
+    strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+let package = Package(
+    name: "ttms-relay",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "ttms-relayd", targets: ["ttms-relayd"]),
+        .executable(name: "ttmsctl", targets: ["ttmsctl"]),
+        .executable(name: "ttms-bench", targets: ["ttms-bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C: system libraries and thin shims for what Swift cannot call.
+        .target(name: "CMicroHTTPD", linkerSettings: [.linkedLibrary("microhttpd")]),
+        .target(name: "CRocksDB", linkerSettings: [.linkedLibrary("rocksdb")]),
+        .target(name: "CLinuxTCP"),
+
+        // Bytes <-> frames.
+        .target(
+            name: "TTMSProtocol",
+            dependencies: [.product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: relayPath
+        ),
+        // Decisions without sockets, disk or clock.
+        .target(
+            name: "RelayCore",
+            dependencies: ["TTMSProtocol", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: relayPath
+        ),
+        // The queue on disk.
+        .target(
+            name: "RelayStorage",
+            dependencies: ["RelayCore", "CRocksDB", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: relayPath
+        ),
+        // Terminals over TCP.
+        .target(
+            name: "RelayServer",
+            dependencies: [
+                "RelayCore", "CLinuxTCP",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: relayPath
+        ),
+        // The admin API's words, shared by server and CLI.
+        .target(name: "AdminAPI", swiftSettings: strict),
+        // The admin API over libmicrohttpd.
+        .target(
+            name: "RelayAdmin",
+            dependencies: [
+                "RelayCore", "AdminAPI", "CMicroHTTPD",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+
+        .executableTarget(
+            name: "ttms-relayd",
+            dependencies: [
+                "RelayServer", "RelayAdmin", "RelayStorage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "ttmsctl",
+            dependencies: [
+                "AdminAPI", "TTMSProtocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "ttms-bench",
+            dependencies: [
+                "TTMSProtocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+
+        .target(
+            name: "TestKit",
+            dependencies: ["TTMSProtocol", "AdminAPI"],
+            path: "Tests/TestKit",
+            swiftSettings: strict
+        ),
+        .testTarget(name: "TTMSProtocolTests", dependencies: ["TTMSProtocol"], swiftSettings: strict),
+        .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore"], swiftSettings: strict),
+        .testTarget(name: "RelayStorageTests", dependencies: ["RelayStorage", "RelayCore"], swiftSettings: strict),
+        .testTarget(name: "RelayServerTests", dependencies: ["RelayServer", "RelayCore"], swiftSettings: strict),
+        .testTarget(
+            name: "RelayAdminTests",
+            dependencies: ["RelayAdmin", "AdminAPI", "RelayCore"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "Conversations",
+            dependencies: ["TestKit", "AdminAPI", "ttms-relayd"],
+            path: "Tests/Conversations",
+            resources: [.copy("Data")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "Faults",
+            dependencies: ["TestKit", "AdminAPI", "ttms-relayd", "ttms-bench"],
+            path: "Tests/Faults",
+            swiftSettings: strict
+        ),
+    ]
+)

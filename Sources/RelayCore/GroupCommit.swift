@@ -1,0 +1,176 @@
+import NIOCore
+import TTMSProtocol
+
+/// The way from event loops to the store thread: submissions gather while the store syncs, and one commit serves them all.
+public protocol GroupCommit: Sendable {
+    /// Hands over what a shard has for the store. Never blocks for the disk.
+    ///
+    /// Submissions of one client are carried out in the order of their numbers. Within one: appends, removals, rewinds, commit,
+    /// reads. The client hears of it through ``GroupCommitClient/commitCompleted(_:)``, after the commit.
+    func submit(_ submission: StoreSubmission)
+
+    /// Runs `body` on the store thread between two commits, commits what it staged, and gives back what it returned.
+    ///
+    /// - Throws: what `body` throws; ``StoreError`` when the commit fails or the store is closed.
+    func perform<Result: Sendable>(
+        _ body: @escaping @Sendable (any MessageStore) throws -> Result
+    ) async throws -> Result
+
+    /// Whether the store takes frames, and if not, why.
+    var health: StoreHealth { get }
+
+    /// What the store thread has done so far.
+    var statistics: GroupCommitStatistics { get }
+}
+
+/// Who is told when a submission has been carried out.
+public protocol GroupCommitClient: AnyObject, Sendable {
+    /// Called on the store thread, once per submission, in order; must not block.
+    func commitCompleted(_ completion: StoreCompletion)
+}
+
+/// What one shard has for the store, gathered over one event loop tick.
+public struct StoreSubmission: Sendable {
+    /// Rises by one with each submission of the client.
+    public var number: UInt64
+    /// Who is told.
+    public var client: any GroupCommitClient
+    /// When the relay took the frames to append.
+    public var acceptedAt: Timestamp
+    /// Frames to keep.
+    public var appends: AppendBatch
+    /// Frames in flight that are delivered.
+    public var removals: [Removal]
+    /// Terminals whose connection ended.
+    public var rewinds: [CCID]
+    /// Terminals that want their next frames.
+    public var reads: [ReadRequest]
+
+    /// Ends all frames in flight of a terminal up to and including one.
+    public struct Removal: Equatable, Sendable {
+        /// The terminal.
+        public var ccid: CCID
+        /// The last delivered frame.
+        public var through: MessageID
+
+        /// Makes a removal.
+        public init(ccid: CCID, through: MessageID) {
+            self.ccid = ccid
+            self.through = through
+        }
+    }
+
+    /// Asks for the next queued frames of a terminal.
+    public struct ReadRequest: Equatable, Sendable {
+        /// The terminal.
+        public var ccid: CCID
+        /// Comes back with the run.
+        public var token: UInt64
+        /// Frame bytes at the most; at least one frame comes when there is one.
+        public var maximumBytes: Int
+
+        /// Makes a request.
+        public init(ccid: CCID, token: UInt64, maximumBytes: Int) {
+            self.ccid = ccid
+            self.token = token
+            self.maximumBytes = maximumBytes
+        }
+    }
+
+    /// Makes a submission.
+    public init(
+        number: UInt64,
+        client: any GroupCommitClient,
+        acceptedAt: Timestamp,
+        appends: AppendBatch = AppendBatch(),
+        removals: [Removal] = [],
+        rewinds: [CCID] = [],
+        reads: [ReadRequest] = []
+    ) {
+        self.number = number
+        self.client = client
+        self.acceptedAt = acceptedAt
+        self.appends = appends
+        self.removals = removals
+        self.rewinds = rewinds
+        self.reads = reads
+    }
+}
+
+/// What came of a submission: everything in it is durable.
+public struct StoreCompletion: Sendable {
+    /// The submission's number.
+    public var number: UInt64
+    /// What the reads returned, in their order.
+    public var runs: [Run]
+    /// What became of the appended frames that asked for it, in their order.
+    public var receipts: [Receipt]
+
+    /// The answer to one ``StoreSubmission/ReadRequest``.
+    public struct Run: Sendable {
+        /// The terminal.
+        public var ccid: CCID
+        /// The request's token.
+        public var token: UInt64
+        /// The frames; a failed read is an error here, and the terminal's frames stay queued.
+        public var result: Result<StoredRun, StoreError>
+
+        /// Makes an answer.
+        public init(ccid: CCID, token: UInt64, result: Result<StoredRun, StoreError>) {
+            self.ccid = ccid
+            self.token = token
+            self.result = result
+        }
+    }
+
+    /// What became of an appended frame.
+    public struct Receipt: Equatable, Sendable {
+        /// The destination.
+        public var ccid: CCID
+        /// The token given with the frame.
+        public var token: UInt32
+        /// Its id, or the cap that it ran into.
+        public var outcome: AppendOutcome
+
+        /// Makes a receipt.
+        public init(ccid: CCID, token: UInt32, outcome: AppendOutcome) {
+            self.ccid = ccid
+            self.token = token
+            self.outcome = outcome
+        }
+    }
+
+    /// Makes a completion.
+    public init(number: UInt64, runs: [Run] = [], receipts: [Receipt] = []) {
+        self.number = number
+        self.runs = runs
+        self.receipts = receipts
+    }
+}
+
+/// Whether the store takes frames.
+public enum StoreHealth: Equatable, Sendable {
+    /// Commits succeed.
+    case healthy
+    /// Commits fail and are tried again; what was submitted is kept in memory until one succeeds.
+    case failing(StoreError)
+    /// The store is closed.
+    case closed
+}
+
+/// What the store thread has done since it started.
+public struct GroupCommitStatistics: Equatable, Sendable {
+    /// Totals of the store as of the last commit.
+    public var totals = StoreTotals()
+    /// Commits that succeeded.
+    public var commits: UInt64 = 0
+    /// Commits that failed; each is tried again.
+    public var failures: UInt64 = 0
+    /// Seconds spent in commits, fsync included.
+    public var commitSeconds: Double = 0
+    /// Bytes of frames that were submitted and are not durable yet.
+    public var pendingBytes: Int = 0
+
+    /// Statistics of a store thread that has done nothing yet.
+    public init() {}
+}

@@ -1,0 +1,205 @@
+import NIOCore
+import TTMSProtocol
+
+/// The contract of the queue on disk: a FIFO of frames per terminal, durable at ``commit()``.
+///
+/// A store belongs to one thread (the group commit's), so it is not `Sendable` and takes no locks. Every change is *staged* by its
+/// call and takes effect for later calls at once; `commit` makes all staged changes durable together (written and fsynced) or
+/// throws and leaves them staged, to be committed again; nothing staged survives a crash before `commit` returns.
+///
+/// Each terminal's queue is, oldest first: frames **in flight** (read for delivery, not removed yet), then frames **queued**.
+/// - `append` adds a queued frame at the end, or one that is in flight from its birth; the latter only while nothing is queued.
+/// - `readNext` turns queued frames into frames in flight, in order.
+/// - `remove` ends frames in flight, from the oldest on: they are delivered.
+/// - `rewind` turns all frames in flight back into queued ones: the connection ended.
+/// - Expiry, eviction and deletion concern queued frames only: what has been written to a terminal cannot be recalled.
+///
+/// After a restart everything kept is queued. Counts are known without scanning.
+public protocol MessageStore: AnyObject {
+    /// Caps, policy, and the default time to live. May be changed at any time.
+    var limits: StoreLimits { get set }
+
+    /// Frames and bytes kept, and what has become of all others since the store was made.
+    var totals: StoreTotals { get }
+
+    /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
+    ///
+    /// - Parameters:
+    ///   - frame: 13...65535 bytes, as its destination gets them.
+    ///   - acceptedAt: when the relay took it. A store keeps these rising; an earlier time than the last counts as just after it.
+    ///   - timeToLive: seconds; 0 for ever; `nil` for the limits' default.
+    ///   - isInFlight: the frame has been written to the terminal already (journal).
+    /// - Throws: ``StoreError`` when reading what has to be evicted fails.
+    func append(
+        _ frame: UnsafeRawBufferPointer,
+        to ccid: CCID,
+        acceptedAt: Timestamp,
+        timeToLive: UInt32?,
+        isInFlight: Bool
+    ) throws(StoreError) -> AppendOutcome
+
+    /// Reads queued frames of `ccid`, oldest first, and puts them in flight.
+    ///
+    /// Frames whose time to live is over by `now` are expired instead (staged). At least one frame is read when there is one.
+    ///
+    /// - Parameter maximumBytes: of frames.
+    func readNext(of ccid: CCID, maximumBytes: Int, now: Timestamp) throws(StoreError) -> StoredRun
+
+    /// Stages the end of all frames in flight of `ccid` up to and including `through`: they are delivered.
+    ///
+    /// - Returns: how many frames that were; 0 when none of them is in flight any more.
+    @discardableResult
+    func remove(of ccid: CCID, through: MessageID) throws(StoreError) -> Int
+
+    /// Turns all frames in flight of `ccid` back into queued ones.
+    func rewind(_ ccid: CCID)
+
+    /// Makes everything staged durable.
+    ///
+    /// - Throws: ``StoreError``; everything staged stays staged.
+    func commit() throws(StoreError)
+
+    /// What is kept for `ccid`; empty when the store does not know it.
+    func backlog(of ccid: CCID) -> Backlog
+
+    /// Terminals for which something is kept, in the order of their CCIDs.
+    ///
+    /// - Parameters:
+    ///   - after: only terminals with higher CCIDs.
+    ///   - limit: terminals at the most.
+    func terminals(after: CCID?, limit: Int) -> [TerminalBacklog]
+
+    /// Messages kept for `ccid`, oldest first, those in flight included.
+    ///
+    /// - Parameters:
+    ///   - after: only messages behind this one.
+    ///   - limit: messages at the most.
+    func messages(of ccid: CCID, after: MessageID?, limit: Int) throws(StoreError) -> [StoredMessage]
+
+    /// The message with this id; `nil` when it is not kept (any more).
+    func message(_ id: MessageID) throws(StoreError) -> StoredMessage?
+
+    /// Stages the deletion of one queued message.
+    func delete(_ id: MessageID) throws(StoreError) -> DeleteOutcome
+
+    /// Stages the deletion of all queued messages of `ccid`.
+    ///
+    /// - Returns: how many those were.
+    func deleteAll(of ccid: CCID) throws(StoreError) -> Int
+
+    /// Stages the expiry of queued messages whose time to live is over by `now`.
+    ///
+    /// - Parameter limit: messages at the most, so that one call does not hold up the commits.
+    /// - Returns: how many expired; `limit` when there may be more.
+    func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int
+
+    /// Commits, and lets go of the files. Nothing may be called after it.
+    func close() throws(StoreError)
+}
+
+/// What became of a frame that was to be kept.
+public enum AppendOutcome: Equatable, Sendable {
+    /// It is staged under this id.
+    case queued(MessageID)
+    /// A cap stood in its way, and the policy is ``StoreLimits/Policy/rejectNewest``.
+    case rejected(StoreLimits.Cap)
+}
+
+/// What became of a deletion.
+public enum DeleteOutcome: Equatable, Sendable {
+    /// The message is no longer kept, and was not delivered.
+    case deleted
+    /// The message has been written to its terminal.
+    case inFlight
+    /// There is no such message (any more).
+    case unknown
+}
+
+/// Frames read for delivery: their bytes one behind the other, ready for the socket.
+public struct StoredRun: Sendable {
+    /// Where one of the frames ends, and which it is.
+    public struct Mark: Equatable, Sendable {
+        /// Offset in ``StoredRun/bytes`` just behind the frame.
+        public let end: Int
+        /// The frame's id.
+        public let id: MessageID
+
+        /// Marks the frame `id` that ends at `end`.
+        public init(end: Int, id: MessageID) {
+            self.end = end
+            self.id = id
+        }
+    }
+
+    /// The frames' bytes; its readable bytes begin with the first frame.
+    public var bytes: ByteBuffer
+    /// One per frame, in order.
+    public var marks: [Mark]
+    /// Whether queued frames remain behind these.
+    public var hasMore: Bool
+
+    /// Makes a run.
+    public init(bytes: ByteBuffer = ByteBuffer(), marks: [Mark] = [], hasMore: Bool = false) {
+        self.bytes = bytes
+        self.marks = marks
+        self.hasMore = hasMore
+    }
+}
+
+/// A kept frame with what the store knows of it.
+public struct StoredMessage: Equatable, Sendable {
+    /// Its id.
+    public let id: MessageID
+    /// Its destination.
+    public let destination: CCID
+    /// The frame as its destination gets it.
+    public let frame: [UInt8]
+    /// When the relay took it.
+    public let acceptedAt: Timestamp
+    /// When its time to live is over; `nil` when it is kept for ever.
+    public let expiresAt: Timestamp?
+    /// Whether it has been written to its terminal.
+    public let isInFlight: Bool
+
+    /// Makes a message.
+    public init(
+        id: MessageID,
+        destination: CCID,
+        frame: [UInt8],
+        acceptedAt: Timestamp,
+        expiresAt: Timestamp?,
+        isInFlight: Bool
+    ) {
+        self.id = id
+        self.destination = destination
+        self.frame = frame
+        self.acceptedAt = acceptedAt
+        self.expiresAt = expiresAt
+        self.isInFlight = isInFlight
+    }
+}
+
+/// Where the frames are that a store ever took: `appended == frames + removed + expired + deleted + evicted`.
+public struct StoreTotals: Equatable, Sendable {
+    /// Frames kept now.
+    public var frames = 0
+    /// Their bytes.
+    public var bytes = 0
+    /// Terminals for which frames are kept now.
+    public var terminals = 0
+    /// Frames ever taken.
+    public var appended: UInt64 = 0
+    /// Frames delivered and removed.
+    public var removed: UInt64 = 0
+    /// Frames whose time to live ended.
+    public var expired: UInt64 = 0
+    /// Frames deleted by an operator.
+    public var deleted: UInt64 = 0
+    /// Frames dropped as the oldest at a cap.
+    public var evicted: UInt64 = 0
+    /// Frames refused at a cap; they were never taken.
+    public var rejected: UInt64 = 0
+
+    /// The totals of a new store.
+    public init() {}
+}

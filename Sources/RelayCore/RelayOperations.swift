@@ -1,0 +1,117 @@
+import TTMSProtocol
+
+/// What an operator can ask of a running relay, and do to it: the seam between the admin API and everything behind it.
+public protocol RelayOperations: Sendable {
+    /// The relay at a glance.
+    func status() async -> RelayStatus
+
+    /// Whether the relay can do its work now.
+    func readiness() async -> Readiness
+
+    /// Everything that monitoring scrapes.
+    func metrics() async -> [MetricFamily]
+
+    /// Terminals that are online or known, in the order of their CCIDs.
+    func terminals(_ query: TerminalQuery) async throws -> [TerminalSnapshot]
+
+    /// One terminal; `nil` when it was never seen and nothing is kept for it.
+    func terminal(_ ccid: CCID) async throws -> TerminalSnapshot?
+
+    /// Closes the terminal's connection with the reason `kicked`.
+    ///
+    /// - Returns: `false` when it has none.
+    func disconnect(_ ccid: CCID) async -> Bool
+
+    /// Messages kept for a terminal, oldest first.
+    func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage]
+
+    /// One kept message; `nil` when there is none with this id (any more).
+    func message(_ id: MessageID) async throws -> StoredMessage?
+
+    /// Deletes one queued message.
+    func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome
+
+    /// Deletes all queued messages of a terminal; those in flight stay.
+    ///
+    /// - Returns: how many were deleted.
+    func deleteMessages(of ccid: CCID) async throws -> Int
+
+    /// Gives the relay a data frame as if the terminal `injection.source` had sent it.
+    ///
+    /// Returns once the frame is on disk, and, when the destination is online, has been written to it.
+    ///
+    /// - Throws: ``InjectionError``; ``StoreError`` when the frame cannot be kept.
+    func inject(_ injection: Injection) async throws -> InjectionOutcome
+}
+
+/// A frame from an operator.
+public struct Injection: Equatable, Sendable {
+    /// The CCID that the destination sees as the sender.
+    public var source: CCID
+    /// The terminal that gets the frame.
+    public var destination: CCID
+    /// At most 65,522 bytes, and no more than the configured largest frame allows.
+    public var payload: [UInt8]
+    /// Seconds; `nil` for the configured default, 0 for ever.
+    public var timeToLive: UInt32?
+
+    /// Makes an injection.
+    public init(source: CCID, destination: CCID, payload: [UInt8], timeToLive: UInt32? = nil) {
+        self.source = source
+        self.destination = destination
+        self.payload = payload
+        self.timeToLive = timeToLive
+    }
+}
+
+/// Where an injected frame went.
+public struct InjectionOutcome: Equatable, Sendable {
+    /// The two places where it can be when the call returns.
+    public enum State: String, Sendable {
+        /// It is on disk, and waits for its terminal.
+        case queued
+        /// It has been written to its terminal's connection.
+        case inFlight = "in_flight"
+    }
+
+    /// The frame's id.
+    public var id: MessageID
+    /// Where it is.
+    public var state: State
+
+    /// Makes an outcome.
+    public init(id: MessageID, state: State) {
+        self.id = id
+        self.state = state
+    }
+}
+
+/// Why a frame was not injected.
+public enum InjectionError: Error, Equatable, Sendable {
+    /// The frame would pass the largest frame; at most `maximumPayload` bytes of payload fit.
+    case payloadTooLong(maximumPayload: Int)
+    /// A cap of the store stands in its way.
+    case rejected(StoreLimits.Cap)
+    /// The relay stops and takes nothing more.
+    case stopping
+}
+
+/// Which terminals to list.
+public struct TerminalQuery: Equatable, Sendable {
+    /// `nil` for both.
+    public var isOnline: Bool?
+    /// Up to 8 lower-case hex digits that a CCID begins with.
+    public var prefix: String
+    /// Only terminals with higher CCIDs.
+    public var after: CCID?
+    /// Terminals at the most.
+    public var limit: Int
+
+    /// Makes a query.
+    public init(isOnline: Bool? = nil, prefix: String = "", after: CCID? = nil, limit: Int = 100) {
+        self.isOnline = isOnline
+        self.prefix = prefix
+        self.after = after
+        self.limit = limit
+    }
+}

@@ -1,0 +1,50 @@
+/// How much a store keeps, for how long, and what gives way when it is full.
+public struct StoreLimits: Equatable, Sendable {
+    /// What gives way at a cap.
+    public enum Policy: String, CaseIterable, Sendable {
+        /// The oldest queued frame is evicted: of the terminal at a terminal's cap, of all terminals at the cap over all.
+        case dropOldest = "drop-oldest"
+        /// The frame that would pass the cap is not kept.
+        case rejectNewest = "reject-newest"
+    }
+
+    /// Which cap a frame ran into.
+    public enum Cap: String, CaseIterable, Sendable {
+        case terminalFrames = "terminal_frames"
+        case terminalBytes = "terminal_bytes"
+        case totalFrames = "total_frames"
+        case totalBytes = "total_bytes"
+        /// The store knows as many terminals as it can, or the terminal has used up its sequences (``MessageID``).
+        case identifiers
+    }
+
+    /// Frames kept for one terminal at the most.
+    public var terminalFrames: Int
+    /// Frame bytes kept for one terminal at the most.
+    public var terminalBytes: Int
+    /// Frames kept in all at the most.
+    public var totalFrames: Int
+    /// Frame bytes kept in all at the most.
+    public var totalBytes: Int
+    /// What gives way at a cap.
+    public var policy: Policy
+    /// Seconds that a frame is kept when nothing else is said for it; 0 keeps it for ever.
+    public var timeToLive: UInt32
+
+    /// Makes limits. The defaults hold what a 4 GiB disk can, and a week.
+    public init(
+        terminalFrames: Int = 1_000_000,
+        terminalBytes: Int = 1 << 30,
+        totalFrames: Int = 20_000_000,
+        totalBytes: Int = 4 << 30,
+        policy: Policy = .dropOldest,
+        timeToLive: UInt32 = 7 * 24 * 3_600
+    ) {
+        self.terminalFrames = terminalFrames
+        self.terminalBytes = terminalBytes
+        self.totalFrames = totalFrames
+        self.totalBytes = totalBytes
+        self.policy = policy
+        self.timeToLive = timeToLive
+    }
+}

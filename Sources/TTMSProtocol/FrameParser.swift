@@ -1,0 +1,195 @@
+/// Finds where frames end in a connection's byte stream (PROTOCOL.md, section 2). Pure: it holds no bytes and no clock.
+///
+/// The caller keeps the bytes that have not made a frame yet and offers them again, with what came since, from the first byte
+/// of the unfinished frame. What the parser remembers between two calls are results about that prefix, so that a peer which
+/// sends one byte at a time costs work in proportion to its bytes:
+/// - `scanned` bytes hold no further `$TTMS`, and their XOR is `scannedXOR` (`marker` only);
+/// - the dialects in `refuted` are proven not to be the connection's (first frame only).
+/// Both start anew whenever a frame is found.
+public struct FrameParser: Sendable {
+    /// Why the bytes on offer end where they end.
+    public enum Boundary: Sendable {
+        /// The read buffer was full: more of the same burst follows.
+        case more
+        /// All that one read returned is on offer.
+        case burstEnd
+        /// Nothing came for the quiet time.
+        case quiet
+    }
+
+    /// What the bytes on offer are.
+    public enum Step: Equatable, Sendable {
+        /// The first `size` bytes are a frame; `isSound` when its checksum holds.
+        case frame(size: Int, isSound: Bool)
+        /// No frame yet.
+        case needsBytes
+        /// No frame yet, but when the quiet time passes without a further byte, step again with ``Boundary/quiet``.
+        case needsBytesOrQuiet
+        /// The connection has to be closed.
+        case violation(Violation)
+    }
+
+    /// The connection's dialect: forced, or learned from its first frame; `nil` before that.
+    public private(set) var dialect: LengthDialect?
+    /// The largest frame allowed, in bytes; at most ``Frame/maximumSize``.
+    public let maximumFrameSize: Int
+
+    @usableFromInline var scanned = 0
+    private var scannedXOR: UInt8 = 0
+    private var refuted: Set<LengthDialect> = []
+
+    /// Makes a parser for a new connection.
+    ///
+    /// - Parameters:
+    ///   - dialect: the dialect that the listener forces; `nil` to learn it from the first frame.
+    ///   - maximumFrameSize: bytes, held to 17...65535, so that a heartbeat always fits.
+    public init(dialect: LengthDialect? = nil, maximumFrameSize: Int = Frame.maximumSize) {
+        self.dialect = dialect
+        self.maximumFrameSize = min(max(maximumFrameSize, Frame.heartbeatSize), Frame.maximumSize)
+    }
+
+    /// Looks for a frame at the first of the `count` bytes at `bytes`.
+    @inlinable
+    @inline(__always)
+    public mutating func step(_ bytes: UnsafeRawPointer, count: Int, boundary: Boundary) -> Step {
+        // The way of nearly every frame: the dialect is known, and the frame is there as a whole.
+        if let dialect = self.dialect, dialect != .marker, count >= Frame.minimumSize {
+            return self.sized(bytes, count: count, dialect: dialect)
+        }
+        return self.slowStep(bytes, count: count, boundary: boundary)
+    }
+
+    @usableFromInline
+    mutating func slowStep(_ bytes: UnsafeRawPointer, count: Int, boundary: Boundary) -> Step {
+        guard Self.beginsWithHeader(bytes, count: count) else { return .violation(.badHeader) }
+        switch self.dialect {
+        case .none: return self.learn(bytes, count: count, boundary: boundary)
+        case .marker: return self.marked(bytes, count: count, boundary: boundary)
+        case .some(let dialect):
+            guard count >= Frame.addressOffset else { return .needsBytes }
+            return self.sized(bytes, count: count, dialect: dialect)
+        }
+    }
+
+    // MARK: Length dialects
+
+    /// At least the header and the length field are there.
+    @inlinable
+    @inline(__always)
+    func sized(_ bytes: UnsafeRawPointer, count: Int, dialect: LengthDialect) -> Step {
+        guard Self.hasHeader(bytes) else { return .violation(.badHeader) }
+        let size = dialect.frameSize(lengthField: Self.lengthField(bytes))
+        guard size >= Frame.minimumSize else { return .violation(.tooShort) }
+        guard size <= self.maximumFrameSize else { return .violation(.tooLong) }
+        guard size <= count else { return .needsBytes }
+        guard Checksum.xor(bytes, count: size) == 0 else { return .violation(.checksumMismatch) }
+        return .frame(size: size, isSound: true)
+    }
+
+    // MARK: The first frame
+
+    private mutating func learn(_ bytes: UnsafeRawPointer, count: Int, boundary: Boundary) -> Step {
+        var isUndecided = count < Frame.addressOffset
+        if !isUndecided {
+            let lengthField = Self.lengthField(bytes)
+            for dialect in LengthDialect.lengthDialects where !self.refuted.contains(dialect) {
+                switch self.verdict(on: dialect, bytes, count: count, lengthField: lengthField, boundary: boundary) {
+                case .taken(let size):
+                    self.dialect = dialect
+                    self.startFrame()
+                    return .frame(size: size, isSound: true)
+                case .refuted: self.refuted.insert(dialect)
+                case .undecided: isUndecided = true
+                }
+            }
+        }
+        if isUndecided, boundary != .quiet {
+            return boundary == .more ? .needsBytes : .needsBytesOrQuiet
+        }
+        self.dialect = .marker
+        return self.marked(bytes, count: count, boundary: boundary)
+    }
+
+    private enum Verdict {
+        case taken(size: Int)
+        case refuted
+        case undecided
+    }
+
+    private func verdict(
+        on dialect: LengthDialect,
+        _ bytes: UnsafeRawPointer,
+        count: Int,
+        lengthField: UInt16,
+        boundary: Boundary
+    ) -> Verdict {
+        let size = dialect.frameSize(lengthField: lengthField)
+        guard (Frame.minimumSize...self.maximumFrameSize).contains(size) else { return .refuted }
+        guard size <= count else { return .undecided }
+        guard Checksum.xor(bytes, count: size) == 0 else { return .refuted }
+        if size < count {
+            return Self.beginsWithHeader(bytes + size, count: count - size) ? .taken(size: size) : .refuted
+        }
+        // A frame that arrives in pieces can have an XOR of zero at a cut. A heartbeat has 17 bytes, so only what is shorter
+        // than that is doubted, and only until the quiet time has passed.
+        return size >= Frame.heartbeatSize || boundary == .quiet ? .taken(size: size) : .undecided
+    }
+
+    // MARK: The dialect `marker`
+
+    private mutating func marked(_ bytes: UnsafeRawPointer, count: Int, boundary: Boundary) -> Step {
+        // A header may have been cut at the end of the scanned bytes.
+        var index = max(Frame.headerSize, self.scanned - (Frame.headerSize - 1))
+        while index + Frame.headerSize <= count {
+            if Self.hasHeader(bytes + index) { return self.ended(bytes, size: index) }
+            index += 1
+        }
+        guard count <= self.maximumFrameSize else { return .violation(.tooLong) }
+        self.scannedXOR ^= Checksum.xor(bytes + self.scanned, count: count - self.scanned)
+        self.scanned = count
+        switch boundary {
+        case .more: return .needsBytes
+        case .burstEnd:
+            guard count >= Frame.minimumSize, self.scannedXOR == 0 else { return .needsBytesOrQuiet }
+        case .quiet: break
+        }
+        return self.ended(bytes, size: count)
+    }
+
+    private mutating func ended(_ bytes: UnsafeRawPointer, size: Int) -> Step {
+        guard size >= Frame.minimumSize else { return .violation(.tooShort) }
+        guard size <= self.maximumFrameSize else { return .violation(.tooLong) }
+        self.startFrame()
+        return .frame(size: size, isSound: Checksum.xor(bytes, count: size) == 0)
+    }
+
+    private mutating func startFrame() {
+        self.scanned = 0
+        self.scannedXOR = 0
+        self.refuted = []
+    }
+
+    // MARK: Fields
+
+    /// Whether the five bytes at `bytes` are `$TTMS`.
+    @inlinable
+    @inline(__always)
+    static func hasHeader(_ bytes: UnsafeRawPointer) -> Bool {
+        UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)) == Frame.headerPrefix
+            && bytes.load(fromByteOffset: 4, as: UInt8.self) == Frame.terminalMark
+    }
+
+    /// Whether the bytes begin with `$TTMS`, as far as they go.
+    static func beginsWithHeader(_ bytes: UnsafeRawPointer, count: Int) -> Bool {
+        if count >= Frame.headerSize { return Self.hasHeader(bytes) }
+        return Frame.terminalHeader.withUTF8Buffer { header in
+            (0..<count).allSatisfy { bytes.load(fromByteOffset: $0, as: UInt8.self) == header[$0] }
+        }
+    }
+
+    @inlinable
+    @inline(__always)
+    static func lengthField(_ bytes: UnsafeRawPointer) -> UInt16 {
+        UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: Frame.lengthOffset, as: UInt16.self))
+    }
+}
