@@ -85,10 +85,10 @@ public struct TerminalCounters: Equatable, Sendable {
     public var framesReceived: UInt64 = 0
     /// Bytes of those.
     public var bytesReceived: UInt64 = 0
-    /// Data frames written to it.
-    public var framesSent: UInt64 = 0
+    /// Data frames that it has acknowledged.
+    public var framesDelivered: UInt64 = 0
     /// Bytes of those.
-    public var bytesSent: UInt64 = 0
+    public var bytesDelivered: UInt64 = 0
     /// Frames from it whose checksum did not hold: a stricter rule would have refused them.
     public var unsoundFrames: UInt64 = 0
     /// Frames for it that went to disk.

@@ -1,1 +1,97 @@
-// placeholder
+import Logging
+import NIOCore
+import NIOPosix
+import RelayCore
+import TTMSProtocol
+
+/// The relay path as a whole: event loops, their shards, and the listeners.
+///
+/// Life: ``init(options:groupCommit:logger:)``, ``start()``, serve, ``stop()``. `RelayServer+Operations` is what operators see.
+public final class RelayServer: Sendable {
+    let options: ServerOptions
+    let groupCommit: any GroupCommit
+    let shards: [Shard]
+    let limiter: ConnectionLimiter
+    let clock = RelayClock()
+    let startedAt: Timestamp
+    let state = ServerState()
+    private let group: MultiThreadedEventLoopGroup
+    private let logger: Logger
+
+    /// Makes a server that does not listen yet.
+    public init(options: ServerOptions, groupCommit: any GroupCommit, logger: Logger) {
+        self.options = options
+        self.groupCommit = groupCommit
+        self.logger = logger
+        self.startedAt = self.clock.now
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(options.eventLoops, 1))
+        let limiter = ConnectionLimiter(maximum: options.maximumConnections)
+        self.limiter = limiter
+        let clock = self.clock
+        self.shards = self.group.makeIterator().enumerated().map { index, eventLoop in
+            Shard(
+                index: index,
+                eventLoop: eventLoop,
+                options: options,
+                groupCommit: groupCommit,
+                limiter: limiter,
+                clock: clock,
+                logger: logger
+            )
+        }
+    }
+
+    /// Listens on all addresses.
+    ///
+    /// - Returns: the addresses with their real ports, in the order of the options.
+    /// - Throws: ``ListenError`` naming the first address that could not be had; the others are closed again.
+    public func start() async throws -> [String] {
+        let shards = self.shards
+        for shard in shards {
+            try await shard.eventLoop.submit {
+                shard.meet(shards)
+                shard.startTimer()
+            }.get()
+        }
+        let listener = Listener(group: self.group, shards: self.shards, options: self.options)
+        for address in self.options.listeners {
+            do {
+                let channel = try await listener.listen(on: address)
+                self.state.opened(channel, address: Shard.text(channel.localAddress))
+            } catch {
+                for channel in self.state.takeListeners() { try? await channel.close() }
+                throw ListenError(address: address, cause: error)
+            }
+        }
+        return self.state.addresses
+    }
+
+    /// Stops accepting, lets what has been put be acknowledged for at most `grace`, puts what is not acknowledged back into the
+    /// queues, and ends all connections and event loops. Everything given to the store before it returns has been submitted.
+    public func stop(grace: TimeAmount = .seconds(2)) async {
+        for channel in self.state.takeListeners() { try? await channel.close() }
+        let deadline = NIODeadline.now() + grace
+        for shard in self.shards { try? await shard.drain(until: deadline).get() }
+        for shard in self.shards { try? await shard.stop().get() }
+    }
+
+    /// Ends the event loops. Only after the store has answered everything.
+    public func close() async {
+        try? await self.group.shutdownGracefully()
+    }
+}
+
+/// An address could not be listened on.
+public struct ListenError: Error, CustomStringConvertible {
+    /// The address.
+    public let address: ListenerOptions
+    /// What the system said.
+    public let cause: any Error
+
+    /// What happened and what to do.
+    public var description: String {
+        let host = self.address.host.contains(":") ? "[\(self.address.host)]" : self.address.host
+        return "cannot listen for terminals on \(host):\(self.address.port): \(self.cause). "
+            + "Another process may use the port, or the address is not this machine's: choose another with --listen."
+    }
+}

@@ -36,7 +36,7 @@ public struct FrameParser: Sendable {
 
     @usableFromInline var scanned = 0
     private var scannedXOR: UInt8 = 0
-    private var refuted: Set<LengthDialect> = []
+    private var refuted = DialectSet()
 
     /// Makes a parser for a new connection.
     ///
@@ -166,7 +166,26 @@ public struct FrameParser: Sendable {
     private mutating func startFrame() {
         self.scanned = 0
         self.scannedXOR = 0
-        self.refuted = []
+        self.refuted = DialectSet()
+    }
+
+    /// A set of dialects without an allocation.
+    private struct DialectSet {
+        private var bits: UInt8 = 0
+
+        private static func bit(_ dialect: LengthDialect) -> UInt8 {
+            switch dialect {
+            case .total: 1
+            case .afterLength: 2
+            case .body: 4
+            case .content: 8
+            case .marker: 16
+            }
+        }
+
+        func contains(_ dialect: LengthDialect) -> Bool { self.bits & Self.bit(dialect) != 0 }
+
+        mutating func insert(_ dialect: LengthDialect) { self.bits |= Self.bit(dialect) }
     }
 
     // MARK: Fields

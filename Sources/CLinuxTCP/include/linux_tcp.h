@@ -1,7 +1,12 @@
-// What Linux tells of a TCP connection, and Swift cannot ask for: ioctl is variadic, and <linux/tcp.h> clashes with
+// What the relay asks of Linux's TCP, and Swift or SwiftNIO cannot: ioctl is variadic, and <linux/tcp.h> clashes with
 // <netinet/tcp.h>.
 #pragma once
+
+#include <sys/uio.h>
 
 /// Bytes that were written to the socket and that the peer's kernel has not acknowledged (SIOCOUTQ). A FIN that was sent and not
 /// acknowledged counts as one byte. Returns -1 with errno set when the descriptor is no TCP socket.
 int linux_tcp_unacknowledged(int descriptor);
+
+/// Writes as much of the vectors as the socket takes, without SIGPIPE. Returns the bytes taken, or the negated errno.
+long linux_tcp_send(int descriptor, const struct iovec *_Nonnull vectors, int count);

@@ -1,0 +1,191 @@
+import NIOCore
+import TTMSProtocol
+
+/// What has been handed to one connection and is not acknowledged by its peer (G3).
+///
+/// Offsets count the bytes of the connection from its first. The window keeps no record per frame, only one per run of frames that
+/// were written together for the same terminal; the bytes themselves are the connection's. Invariants:
+/// 1. Runs stand in the order of their bytes, without overlap. Heartbeat replies lie between them, and belong to none.
+/// 2. Of one terminal, runs that the store keeps come before those that it does not keep (``Mailbox``, invariant 2).
+/// 3. A run is delivered when its last byte is acknowledged, and not before.
+public struct DeliveryWindow: Sendable {
+    /// Frames written together for one terminal.
+    public struct Run: Equatable, Sendable {
+        /// The terminal that they are for.
+        public var owner: CCID
+        /// Offset of the first byte.
+        public var start: UInt64
+        /// Offset just behind the last byte.
+        public var end: UInt64
+        /// How many frames they are.
+        public var frames: Int
+        /// Where else they are.
+        public var copy: Copy
+        /// The bytes of each frame when their length fields do not say them.
+        public var sizes: [UInt16]?
+    }
+
+    /// Where else the frames of a run are.
+    public enum Copy: Equatable, Sendable {
+        /// Nowhere.
+        case none
+        /// On their way to the store: the receipt with this token will tell their ids.
+        case journaling(token: UInt32)
+        /// In the store, in flight. The marks' ends count from the run's start.
+        case stored([StoredRun.Mark])
+    }
+
+    private var runs = CircularBuffer<Run>(initialCapacity: 0)
+    /// The run that frames are being added to; its `frames` are 0 when there is none.
+    private var open = Run(owner: CCID(rawValue: 0), start: 0, end: 0, frames: 0, copy: .none, sizes: nil)
+
+    /// Makes an empty window.
+    public init() {}
+
+    /// Whether everything that was handed over is delivered.
+    public var isEmpty: Bool { self.open.frames == 0 && self.runs.isEmpty }
+
+    /// Where the oldest run begins whose end is not acknowledged: its frames are found again by their bytes, from its first on.
+    /// `nil` when the window is empty.
+    public var start: UInt64? {
+        self.runs.first?.start ?? (self.open.frames > 0 ? self.open.start : nil)
+    }
+
+    /// Frames that are not delivered.
+    public var frames: Int {
+        self.runs.reduce(self.open.frames) { $0 + $1.frames }
+    }
+
+    // MARK: Handing over
+
+    /// A frame for `owner` was put behind everything else, at `offset`.
+    ///
+    /// - Parameter saysItsSize: the frame's length field holds `size`, so that its end can be found again.
+    @inline(__always)
+    public mutating func append(owner: CCID, offset: UInt64, size: Int, saysItsSize: Bool) {
+        if self.open.frames == 0 || self.open.owner != owner || self.open.end != offset {
+            self.close()
+            self.open = Run(owner: owner, start: offset, end: offset, frames: 0, copy: .none, sizes: nil)
+        }
+        if !saysItsSize || self.open.sizes != nil { self.appendSize(size) }
+        self.open.end &+= UInt64(truncatingIfNeeded: size)
+        self.open.frames &+= 1
+    }
+
+    /// Frames read from the store were put behind everything else, at `offset`.
+    public mutating func append(owner: CCID, offset: UInt64, bytes: Int, stored marks: [StoredRun.Mark]) {
+        guard !marks.isEmpty else { return }
+        self.close()
+        self.runs.append(
+            Run(
+                owner: owner,
+                start: offset,
+                end: offset + UInt64(bytes),
+                frames: marks.count,
+                copy: .stored(marks),
+                sizes: nil
+            )
+        )
+    }
+
+    private mutating func appendSize(_ size: Int) {
+        // Frames before the first that does not say its size do say theirs; 0 stands for those.
+        if self.open.sizes == nil { self.open.sizes = Array(repeating: 0, count: self.open.frames) }
+        self.open.sizes?.append(UInt16(truncatingIfNeeded: size))
+    }
+
+    private mutating func close() {
+        guard self.open.frames > 0 else { return }
+        self.runs.append(self.open)
+        self.open.frames = 0
+        self.open.sizes = nil
+    }
+
+    // MARK: Acknowledgement
+
+    /// Takes out the runs whose last byte lies before `offset`, oldest first: they are delivered.
+    public mutating func acknowledge(upTo offset: UInt64, _ delivered: (Run) -> Void) {
+        while let run = self.runs.first, run.end <= offset {
+            self.runs.removeFirst()
+            delivered(run)
+        }
+        if self.runs.isEmpty, self.open.frames > 0, self.open.end <= offset {
+            let run = self.open
+            self.open.frames = 0
+            self.open.sizes = nil
+            delivered(run)
+        }
+    }
+
+    /// Takes out everything, or everything of one terminal, oldest first: the connection or its hold on the terminal ended.
+    /// Runs of others keep their places.
+    public mutating func removeAll(of owner: CCID? = nil) -> [Run] {
+        self.close()
+        guard let owner else {
+            defer { self.runs.removeAll() }
+            return Array(self.runs)
+        }
+        let removed = self.runs.filter { $0.owner == owner }
+        self.runs.removeAll { $0.owner == owner }
+        return Array(removed)
+    }
+
+    // MARK: Journal
+
+    /// Marks the runs of `owner` that are nowhere else as on their way to the store, oldest first.
+    ///
+    /// - Parameter journal: appends a run's frames, and returns the token of its receipt.
+    public mutating func journal(owner: CCID, _ journal: (Run) -> UInt32) {
+        self.close()
+        for index in self.runs.indices where self.runs[index].owner == owner && self.runs[index].copy == .none {
+            let token = journal(self.runs[index])
+            self.runs[index].copy = .journaling(token: token)
+        }
+    }
+
+    /// The receipt of a journaled run came.
+    ///
+    /// - Returns: `false` when the run is not in the window any more.
+    public mutating func journaled(token: UInt32, marks: [StoredRun.Mark]) -> Bool {
+        guard let index = self.runs.firstIndex(where: { $0.copy == .journaling(token: token) }) else { return false }
+        self.runs[index].copy = .stored(marks)
+        return true
+    }
+
+    /// The store did not take a journaled run: it is nowhere else again.
+    public mutating func journalRefused(token: UInt32) {
+        guard let index = self.runs.firstIndex(where: { $0.copy == .journaling(token: token) }) else { return }
+        self.runs[index].copy = .none
+    }
+}
+
+extension DeliveryWindow.Run {
+    /// Finds the frames again in the run's bytes.
+    ///
+    /// - Parameter bytes: the bytes from ``start`` to ``end``.
+    /// - Returns: the size of each frame, in order; fewer than ``frames`` when the bytes are not what was written.
+    public func frameSizes(in bytes: UnsafeRawBufferPointer) -> [Int] {
+        if case .stored(let marks) = self.copy {
+            var start = 0
+            return marks.map { mark in
+                defer { start = mark.end }
+                return mark.end - start
+            }
+        }
+        var result: [Int] = []
+        result.reserveCapacity(self.frames)
+        var offset = 0
+        while result.count < self.frames, offset + Frame.minimumSize <= bytes.count {
+            var size = 0
+            if let sizes = self.sizes, sizes.indices.contains(result.count) { size = Int(sizes[result.count]) }
+            if size == 0 {
+                let field = bytes.loadUnaligned(fromByteOffset: offset + Frame.lengthOffset, as: UInt16.self)
+                size = Int(UInt16(bigEndian: field))
+            }
+            guard size >= Frame.minimumSize, offset + size <= bytes.count else { break }
+            result.append(size)
+            offset += size
+        }
+        return result
+    }
+}

@@ -1,0 +1,43 @@
+import RelayCore
+import TTMSProtocol
+
+/// Where the terminals are that are not on their home shard.
+///
+/// Every CCID has a *home* shard, found by a hash of its bytes; every frame for it goes there first, from all shards, in order.
+/// While the terminal's connection is on another shard, the home lends it there, and passes frames on. A terminal moves only
+/// through its home: *claim* (a heartbeat came elsewhere) -> *recall* (give it up) -> *returned* -> *grant*. Invariants:
+/// 1. A terminal is on exactly one shard, or on its way between two.
+/// 2. From recall to grant, its frames wait at home; nothing of it is under way in the store when it is returned.
+/// 3. A message between two shards does not overtake the frames that were put into their batch before it.
+/// So frames for one terminal keep the order in which its home took them. With one event loop none of this is used.
+struct Handover {
+    /// A terminal of this home that is elsewhere.
+    enum Loan {
+        /// On that shard.
+        case lent(to: Int)
+        /// Asked back; its frames wait here, and the shards that want it stand in line.
+        case recalling(waiting: AppendBatch, claimants: [Int])
+    }
+
+    /// At home: terminals that are not here.
+    var loans: [CCID: Loan] = [:]
+    /// Elsewhere: terminals of other homes that are here.
+    var borrowed: Set<CCID> = []
+    /// Terminals that have to leave, and the submission that has to be durable before they may.
+    var recalled: [CCID: UInt64] = [:]
+    /// Connections that wait for a terminal.
+    var claims: [CCID: TerminalConnection] = [:]
+
+    func isRecalled(_ ccid: CCID) -> Bool {
+        !self.recalled.isEmpty && self.recalled[ccid] != nil
+    }
+
+    func isBorrowed(_ ccid: CCID) -> Bool {
+        !self.borrowed.isEmpty && self.borrowed.contains(ccid)
+    }
+
+    /// The connection that waited for the terminal ends.
+    mutating func abandonClaim(of ccid: CCID, by connection: TerminalConnection) {
+        if self.claims[ccid] === connection { self.claims[ccid] = nil }
+    }
+}

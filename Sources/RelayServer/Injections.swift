@@ -1,0 +1,60 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// Frames from operators that have not been answered for.
+///
+/// Such a frame is always stored first: an operator's answer promises that it is kept, and its id is the store's. Then it comes to
+/// its terminal as every stored frame does, in order. The answer waits for the store, and while the terminal reads, for the write.
+struct PendingInjections {
+    private struct Stored {
+        var ccid: CCID
+        var promise: EventLoopPromise<InjectionOutcome>
+    }
+
+    private var unstored: [UInt32: EventLoopPromise<InjectionOutcome>] = [:]
+    private var stored: [MessageID: Stored] = [:]
+
+    /// The frame with this token was given to the store.
+    mutating func started(token: UInt32, _ promise: EventLoopPromise<InjectionOutcome>) {
+        self.unstored[token] = promise
+    }
+
+    /// The frame is durable.
+    ///
+    /// - Parameter isExpected: its terminal reads, so that it will be written soon.
+    mutating func completed(_ receipt: StoreCompletion.Receipt, isExpected: Bool) {
+        guard let promise = self.unstored.removeValue(forKey: receipt.token) else { return }
+        switch receipt.outcome {
+        case .rejected(let cap): promise.fail(InjectionError.rejected(cap))
+        case .queued(let id) where isExpected: self.stored[id] = Stored(ccid: receipt.ccid, promise: promise)
+        case .queued(let id): promise.succeed(InjectionOutcome(id: id, state: .queued))
+        }
+    }
+
+    /// Frames were written to their terminal.
+    mutating func written(_ marks: [StoredRun.Mark]) {
+        guard !self.stored.isEmpty else { return }
+        for mark in marks {
+            let waiting = self.stored.removeValue(forKey: mark.id)
+            waiting?.promise.succeed(InjectionOutcome(id: mark.id, state: .inFlight))
+        }
+    }
+
+    /// The terminal's connection ended, or is too slow to wait for.
+    mutating func disconnected(_ ccid: CCID) {
+        guard !self.stored.isEmpty else { return }
+        for (id, waiting) in self.stored where waiting.ccid == ccid {
+            self.stored[id] = nil
+            waiting.promise.succeed(InjectionOutcome(id: id, state: .queued))
+        }
+    }
+
+    /// The relay stops: what is stored is queued, and of the rest nothing can be promised.
+    mutating func failAll() {
+        for promise in self.unstored.values { promise.fail(InjectionError.stopping) }
+        self.unstored.removeAll()
+        for (id, waiting) in self.stored { waiting.promise.succeed(InjectionOutcome(id: id, state: .queued)) }
+        self.stored.removeAll()
+    }
+}

@@ -1,0 +1,201 @@
+import CLinuxTCP
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The bytes of one connection that its peer has not acknowledged: those written to the socket, and those still to be written.
+///
+/// Offsets count from the connection's first byte; `acknowledged <= written <= put`. The bytes lie in chunks of the loop's pool,
+/// in order; a frame is rewritten straight into the last one, is sent from there, and stays until it is acknowledged, so that it
+/// is copied once. Nothing is owned while everything is acknowledged.
+struct OutboundBytes: ~Copyable {
+    private struct Chunk {
+        var base: UnsafeMutableRawPointer
+        /// Offset of `base`'s first byte.
+        var start: UInt64
+        var used: Int
+        var rung: Int
+
+        var end: UInt64 { self.start &+ UInt64(truncatingIfNeeded: self.used) }
+    }
+
+    /// Offset just behind the last byte that was put.
+    private(set) var put: UInt64 = 0
+    /// Offset just behind the last byte that the socket has taken.
+    private(set) var written: UInt64 = 0
+    /// Offset just behind the last byte that the peer's kernel has acknowledged.
+    private(set) var acknowledged: UInt64 = 0
+
+    /// Chunks before the last.
+    private var full = CircularBuffer<Chunk>(initialCapacity: 0)
+    private var last: Chunk?
+    private let pool: ChunkPool
+
+    init(pool: ChunkPool) {
+        self.pool = pool
+    }
+
+    deinit {
+        for chunk in self.full { self.pool.give(chunk.base, chunk.rung) }
+        if let last { self.pool.give(last.base, last.rung) }
+    }
+
+    /// Bytes put and not acknowledged.
+    @inline(__always)
+    var unacknowledged: Int { Int(truncatingIfNeeded: self.put &- self.acknowledged) }
+
+    /// Whether bytes wait to be written.
+    @inline(__always)
+    var hasUnwritten: Bool { self.written != self.put }
+
+    // MARK: Putting
+
+    /// Room for `size` bytes behind everything that was put, 1...65535; they count as put.
+    @inline(__always)
+    mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer {
+        if let last, last.used &+ size <= ChunkPool.sizes[last.rung] {
+            self.last?.used = last.used &+ size
+            self.put &+= UInt64(truncatingIfNeeded: size)
+            return last.base + last.used
+        }
+        return self.reserveInNewChunk(size)
+    }
+
+    @inline(never)
+    private mutating func reserveInNewChunk(_ size: Int) -> UnsafeMutableRawPointer {
+        var rung = 0
+        if let last {
+            self.full.append(last)
+            rung = min(last.rung + 1, ChunkPool.sizes.count - 1)
+        }
+        while ChunkPool.sizes[rung] < size, rung + 1 < ChunkPool.sizes.count { rung += 1 }
+        let base = self.pool.take(rung)
+        self.last = Chunk(base: base, start: self.put, used: size, rung: rung)
+        self.put &+= UInt64(size)
+        return base
+    }
+
+    /// How much of a drained run goes into one chunk at once: what any chunk but the smallest can take.
+    private static let pieceSize = 16 << 10
+
+    /// Puts a copy of `bytes` behind everything.
+    mutating func put(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        var offset = 0
+        while offset < bytes.count {
+            let size = min(bytes.count - offset, Self.pieceSize)
+            self.reserve(size).copyMemory(from: start + offset, byteCount: size)
+            offset += size
+        }
+    }
+
+    // MARK: Writing
+
+    /// What became of an attempt to write.
+    enum WriteResult {
+        /// Everything has been taken.
+        case done
+        /// The socket takes no more for now.
+        case full
+        /// The connection is broken; the errno.
+        case failed(Int32)
+    }
+
+    /// Writes what waits to the socket, many chunks with one system call.
+    mutating func write(to descriptor: CInt) -> WriteResult {
+        while self.written != self.put {
+            let sent = self.sendOnce(descriptor)
+            if sent > 0 {
+                self.written &+= UInt64(sent)
+            } else if sent == -Int(EAGAIN) {
+                return .full
+            } else {
+                return .failed(Int32(truncatingIfNeeded: -sent))
+            }
+        }
+        return .done
+    }
+
+    /// Vectors of one system call: more would not be taken by one socket buffer.
+    private static let vectorLimit = 16
+
+    private func sendOnce(_ descriptor: CInt) -> Int {
+        if let last, last.start <= self.written {
+            let skip = Int(self.written &- last.start)
+            var vector = iovec(iov_base: last.base + skip, iov_len: last.used - skip)
+            return linux_tcp_send(descriptor, &vector, 1)
+        }
+        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.vectorLimit) { vectors in
+            var count = 0
+            self.forEachPiece(from: self.written, to: self.put) { piece in
+                vectors[count] = iovec(iov_base: UnsafeMutableRawPointer(mutating: piece.baseAddress), iov_len: piece.count)
+                count += 1
+                return count < Self.vectorLimit
+            }
+            guard let start = vectors.baseAddress, count > 0 else { return 0 }
+            return linux_tcp_send(descriptor, start, CInt(count))
+        }
+    }
+
+    /// A copy of the next `limit` bytes that wait, for SwiftNIO to write when the socket takes more; see ``pieceWritten(_:)``.
+    func nextPiece(limit: Int) -> ByteBuffer {
+        let end = min(self.put, self.written + UInt64(limit))
+        return self.copy(from: self.written, to: end)
+    }
+
+    /// SwiftNIO has written a piece of `size` bytes.
+    mutating func pieceWritten(_ size: Int) {
+        self.written = min(self.put, self.written + UInt64(size))
+    }
+
+    // MARK: Acknowledgement
+
+    /// The peer has acknowledged all written bytes but `outstanding`.
+    ///
+    /// - Returns: whether that is more than before.
+    mutating func acknowledge(allBut outstanding: Int) -> Bool {
+        let offset = self.written &- min(self.written, UInt64(max(outstanding, 0)))
+        guard offset > self.acknowledged else { return false }
+        self.acknowledged = offset
+        return true
+    }
+
+    /// Lets go of the chunks before `offset`: nobody will read those bytes back.
+    mutating func release(before offset: UInt64) {
+        let offset = min(offset, self.acknowledged)
+        while let first = self.full.first, first.end <= offset {
+            self.pool.give(first.base, first.rung)
+            self.full.removeFirst()
+        }
+        if let last, last.end <= offset {
+            self.pool.give(last.base, last.rung)
+            self.last = nil
+        }
+    }
+
+    // MARK: Reading back
+
+    /// A copy of the bytes from one offset, not acknowledged yet, to another.
+    func copy(from start: UInt64, to end: UInt64) -> ByteBuffer {
+        var result = ByteBufferAllocator().buffer(capacity: Int(end - start))
+        self.forEachPiece(from: start, to: end) { piece in
+            result.writeBytes(piece)
+            return true
+        }
+        return result
+    }
+
+    private func forEachPiece(from start: UInt64, to end: UInt64, _ body: (UnsafeRawBufferPointer) -> Bool) {
+        func visit(_ chunk: Chunk) -> Bool {
+            let first = max(start, chunk.start)
+            let stop = min(end, chunk.end)
+            guard first < stop else { return true }
+            let count = Int(stop - first)
+            return body(UnsafeRawBufferPointer(start: chunk.base + Int(first - chunk.start), count: count))
+        }
+        for chunk in self.full where !visit(chunk) { return }
+        if let last { _ = visit(last) }
+    }
+}

@@ -1,0 +1,161 @@
+import RelayCore
+
+/// What monitoring scrapes of the relay path and the store. Nothing per terminal.
+enum RelayMetrics {
+    static func families(
+        _ shards: [ShardStatistics],
+        _ store: GroupCommitStatistics,
+        isReady: Bool,
+        startedAt: Timestamp
+    ) -> [MetricFamily] {
+        Self.frames(shards) + Self.connections(shards) + Self.store(store) + [
+            MetricFamily(
+                "ttms_ready",
+                .gauge,
+                help: "1 while the relay can do its work, as /readyz says.",
+                value: isReady ? 1 : 0
+            ),
+            MetricFamily(
+                "ttms_start_time_seconds",
+                .gauge,
+                help: "When the relay started, in seconds since 1970.",
+                value: Double(startedAt.microseconds) / 1_000_000
+            ),
+        ]
+    }
+
+    private static func sum(_ shards: [ShardStatistics], _ value: (ShardCounters) -> UInt64) -> UInt64 {
+        shards.reduce(0) { $0 &+ value($1.counters) }
+    }
+
+    private static func frames(_ shards: [ShardStatistics]) -> [MetricFamily] {
+        func counter(_ name: String, _ help: String, _ value: (ShardCounters) -> UInt64) -> MetricFamily {
+            MetricFamily("ttms_\(name)_total", .counter, help: help, value: Self.sum(shards, value))
+        }
+        return [
+            counter("heartbeats", "Heartbeats answered.") { $0.heartbeats },
+            counter("frames_accepted", "Data frames taken from terminals and operators.") { $0.accepted },
+            counter("frames_accepted_bytes", "Bytes of the data frames taken.") { $0.acceptedBytes },
+            counter("frames_delivered", "Data frames that their destination has acknowledged.") { $0.delivered },
+            counter("frames_delivered_bytes", "Bytes of the data frames delivered.") { $0.deliveredBytes },
+            counter("frames_requeued", "Frames that went back to their queue when a connection ended.") { $0.requeued },
+            counter("frames_unsound", "Frames taken although their checksum did not hold.") { $0.unsound },
+            counter("frames_ignored", "Frames of unknown commands that were ignored.") { $0.ignored },
+            MetricFamily(
+                "ttms_frames_in_flight",
+                .gauge,
+                help: "Frames written to a connection and not acknowledged.",
+                value: shards.reduce(0) { $0 + $1.inFlightFrames }
+            ),
+        ]
+    }
+
+    private static func connections(_ shards: [ShardStatistics]) -> [MetricFamily] {
+        func gauge(_ name: String, _ help: String, _ value: (ShardStatistics) -> Int) -> MetricFamily {
+            MetricFamily("ttms_\(name)", .gauge, help: help, value: shards.reduce(0) { $0 + value($1) })
+        }
+        func counter(_ name: String, _ help: String, _ value: (ShardCounters) -> UInt64) -> MetricFamily {
+            MetricFamily("ttms_\(name)_total", .counter, help: help, value: Self.sum(shards, value))
+        }
+        let closed = CloseReason.allCases.enumerated().map { index, reason in
+            MetricFamily.Sample(
+                Double(Self.sum(shards) { $0.closed[index] }),
+                labels: [.init("reason", reason.rawValue)]
+            )
+        }
+        return [
+            gauge("connections", "Open connections, registered or not.") { $0.connections },
+            gauge("connections_paused", "Senders that are not read from because the store is behind.") {
+                $0.pausedConnections
+            },
+            gauge("terminals_online", "Terminals with a connection.") { $0.terminalsOnline },
+            gauge("terminals_known", "Terminals seen and remembered, online or offline.") { $0.terminalsKnown },
+            gauge("unacknowledged_bytes", "Bytes put to connections and not acknowledged.") { $0.inFlightBytes },
+            counter("connections_accepted", "Connections accepted.") { $0.connectionsAccepted },
+            MetricFamily(
+                "ttms_connections_closed_total",
+                .counter,
+                help: "Connections that ended, by reason.",
+                samples: closed
+            ),
+            counter("registrations", "Terminals registered by a heartbeat on a new connection.") { $0.registrations },
+            counter("takeovers", "Terminals that a newer connection took over.") { $0.takeovers },
+            counter("spills", "Times that a slow terminal began to be fed from disk.") { $0.spills },
+            counter("pauses", "Times that a sender was held back because the store was behind.") { $0.pauses },
+        ]
+    }
+
+    private static func store(_ store: GroupCommitStatistics) -> [MetricFamily] {
+        let totals = store.totals
+        return [
+            MetricFamily("ttms_store_frames", .gauge, help: "Frames on disk.", value: totals.frames),
+            MetricFamily("ttms_store_bytes", .gauge, help: "Bytes of the frames on disk.", value: totals.bytes),
+            MetricFamily(
+                "ttms_store_terminals",
+                .gauge,
+                help: "Terminals for which frames are on disk.",
+                value: totals.terminals
+            ),
+            MetricFamily(
+                "ttms_store_pending_bytes",
+                .gauge,
+                help: "Bytes of frames given to the store and not durable yet.",
+                value: store.pendingBytes
+            ),
+            MetricFamily(
+                "ttms_store_commits_total",
+                .counter,
+                help: "Group commits, each with one fsync.",
+                value: store.commits
+            ),
+            MetricFamily(
+                "ttms_store_commit_failures_total",
+                .counter,
+                help: "Group commits that failed and are tried again.",
+                value: store.failures
+            ),
+            MetricFamily(
+                "ttms_store_commit_seconds_total",
+                .counter,
+                help: "Seconds spent in group commits.",
+                value: store.commitSeconds
+            ),
+            MetricFamily(
+                "ttms_store_frames_queued_total",
+                .counter,
+                help: "Frames ever put on disk.",
+                value: totals.appended
+            ),
+            MetricFamily(
+                "ttms_store_frames_removed_total",
+                .counter,
+                help: "Frames taken off the disk because they are delivered.",
+                value: totals.removed
+            ),
+            MetricFamily(
+                "ttms_store_frames_expired_total",
+                .counter,
+                help: "Frames whose time to live ended.",
+                value: totals.expired
+            ),
+            MetricFamily(
+                "ttms_store_frames_deleted_total",
+                .counter,
+                help: "Frames deleted by an operator.",
+                value: totals.deleted
+            ),
+            MetricFamily(
+                "ttms_store_frames_evicted_total",
+                .counter,
+                help: "Oldest frames dropped at a cap.",
+                value: totals.evicted
+            ),
+            MetricFamily(
+                "ttms_store_frames_rejected_total",
+                .counter,
+                help: "Newest frames refused at a cap.",
+                value: totals.rejected
+            ),
+        ]
+    }
+}

@@ -1,0 +1,207 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+extension RelayServer: RelayOperations {
+    /// The release.
+    public static let version = "0.1.0"
+
+    // MARK: The relay
+
+    /// See ``RelayOperations/status()``.
+    public func status() async -> RelayStatus {
+        let statistics = await self.shardStatistics()
+        let totals = self.groupCommit.statistics.totals
+        return RelayStatus(
+            version: Self.version,
+            startedAt: self.startedAt,
+            now: self.clock.now,
+            listeners: self.state.addresses,
+            eventLoops: self.shards.count,
+            connections: self.limiter.count,
+            terminalsOnline: statistics.reduce(0) { $0 + $1.terminalsOnline },
+            ledger: Self.ledger(statistics, totals),
+            store: totals,
+            readiness: self.currentReadiness
+        )
+    }
+
+    /// See ``RelayOperations/readiness()``.
+    public func readiness() async -> Readiness {
+        self.currentReadiness
+    }
+
+    private var currentReadiness: Readiness {
+        let store: Readiness.Check =
+            switch self.groupCommit.health {
+            case .healthy: .init(name: "store", isPassing: true)
+            case .failing(let error): .init(name: "store", isPassing: false, detail: error.message)
+            case .closed: .init(name: "store", isPassing: false, detail: "The store is closed: the relay stops.")
+            }
+        let stops = self.state.isStopping
+        let listens = self.state.isListening
+        return Readiness(checks: [
+            .init(
+                name: "listeners",
+                isPassing: listens,
+                detail: listens ? "" : "The relay does not listen for terminals \(stops ? "any more" : "yet")."
+            ),
+            store,
+        ])
+    }
+
+    /// See ``RelayOperations/metrics()``.
+    public func metrics() async -> [MetricFamily] {
+        RelayMetrics.families(
+            await self.shardStatistics(),
+            self.groupCommit.statistics,
+            isReady: self.currentReadiness.isReady,
+            startedAt: self.startedAt
+        )
+    }
+
+    func shardStatistics() async -> [ShardStatistics] {
+        var result: [ShardStatistics] = []
+        for shard in self.shards {
+            if let statistics = try? await shard.eventLoop.submit({ shard.statistics() }).get() {
+                result.append(statistics)
+            }
+        }
+        return result
+    }
+
+    static func ledger(_ statistics: [ShardStatistics], _ totals: StoreTotals) -> Ledger {
+        var ledger = Ledger()
+        for shard in statistics {
+            ledger.accepted += shard.counters.accepted
+            ledger.delivered += shard.counters.delivered
+            ledger.inFlight += UInt64(shard.inFlightFrames)
+        }
+        ledger.queued = UInt64(max(0, totals.frames))
+        ledger.expired = totals.expired
+        ledger.deleted = totals.deleted
+        ledger.evicted = totals.evicted + totals.rejected
+        return ledger
+    }
+
+    // MARK: Terminals
+
+    /// See ``RelayOperations/terminals(_:)``.
+    public func terminals(_ query: TerminalQuery) async throws -> [TerminalSnapshot] {
+        var found: [CCID: TerminalSnapshot] = [:]
+        for shard in self.shards {
+            for terminal in try await shard.eventLoop.submit({ shard.terminals(query) }).get() {
+                found[terminal.ccid] = terminal
+            }
+        }
+        let loaded = found
+        return try await self.groupCommit.perform { store in
+            Self.page(query, of: loaded, store)
+        }
+    }
+
+    /// Joins what the shards know with what the store keeps.
+    private static func page(
+        _ query: TerminalQuery,
+        of known: [CCID: TerminalSnapshot],
+        _ store: any MessageStore
+    ) -> [TerminalSnapshot] {
+        var result = known
+        if query.isOnline != true {
+            // A kept terminal that a shard knows as online must not appear as offline: those are simply not on this page.
+            for kept in Self.keptTerminals(query, store) where result[kept.ccid] == nil {
+                result[kept.ccid] = TerminalSnapshot(ccid: kept.ccid)
+            }
+        }
+        return result.values.sorted { $0.ccid < $1.ccid }.prefix(query.limit).map { terminal in
+            var terminal = terminal
+            terminal.backlog = store.backlog(of: terminal.ccid)
+            return terminal
+        }
+    }
+
+    private static func keptTerminals(_ query: TerminalQuery, _ store: any MessageStore) -> [TerminalBacklog] {
+        let range = query.range
+        let before = range.lowerBound == 0 ? nil : CCID(rawValue: range.lowerBound - 1)
+        let after = [query.after, before].compactMap { $0 }.max()
+        return store.terminals(after: after, limit: query.limit).filter { range.contains($0.ccid.rawValue) }
+    }
+
+    /// See ``RelayOperations/terminal(_:)``.
+    public func terminal(_ ccid: CCID) async throws -> TerminalSnapshot? {
+        var known: TerminalSnapshot?
+        for shard in self.shards where known == nil {
+            known = try await shard.eventLoop.submit { shard.terminals[ccid].map(shard.snapshot(of:)) }.get()
+        }
+        let backlog = try await self.groupCommit.perform { $0.backlog(of: ccid) }
+        guard known != nil || backlog.frames > 0 else { return nil }
+        var terminal = known ?? TerminalSnapshot(ccid: ccid)
+        terminal.backlog = backlog
+        return terminal
+    }
+
+    /// See ``RelayOperations/disconnect(_:)``.
+    public func disconnect(_ ccid: CCID) async -> Bool {
+        for shard in self.shards {
+            if let isKicked = try? await shard.eventLoop.submit({ shard.kick(ccid) }).get(), isKicked { return true }
+        }
+        return false
+    }
+
+    // MARK: Messages
+
+    /// See ``RelayOperations/messages(of:after:limit:)``.
+    public func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage] {
+        try await self.groupCommit.perform { try $0.messages(of: ccid, after: after, limit: limit) }
+    }
+
+    /// See ``RelayOperations/message(_:)``.
+    public func message(_ id: MessageID) async throws -> StoredMessage? {
+        try await self.groupCommit.perform { try $0.message(id) }
+    }
+
+    /// See ``RelayOperations/deleteMessage(_:)``.
+    public func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome {
+        try await self.groupCommit.perform { try $0.delete(id) }
+    }
+
+    /// See ``RelayOperations/deleteMessages(of:)``.
+    public func deleteMessages(of ccid: CCID) async throws -> Int {
+        try await self.groupCommit.perform { try $0.deleteAll(of: ccid) }
+    }
+
+    /// See ``RelayOperations/inject(_:)``.
+    public func inject(_ injection: Injection) async throws -> InjectionOutcome {
+        let room = self.options.session.maximumFrameSize - Frame.minimumSize
+        var frame = ByteBuffer()
+        let isWritten = frame.writeFrame(
+            header: Frame.forwardHeader,
+            address: injection.source,
+            command: .data,
+            content: injection.payload
+        )
+        guard isWritten, injection.payload.count <= room else {
+            throw InjectionError.payloadTooLong(maximumPayload: room)
+        }
+        return try await self.inject(frame, to: injection.destination, timeToLive: injection.timeToLive)
+    }
+
+    private func inject(_ frame: ByteBuffer, to ccid: CCID, timeToLive: UInt32?) async throws -> InjectionOutcome {
+        var index = self.shards[0].home(of: ccid)
+        while true {
+            let shard = self.shards[index]
+            let place = try await shard.eventLoop.submit { shard.place(of: ccid) }.get()
+            switch place {
+            case .here:
+                let outcome = try await shard.eventLoop.flatSubmit {
+                    let outcome = shard.inject(frame, to: ccid, timeToLive: timeToLive)
+                    return outcome.map { $0.map(Optional.some) } ?? shard.eventLoop.makeSucceededFuture(nil)
+                }.get()
+                if let outcome { return outcome }
+                index = shard.home(of: ccid)
+            case .shard(let other): index = other
+            case .moving: try await Task.sleep(for: .milliseconds(1))
+            }
+        }
+    }
+}

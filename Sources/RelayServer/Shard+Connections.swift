@@ -1,0 +1,196 @@
+import Logging
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+// Connections: accepted, registered, taken over, closed.
+extension Shard {
+    /// Takes a connection that has just become active.
+    ///
+    /// - Returns: `nil` when it was closed at once.
+    func accept(_ channel: any Channel, listener: ListenerOptions) -> TerminalConnection? {
+        self.counters.connectionsAccepted += 1
+        guard self.limiter.enter(), !self.isStopping else {
+            self.refuse(channel, self.isStopping ? .shutdown : .tooManyConnections)
+            return nil
+        }
+        // SwiftNIO has no other way to the descriptor; it is used only while the channel is active.
+        let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { $0 }
+        guard let descriptor else {
+            self.refuse(channel, .connectionLost)
+            return nil
+        }
+        let connection = TerminalConnection(
+            id: self.limiter.makeID(),
+            channel: channel,
+            descriptor: descriptor,
+            listener: listener,
+            shard: self,
+            now: self.tickTime()
+        )
+        connection.index = self.connections.count
+        self.connections.append(connection)
+        return connection
+    }
+
+    private func refuse(_ channel: any Channel, _ reason: CloseReason) {
+        self.limiter.leave()
+        self.counters.countClosed(reason)
+        channel.close(promise: nil)
+    }
+
+    // MARK: Registration
+
+    /// A heartbeat of `ccid` came first on `connection`: from now on the terminal is reached there.
+    func register(_ ccid: CCID, on connection: TerminalConnection, now: Timestamp) {
+        self.counters.registrations += 1
+        if let terminal = self.terminals[ccid], !self.handover.isRecalled(ccid) {
+            self.attach(terminal, to: connection, now: now)
+        } else if self.claim(ccid, for: connection) {
+            self.attach(self.makeTerminal(ccid), to: connection, now: now)
+        }
+    }
+
+    /// A terminal that this shard has not known.
+    func makeTerminal(_ ccid: CCID) -> Terminal {
+        let terminal = Terminal(ccid: ccid)
+        self.terminals.insert(terminal)
+        return terminal
+    }
+
+    /// The terminal is reached on `connection` now; the one before, if any, loses it.
+    func attach(_ terminal: Terminal, to connection: TerminalConnection, now: Timestamp) {
+        if let former = terminal.connection {
+            guard former !== connection else { return }
+            self.takeOver(terminal, from: former, now: now)
+        }
+        terminal.attach(connection, now: now)
+        self.pump(terminal)
+    }
+
+    /// What `former` has not delivered goes back to the terminal's queue; `former` is closed if it holds no other terminal.
+    func takeOver(_ terminal: Terminal, from former: TerminalConnection, now: Timestamp) {
+        self.counters.takeovers += 1
+        self.sample(former)
+        self.detach(terminal, from: former, reason: .superseded, now: now)
+        if former.source === terminal { former.source = nil }
+        if let reason = former.session.superseded(terminal.ccid) { self.close(former, reason) }
+    }
+
+    // MARK: The end of a terminal's connection
+
+    /// Takes `terminal` from its connection: what is not delivered goes back to its queue, in order, before anything newer.
+    func detach(_ terminal: Terminal, from connection: TerminalConnection, reason: CloseReason, now: Timestamp) {
+        var requeued = 0
+        for run in connection.window.removeAll(of: terminal.ccid) {
+            requeued += self.takeBack(run, of: terminal, from: connection)
+        }
+        if requeued > 0 {
+            self.counters.requeued += UInt64(requeued)
+            terminal.update { $0.appended(in: self.submission.number) }
+        }
+        if !terminal.held.isEmpty {
+            let held = terminal.held
+            terminal.held = AppendBatch()
+            held.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
+            terminal.update { $0.appended(in: self.submission.number) }
+        }
+        terminal.detach(reason: reason, now: now)
+        self.injections.disconnected(terminal.ccid)
+        self.pump(terminal)
+    }
+
+    /// What an operator asks.
+    func kick(_ ccid: CCID) -> Bool {
+        guard let connection = self.terminals[ccid]?.connection else { return false }
+        self.close(connection, .kicked)
+        return true
+    }
+
+    /// A run whose last byte is not acknowledged. Its first frames may be, wholly: those are delivered.
+    ///
+    /// - Returns: how many frames go back to the queue.
+    private func takeBack(_ run: DeliveryWindow.Run, of terminal: Terminal, from connection: TerminalConnection) -> Int {
+        let acknowledged = Int(max(connection.outbound.acknowledged, run.start) - run.start)
+        switch run.copy {
+        case .journaling:
+            // Where the store keeps them is not known yet, so none can be removed: those delivered already will come twice.
+            return run.frames
+        case .stored(let marks):
+            let delivered = marks.prefix { $0.end <= acknowledged }
+            if let last = delivered.last {
+                self.countDelivered(delivered.count, bytes: last.end, of: terminal, isStored: true)
+                self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
+            }
+            return marks.count - delivered.count
+        case .none:
+            return self.requeue(run, acknowledged: acknowledged, of: terminal, from: connection)
+        }
+    }
+
+    private func requeue(
+        _ run: DeliveryWindow.Run,
+        acknowledged: Int,
+        of terminal: Terminal,
+        from connection: TerminalConnection
+    ) -> Int {
+        let bytes = connection.outbound.copy(from: run.start, to: run.end)
+        return bytes.withUnsafeReadableBytes { bytes in
+            var end = 0
+            var delivered = (frames: 0, bytes: 0)
+            var requeued = 0
+            for size in run.frameSizes(in: bytes) {
+                let start = end
+                end += size
+                if end <= acknowledged {
+                    delivered = (delivered.frames + 1, end)
+                } else {
+                    let frame = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+                    self.withSubmission { $0.appends.append(.init(ccid: terminal.ccid), frame: frame) }
+                    requeued += 1
+                }
+            }
+            self.countDelivered(delivered.frames, bytes: delivered.bytes, of: terminal, isStored: false)
+            return requeued
+        }
+    }
+
+    // MARK: Closing
+
+    /// Ends `connection` for `reason`: what was put is written once more, what is acknowledged counts, the rest goes back.
+    func close(_ connection: TerminalConnection, _ reason: CloseReason) {
+        guard connection.closeReason == nil else { return }
+        _ = connection.flush()
+        self.sample(connection)
+        connection.willClose(reason)
+        self.counters.countClosed(reason)
+        self.limiter.leave()
+        let now = self.clock.now
+        for ccid in connection.session.ccids {
+            if let terminal = self.terminals[ccid], terminal.connection === connection {
+                self.detach(terminal, from: connection, reason: reason, now: now)
+            }
+            self.handover.abandonClaim(of: ccid, by: connection)
+            self.giveBackIfOffline(ccid)
+        }
+        self.forget(connection)
+        self.logger.debug(
+            "connection closed",
+            metadata: [
+                "connection": "\(connection.id)", "reason": "\(reason.rawValue)",
+                "ccids": "\(connection.session.ccids.map(\.description).joined(separator: ","))",
+            ]
+        )
+        connection.source = nil
+        connection.channel.close(promise: nil)
+    }
+
+    /// Takes the connection out of the list; the last one takes its place.
+    private func forget(_ connection: TerminalConnection) {
+        guard let last = self.connections.popLast(), last !== connection else { return }
+        last.index = connection.index
+        self.connections[connection.index] = last
+    }
+}

@@ -1,0 +1,215 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+// Frames and terminals between shards; the rules are in `Handover`.
+extension Shard {
+    /// The shard that every frame for `ccid` goes to first.
+    func home(of ccid: CCID) -> Int {
+        let mixed = UInt64(ccid.rawValue) &* 0x9e37_79b9_7f4a_7c15
+        return Int(truncatingIfNeeded: (mixed &>> 32) % UInt64(max(self.shards.count, 1)))
+    }
+
+    // MARK: Frames
+
+    /// The next stop of a frame for a terminal that this shard does not have.
+    func withBatch(forAbsent ccid: CCID, _ body: (inout AppendBatch) -> Void) {
+        guard self.home(of: ccid) == self.index else {
+            self.withBatch(toHomeOf: ccid, body)
+            return
+        }
+        switch self.handover.loans[ccid] {
+        case nil:
+            self.withSubmission { body(&$0.appends) }
+        case .lent(let borrower):
+            body(&self.peerBatches[borrower])
+            self.scheduleTickEnd()
+        case .recalling(var waiting, let claimants):
+            self.handover.loans[ccid] = nil
+            body(&waiting)
+            self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
+        }
+    }
+
+    /// The home's part of ``withBatch(forAbsent:_:)`` for a terminal that is still here but has to leave.
+    func withBatch(toHomeOf ccid: CCID, _ body: (inout AppendBatch) -> Void) {
+        let home = self.home(of: ccid)
+        if home == self.index {
+            guard case .recalling(var waiting, let claimants) = self.handover.loans[ccid] else { return }
+            self.handover.loans[ccid] = nil
+            body(&waiting)
+            self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
+        } else {
+            body(&self.peerBatches[home])
+            self.scheduleTickEnd()
+        }
+    }
+
+    /// Gives another shard the frames that have gathered for its terminals.
+    func handOver(to index: Int) {
+        let batch = self.peerBatches[index]
+        self.peerBatches[index] = AppendBatch()
+        let shard = self.shards[index]
+        shard.eventLoop.execute {
+            batch.forEach { entry, frame in shard.deliver(rewritten: frame, to: entry.ccid) }
+        }
+    }
+
+    /// Runs `body` on another shard, after the frames that were put into its batch before.
+    private func send(to index: Int, _ body: @escaping @Sendable (Shard) -> Void) {
+        if !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+        let shard = self.shards[index]
+        shard.eventLoop.execute { body(shard) }
+    }
+
+    // MARK: Claim
+
+    /// `connection` had a heartbeat of `ccid`, a terminal that is not here, or has to leave.
+    ///
+    /// - Returns: whether the terminal can be made here at once; otherwise it comes later (``granted(_:terminal:)``).
+    func claim(_ ccid: CCID, for connection: TerminalConnection) -> Bool {
+        let home = self.home(of: ccid)
+        if home == self.index, self.handover.loans[ccid] == nil { return true }
+        let former = self.handover.claims.updateValue(connection, forKey: ccid)
+        if let former, former !== connection, let reason = former.session.superseded(ccid) { self.close(former, reason) }
+        if former == nil { self.sendClaim(ccid) }
+        return false
+    }
+
+    private func sendClaim(_ ccid: CCID) {
+        let claimant = self.index
+        let home = self.home(of: ccid)
+        if home == self.index {
+            self.claimed(ccid, by: claimant)
+        } else {
+            self.send(to: home) { $0.claimed(ccid, by: claimant) }
+        }
+    }
+
+    /// At home: the shard `claimant` wants the terminal.
+    private func claimed(_ ccid: CCID, by claimant: Int) {
+        switch self.handover.loans[ccid] {
+        case nil:
+            self.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [claimant])
+            self.recall(ccid, isClaimed: true)
+        case .lent(let borrower):
+            self.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [claimant])
+            self.send(to: borrower) { $0.recall(ccid, isClaimed: true) }
+        case .recalling(let waiting, let claimants):
+            guard !claimants.contains(claimant) else { return }
+            self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants + [claimant])
+        }
+    }
+
+    /// Elsewhere: the terminal is offline, and this shard does not need it any more.
+    func giveBackIfOffline(_ ccid: CCID) {
+        guard self.handover.isBorrowed(ccid), !self.handover.isRecalled(ccid) else { return }
+        self.send(to: self.home(of: ccid)) { home in
+            guard case .lent(let borrower) = home.handover.loans[ccid] else { return }
+            home.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [])
+            home.send(to: borrower) { $0.recall(ccid, isClaimed: false) }
+        }
+    }
+
+    // MARK: Recall
+
+    /// The terminal has to leave this shard. With a claim, a newer heartbeat came elsewhere, and its connection here loses it;
+    /// without, it was thought to be offline: should it have come back meanwhile, its connection waits for it.
+    private func recall(_ ccid: CCID, isClaimed: Bool) {
+        if let terminal = self.terminals[ccid], let connection = terminal.connection {
+            let now = self.clock.now
+            if isClaimed {
+                self.takeOver(terminal, from: connection, now: now)
+            } else {
+                self.sample(connection)
+                self.detach(terminal, from: connection, reason: .superseded, now: now)
+                if connection.source === terminal { connection.source = nil }
+                self.handover.claims[ccid] = connection
+            }
+        }
+        self.handover.borrowed.remove(ccid)
+        self.handover.recalled[ccid] = self.submission.isEmpty ? self.submission.number - 1 : self.submission.number
+        self.releaseSettled()
+    }
+
+    /// Returns the recalled terminals of which nothing is under way any more.
+    func releaseSettled() {
+        guard !self.handover.recalled.isEmpty else { return }
+        for (ccid, barrier) in self.handover.recalled where barrier <= self.committed {
+            let terminal = self.terminals[ccid]
+            guard terminal?.isForgettable ?? true else { continue }
+            self.handover.recalled[ccid] = nil
+            self.terminals.remove(ccid)
+            let home = self.home(of: ccid)
+            if home == self.index {
+                self.returned(ccid, terminal: terminal)
+            } else {
+                self.send(to: home) { $0.returned(ccid, terminal: terminal) }
+                if self.handover.claims[ccid] != nil { self.sendClaim(ccid) }
+            }
+        }
+    }
+
+    // MARK: Grant
+
+    /// At home: the terminal is on no shard now; the first in line gets it.
+    private func returned(_ ccid: CCID, terminal: Terminal?) {
+        guard case .recalling(let waiting, let claimants) = self.handover.loans[ccid] else { return }
+        let next = claimants.first ?? self.index
+        if next == self.index {
+            self.handover.loans[ccid] = nil
+            self.granted(ccid, terminal: terminal)
+            waiting.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+        } else {
+            self.handover.loans[ccid] = .lent(to: next)
+            self.send(to: next) { shard in
+                shard.handover.borrowed.insert(ccid)
+                shard.granted(ccid, terminal: terminal)
+            }
+            waiting.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+        }
+        for claimant in claimants.dropFirst() { self.claimed(ccid, by: claimant) }
+    }
+
+    /// The terminal is on this shard now.
+    private func granted(_ ccid: CCID, terminal: Terminal?) {
+        let connection = self.handover.claims.removeValue(forKey: ccid)
+        guard terminal != nil || connection != nil || self.handover.isBorrowed(ccid) else { return }
+        let terminal = terminal ?? Terminal(ccid: ccid)
+        self.terminals.insert(terminal)
+        guard let connection, connection.closeReason == nil, connection.session.holds(ccid) else {
+            self.giveBackIfOffline(ccid)
+            return
+        }
+        let now = self.clock.now
+        self.attach(terminal, to: connection, now: now)
+        terminal.lastHeartbeatAt = now
+        terminal.counters.heartbeats += 1
+        if connection.session.source == ccid { connection.source = terminal }
+    }
+}
+
+/// Where a terminal is, as its home or a borrower knows it.
+enum TerminalPlace: Sendable {
+    /// On this shard, or on none: then this is its home.
+    case here
+    /// On, or known to, that shard.
+    case shard(Int)
+    /// Between two shards.
+    case moving
+}
+
+extension Shard {
+    /// Where to go with something for `ccid`.
+    func place(of ccid: CCID) -> TerminalPlace {
+        let home = self.home(of: ccid)
+        if home != self.index {
+            return self.terminals[ccid] != nil && !self.handover.isRecalled(ccid) ? .here : .shard(home)
+        }
+        switch self.handover.loans[ccid] {
+        case nil: return .here
+        case .lent(let borrower): return .shard(borrower)
+        case .recalling: return .moving
+        }
+    }
+}

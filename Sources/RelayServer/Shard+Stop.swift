@@ -1,0 +1,36 @@
+import NIOCore
+import RelayCore
+
+// The end of a shard.
+extension Shard {
+    /// Takes nothing more from terminals, and waits until everything that was put is acknowledged, or until `deadline`.
+    func drain(until deadline: NIODeadline) -> EventLoopFuture<Void> {
+        let promise = self.eventLoop.makePromise(of: Void.self)
+        self.eventLoop.execute {
+            self.isStopping = true
+            for connection in self.connections { connection.setPaused(true) }
+            self.checkDrained(until: deadline, promise)
+        }
+        return promise.futureResult
+    }
+
+    private func checkDrained(until deadline: NIODeadline, _ promise: EventLoopPromise<Void>) {
+        for connection in self.connections { self.sample(connection) }
+        let isDrained = self.connections.allSatisfy { $0.outbound.unacknowledged == 0 }
+        if isDrained || NIODeadline.now() >= deadline {
+            promise.succeed(())
+        } else {
+            self.eventLoop.scheduleTask(in: Self.drainInterval) { self.checkDrained(until: deadline, promise) }
+        }
+    }
+
+    /// Ends all connections; what is not acknowledged goes back to the queues, and to the store.
+    func stop() -> EventLoopFuture<Void> {
+        self.eventLoop.submit {
+            for connection in self.connections { self.close(connection, .shutdown) }
+            self.injections.failAll()
+            for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+            self.submit()
+        }
+    }
+}

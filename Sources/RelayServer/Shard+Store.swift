@@ -1,0 +1,241 @@
+import Logging
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// What this tick has for the store so far.
+struct PendingSubmission {
+    /// The number that it will be submitted under.
+    var number: UInt64 = 1
+    var appends = AppendBatch()
+    var removals: [StoreSubmission.Removal] = []
+    var rewinds: [CCID] = []
+    var reads: [StoreSubmission.ReadRequest] = []
+
+    var isEmpty: Bool {
+        self.appends.isEmpty && self.removals.isEmpty && self.rewinds.isEmpty && self.reads.isEmpty
+    }
+}
+
+/// Frames in flight that are on their way to the store: what is needed to find them again when the receipt comes.
+struct Journal {
+    var connection: TerminalConnection
+    /// Where each frame ends, counted from the run's start.
+    var ends: [Int]
+}
+
+// Submissions to the store thread, and what comes back.
+extension Shard: GroupCommitClient {
+    /// Lets `body` add to what the tick has for the store.
+    func withSubmission(_ body: (inout PendingSubmission) -> Void) {
+        body(&self.submission)
+        self.scheduleTickEnd()
+    }
+
+    /// Hands over what the tick has gathered.
+    func submit() {
+        guard !self.submission.isEmpty else { return }
+        let pending = self.submission
+        self.submission = PendingSubmission(number: pending.number + 1)
+        self.groupCommit.submit(
+            StoreSubmission(
+                number: pending.number,
+                client: self,
+                acceptedAt: self.clock.now,
+                appends: pending.appends,
+                removals: pending.removals,
+                rewinds: pending.rewinds,
+                reads: pending.reads
+            )
+        )
+    }
+
+    /// On the store thread.
+    func commitCompleted(_ completion: StoreCompletion) {
+        self.eventLoop.execute { self.apply(completion) }
+    }
+
+    private func apply(_ completion: StoreCompletion) {
+        self.committed = completion.number
+        for receipt in completion.receipts { self.apply(receipt) }
+        for run in completion.runs { self.apply(run) }
+        self.releaseSettled()
+        self.goOnReading()
+    }
+
+    // MARK: Reads
+
+    /// Asks the store for the terminal's next frames when that is due and its connection has room.
+    func pump(_ terminal: Terminal) {
+        if terminal.update({ $0.rewindIfDue() }) {
+            self.withSubmission { $0.rewinds.append(terminal.ccid) }
+        }
+        guard let connection = terminal.connection else { return }
+        if connection.outbound.unacknowledged >= self.options.outbound.lowWatermark {
+            self.sample(connection)
+            guard connection.outbound.unacknowledged < self.options.outbound.lowWatermark else { return }
+        }
+        let number = self.submission.number
+        if let token = terminal.update({ $0.readIfDue(submission: number) }) {
+            let maximumBytes = self.options.outbound.readSize
+            self.withSubmission {
+                $0.reads.append(.init(ccid: terminal.ccid, token: token, maximumBytes: maximumBytes))
+            }
+        }
+    }
+
+    private func apply(_ run: StoreCompletion.Run) {
+        guard let terminal = self.terminals[run.ccid] else { return }
+        switch run.result {
+        case .success(let stored):
+            let action = terminal.update { $0.readCompleted(token: run.token, hasMore: stored.hasMore) }
+            if action != .drop, let connection = terminal.connection {
+                connection.put(stored, to: terminal.ccid)
+                self.markDirty(connection)
+                self.injections.written(stored.marks)
+                if action == .writeAndGoLive { self.releaseHeld(terminal) }
+            }
+        case .failure(let error):
+            // The store thread has told the operator; here it is enough to ask again.
+            self.logger.debug(
+                "reading a backlog failed",
+                metadata: ["ccid": "\(run.ccid)", "error": "\(error)"]
+            )
+            terminal.update { $0.readFailed(token: run.token) }
+            self.scheduleSweep()
+        }
+        self.pump(terminal)
+    }
+
+    private func releaseHeld(_ terminal: Terminal) {
+        guard !terminal.held.isEmpty else { return }
+        let held = terminal.held
+        terminal.held = AppendBatch()
+        held.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+    }
+
+    // MARK: Spilling
+
+    /// A frame is about to be appended that must not be overtaken by, or overtake, what is in flight and held.
+    func makeWay(for terminal: Terminal) {
+        self.journal(terminal)
+        self.storeHeld(terminal)
+        terminal.update { $0.spill() }
+    }
+
+    /// The connection is over its high watermark: perhaps only because nobody has asked yet what is acknowledged.
+    @inline(never)
+    func relieve(_ connection: TerminalConnection) {
+        if !connection.flush() {
+            // It is closed at the end of the tick, not under the feet of the read that put the frame.
+            return
+        }
+        self.sample(connection)
+        guard connection.outbound.unacknowledged > self.options.outbound.highWatermark else { return }
+        self.counters.spills += 1
+        for ccid in connection.session.ccids {
+            if let terminal = self.terminals[ccid], terminal.connection === connection { self.spill(terminal) }
+        }
+    }
+
+    /// From here on the terminal's frames go to the store. Those that are older go there first: those in flight, then those held
+    /// (``Mailbox``, invariants 1 and 2).
+    func spill(_ terminal: Terminal) {
+        self.makeWay(for: terminal)
+        self.pump(terminal)
+    }
+
+    private func journal(_ terminal: Terminal) {
+        guard let connection = terminal.connection else { return }
+        connection.window.journal(owner: terminal.ccid) { run in
+            let bytes = connection.outbound.copy(from: run.start, to: run.end)
+            let token = self.makeToken()
+            var ends: [Int] = []
+            bytes.withUnsafeReadableBytes { bytes in
+                let sizes = run.frameSizes(in: bytes)
+                var start = 0
+                for (index, size) in sizes.enumerated() {
+                    let isLast = index == sizes.count - 1
+                    let entry = AppendBatch.Entry(ccid: terminal.ccid, token: isLast ? token : 0, isInFlight: true)
+                    let frame = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + size)])
+                    self.withSubmission { $0.appends.append(entry, frame: frame) }
+                    start += size
+                    ends.append(start)
+                }
+            }
+            self.journals[token] = Journal(connection: connection, ends: ends)
+            terminal.update { $0.journalStarted(in: self.submission.number) }
+            return token
+        }
+    }
+
+    private func storeHeld(_ terminal: Terminal) {
+        guard !terminal.held.isEmpty else { return }
+        let held = terminal.held
+        terminal.held = AppendBatch()
+        held.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
+        terminal.counters.framesQueued += UInt64(held.count)
+        terminal.update { $0.appended(in: self.submission.number) }
+    }
+
+    /// A token for a receipt; 0 stands for none.
+    func makeToken() -> UInt32 {
+        defer { self.nextToken = self.nextToken == .max ? 1 : self.nextToken + 1 }
+        return self.nextToken
+    }
+
+    private func apply(_ receipt: StoreCompletion.Receipt) {
+        if let journal = self.journals.removeValue(forKey: receipt.token) {
+            self.apply(receipt, to: journal)
+        } else {
+            self.injectionStored(receipt)
+        }
+    }
+
+    private func apply(_ receipt: StoreCompletion.Receipt, to journal: Journal) {
+        guard let terminal = self.terminals[receipt.ccid] else { return }
+        terminal.update { $0.journalCompleted() }
+        switch receipt.outcome {
+        case .rejected:
+            journal.connection.window.journalRefused(token: receipt.token)
+            terminal.deliveredBeforeReceipt[receipt.token] = nil
+        case .queued(let last):
+            if terminal.deliveredBeforeReceipt.removeValue(forKey: receipt.token) != nil {
+                self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last)) }
+            } else {
+                // Frames appended one behind the other have ids one behind the other.
+                let count = UInt64(journal.ends.count)
+                let marks = journal.ends.enumerated().map { index, end in
+                    let sequence = last.sequence &- (count &- 1 &- UInt64(index))
+                    return StoredRun.Mark(end: end, id: MessageID(slot: last.slot, sequence: sequence))
+                }
+                _ = journal.connection.window.journaled(token: receipt.token, marks: marks)
+            }
+        }
+        self.pump(terminal)
+    }
+
+    // MARK: Pushing back
+
+    /// Stops reading from a sender whose frames go to the store when the store is too far behind.
+    func holdBackIfBehind(_ connection: TerminalConnection) {
+        guard !connection.isPaused, connection.closeReason == nil, self.isStoreBehind else { return }
+        connection.setPaused(true)
+        self.paused.append(connection)
+        self.counters.pauses += 1
+        self.scheduleSweep()
+    }
+
+    private var isStoreBehind: Bool {
+        self.groupCommit.pendingBytes + self.submission.appends.frameBytes > self.options.outbound.storeHighWatermark
+    }
+
+    /// Reads from the senders again once half of what was too much is durable.
+    func goOnReading() {
+        guard !self.paused.isEmpty else { return }
+        guard self.groupCommit.pendingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
+        let paused = self.paused
+        self.paused.removeAll()
+        for connection in paused where connection.closeReason == nil { connection.setPaused(false) }
+    }
+}

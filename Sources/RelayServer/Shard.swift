@@ -1,0 +1,151 @@
+import Logging
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// Everything of the relay path that lives on one event loop: its connections, its terminals, and what is on its way to the store
+/// and to the other shards.
+///
+/// `@unchecked Sendable` because its references travel to other threads, which do no more than `execute` on `eventLoop`; all
+/// state is confined to that loop.
+///
+/// A tick is what the event loop does between two waits. What a tick's reads put into connections, into the store's submission
+/// and into the batches for other shards leaves at its end, together (``endTick()``): one system call per destination, one
+/// submission, one batch per shard, however many frames they hold.
+///
+/// Files: `Shard+Frames` (the way of a frame), `Shard+Store` (submissions and their answers), `Shard+Connections` (accept,
+/// register, takeover, close), `Shard+Sweep` (acknowledgement and timeouts), `Shard+Handover` (terminals between shards),
+/// `Shard+Operations` (what operators ask).
+final class Shard: @unchecked Sendable {
+    let index: Int
+    let eventLoop: any EventLoop
+    let options: ServerOptions
+    let groupCommit: any GroupCommit
+    let limiter: ConnectionLimiter
+    let clock: RelayClock
+    let logger: Logger
+    /// All shards by index, this one included. Set once, before the first connection.
+    private(set) var shards: [Shard] = []
+
+    let chunks = ChunkPool()
+    let receiveBuffers = ReceiveBuffers()
+    var terminals = TerminalTable()
+    var connections: [TerminalConnection] = []
+    var counters = ShardCounters()
+    var isStopping = false
+
+    // What leaves at the end of the tick.
+    private var isTickScheduled = false
+    private var dirty: [TerminalConnection] = []
+    var peerBatches: [AppendBatch] = []
+    var submission = PendingSubmission()
+
+    /// Connections whose peers owe acknowledgements.
+    var awaitingAcknowledgement: [TerminalConnection] = []
+    /// Connections that are not read from, because the store is behind.
+    var paused: [TerminalConnection] = []
+    var isSweepScheduled = false
+
+    /// The submission whose number is the highest that is durable.
+    var committed: UInt64 = 0
+    var nextToken: UInt32 = 1
+    var journals: [UInt32: Journal] = [:]
+    var injections = PendingInjections()
+    var handover = Handover()
+
+    init(
+        index: Int,
+        eventLoop: any EventLoop,
+        options: ServerOptions,
+        groupCommit: any GroupCommit,
+        limiter: ConnectionLimiter,
+        clock: RelayClock,
+        logger: Logger
+    ) {
+        self.index = index
+        self.eventLoop = eventLoop
+        self.options = options
+        self.groupCommit = groupCommit
+        self.limiter = limiter
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Tells the shard of the others. Called once, before it serves.
+    func meet(_ shards: [Shard]) {
+        self.shards = shards
+        self.peerBatches = shards.map { _ in AppendBatch() }
+    }
+
+    func tickTime() -> NIODeadline { .now() }
+
+    // MARK: The end of the tick
+
+    /// Has `connection` written to at the end of the tick.
+    @inline(__always)
+    func markDirty(_ connection: TerminalConnection) {
+        guard !connection.isDirty else { return }
+        connection.isDirty = true
+        self.dirty.append(connection)
+        self.scheduleTickEnd()
+    }
+
+    /// Has ``endTick()`` run after all that is ready in this tick.
+    @inline(__always)
+    func scheduleTickEnd() {
+        guard !self.isTickScheduled else { return }
+        self.isTickScheduled = true
+        self.eventLoop.execute { self.endTick() }
+    }
+
+    private func endTick() {
+        self.isTickScheduled = false
+        self.flushDirty()
+        for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+        self.submit()
+    }
+
+    private func flushDirty() {
+        // A write can fail, and closing what failed can make others dirty: those are flushed in the next round.
+        while !self.dirty.isEmpty {
+            let round = self.dirty
+            self.dirty.removeAll(keepingCapacity: true)
+            for connection in round {
+                connection.isDirty = false
+                if connection.closeReason == nil, !connection.flush() { self.close(connection, .connectionLost) }
+                self.awaitAcknowledgement(connection)
+            }
+        }
+    }
+}
+
+/// What one shard has counted since the relay started.
+struct ShardCounters: Sendable {
+    var heartbeats: UInt64 = 0
+    /// Data frames taken, from terminals and operators.
+    var accepted: UInt64 = 0
+    var acceptedBytes: UInt64 = 0
+    /// Of those, frames whose checksum did not hold (`marker`).
+    var unsound: UInt64 = 0
+    /// Frames of unknown commands that were ignored.
+    var ignored: UInt64 = 0
+    /// Frames whose last byte their destination has acknowledged.
+    var delivered: UInt64 = 0
+    /// Of those, frames that the store did not keep.
+    var deliveredLive: UInt64 = 0
+    var deliveredBytes: UInt64 = 0
+    /// Frames that were in flight when their connection ended, and go to the next one.
+    var requeued: UInt64 = 0
+    var connectionsAccepted: UInt64 = 0
+    var registrations: UInt64 = 0
+    var takeovers: UInt64 = 0
+    /// Times that a terminal began to be fed from disk because it reads too slowly.
+    var spills: UInt64 = 0
+    /// Times that a sender was held back because the store was behind.
+    var pauses: UInt64 = 0
+    var closed: [UInt64] = Array(repeating: 0, count: CloseReason.allCases.count)
+
+    mutating func countClosed(_ reason: CloseReason) {
+        if let index = CloseReason.allCases.firstIndex(of: reason) { self.closed[index] += 1 }
+    }
+}

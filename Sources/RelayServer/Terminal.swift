@@ -1,0 +1,55 @@
+import RelayCore
+import TTMSProtocol
+
+/// A terminal as its event loop knows it: its mailbox, its connection while it has one, and what operators want to know.
+///
+/// `@unchecked Sendable` because it can move to another shard (``Handover``): it is confined to the event loop of the shard that has
+/// it, and on its way only the message knows it. `live` is what the hot path asks: it is set exactly while the mailbox is live.
+final class Terminal: @unchecked Sendable {
+    let ccid: CCID
+    private(set) var mailbox = Mailbox()
+    /// The connection that the terminal registered on last.
+    private(set) var connection: TerminalConnection?
+    /// The connection while frames go straight to it.
+    private(set) var live: Unmanaged<TerminalConnection>?
+    /// Frames that wait until the store has been asked (``Mailbox/Mode/catchingUp``).
+    var held = AppendBatch()
+
+    var counters = TerminalCounters()
+    private(set) var since: Timestamp?
+    var lastHeartbeatAt: Timestamp?
+    private(set) var lastCloseReason: CloseReason?
+
+    /// Journaled runs that were delivered before their receipt came: how many frames each.
+    var deliveredBeforeReceipt: [UInt32: Int] = [:]
+
+    init(ccid: CCID) {
+        self.ccid = ccid
+    }
+
+    /// Asks the mailbox, or tells it something, and keeps `live` in step.
+    @discardableResult
+    func update<Result>(_ body: (inout Mailbox) -> Result) -> Result {
+        defer { self.live = self.mailbox.mode == .live ? self.connection.map(Unmanaged.passUnretained) : nil }
+        return body(&self.mailbox)
+    }
+
+    func attach(_ connection: TerminalConnection, now: Timestamp) {
+        self.connection = connection
+        self.since = now
+        self.counters.connections += 1
+        self.update { $0.attached() }
+    }
+
+    func detach(reason: CloseReason, now: Timestamp) {
+        self.connection = nil
+        self.since = now
+        self.lastCloseReason = reason
+        self.update { $0.detached() }
+    }
+
+    /// Whether nothing would be lost by forgetting the terminal, but what operators see of it.
+    var isForgettable: Bool {
+        self.connection == nil && self.mailbox.isSettled && self.deliveredBeforeReceipt.isEmpty && self.held.isEmpty
+    }
+}

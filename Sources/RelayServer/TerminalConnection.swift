@@ -1,0 +1,155 @@
+import CLinuxTCP
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// A terminal's TCP connection: its session, the bytes on their way to it, and what of them is delivered.
+///
+/// Confined to its shard's event loop. Bytes leave by a system call of our own as long as the socket takes them, because
+/// SwiftNIO's way costs a retained buffer and a queue entry per write; when the socket is full, SwiftNIO is given one piece at a
+/// time, watches the socket for us, and we go on directly when the piece is written (`isBlocked`).
+final class TerminalConnection {
+    let id: UInt64
+    let channel: any Channel
+    let listener: ListenerOptions
+    let openedAt: Timestamp
+    unowned let shard: Shard
+    private let descriptor: CInt
+
+    var parser: FrameParser
+    var session = Session()
+    var window = DeliveryWindow()
+    var outbound: OutboundBytes
+    /// The terminal of the latest heartbeat, for its counters; `nil` while another event loop has it.
+    var source: Terminal?
+    /// The bytes of an unfinished frame; empty, and owning nothing, nearly always.
+    var unfinished = ByteBuffer()
+
+    /// When bytes came last; at first, when it was accepted.
+    var lastReceived: NIODeadline
+    /// Counts reads, so that a quiet time that has been overtaken by a read is known as such.
+    var reads: UInt32 = 0
+    /// Its place in the shard's list of connections.
+    var index = 0
+    /// It is in the shard's list of connections to flush.
+    var isDirty = false
+    /// It is in the shard's list of connections whose acknowledgement is awaited.
+    var isAwaitingAcknowledgement = false
+    /// SwiftNIO is writing a piece.
+    private var isBlocked = false
+    /// It is not read from, because the store is behind.
+    private(set) var isPaused = false
+    private(set) var closeReason: CloseReason?
+
+    init(id: UInt64, channel: any Channel, descriptor: CInt, listener: ListenerOptions, shard: Shard, now: NIODeadline) {
+        self.id = id
+        self.channel = channel
+        self.descriptor = descriptor
+        self.listener = listener
+        self.shard = shard
+        self.openedAt = shard.clock.now
+        self.lastReceived = now
+        let session = shard.options.session
+        self.parser = FrameParser(dialect: listener.dialect, maximumFrameSize: session.maximumFrameSize)
+        self.outbound = OutboundBytes(pool: shard.chunks)
+    }
+
+    var isOpen: Bool { self.closeReason == nil && self.channel.isActive }
+
+    // MARK: Putting
+
+    /// Rewrites `frame` behind everything that leaves, as `owner` gets it.
+    @inline(__always)
+    func put(_ frame: FrameView, from source: CCID, to owner: CCID) {
+        self.window.append(
+            owner: owner,
+            offset: self.outbound.put,
+            size: frame.size,
+            saysItsSize: Int(frame.lengthField) == frame.size
+        )
+        FrameRewriter.forward(frame, from: source, to: self.outbound.reserve(frame.size))
+    }
+
+    /// Puts a copy of a frame that has been rewritten already.
+    func put(rewritten frame: UnsafeRawBufferPointer, to owner: CCID) {
+        guard let start = frame.baseAddress, frame.count >= Frame.minimumSize else { return }
+        let view = FrameView(bytes: start, size: frame.count, isSound: true)
+        self.window.append(
+            owner: owner,
+            offset: self.outbound.put,
+            size: frame.count,
+            saysItsSize: Int(view.lengthField) == frame.count
+        )
+        self.outbound.reserve(frame.count).copyMemory(from: start, byteCount: frame.count)
+    }
+
+    /// Puts frames that the store has read.
+    func put(_ run: StoredRun, to owner: CCID) {
+        run.bytes.withUnsafeReadableBytes { bytes in
+            self.window.append(owner: owner, offset: self.outbound.put, bytes: bytes.count, stored: run.marks)
+            self.outbound.put(bytes)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Writes what has been put.
+    ///
+    /// - Returns: `false` when the connection is broken; it has to be closed.
+    func flush() -> Bool {
+        guard !self.isBlocked, self.outbound.hasUnwritten else { return true }
+        guard self.channel.isActive else { return false }
+        switch self.outbound.write(to: self.descriptor) {
+        case .done: return true
+        case .full:
+            self.writePiece()
+            return true
+        case .failed: return false
+        }
+    }
+
+    /// Bytes that SwiftNIO is given at once while the socket is full.
+    private static let pieceSize = 32 << 10
+
+    private func writePiece() {
+        let piece = self.outbound.nextPiece(limit: Self.pieceSize)
+        let size = piece.readableBytes
+        self.isBlocked = true
+        let written = self.channel.eventLoop.makePromise(of: Void.self)
+        // `assumeIsolated`: the promise is kept on the channel's event loop, which is the shard's.
+        written.futureResult.assumeIsolated().whenSuccess {
+            self.isBlocked = false
+            self.outbound.pieceWritten(size)
+            self.shard.markDirty(self)
+        }
+        self.channel.writeAndFlush(piece, promise: written)
+    }
+
+    // MARK: Acknowledgement
+
+    /// Asks the kernel how much the peer has acknowledged.
+    ///
+    /// - Returns: whether that is more than before.
+    func sampleAcknowledgement() -> Bool {
+        guard self.outbound.unacknowledged > 0, self.channel.isActive else { return false }
+        let outstanding = linux_tcp_unacknowledged(self.descriptor)
+        return outstanding >= 0 && self.outbound.acknowledge(allBut: Int(outstanding))
+    }
+
+    // MARK: Reading
+
+    /// Stops or goes on reading: TCP then holds the sender back.
+    func setPaused(_ isPaused: Bool) {
+        guard isPaused != self.isPaused else { return }
+        self.isPaused = isPaused
+        try? self.channel.syncOptions?.setOption(.autoRead, value: !isPaused)
+        if !isPaused { self.channel.read() }
+    }
+
+    // MARK: Closing
+
+    /// Remembers why the connection ends; the first reason stays.
+    func willClose(_ reason: CloseReason) {
+        if self.closeReason == nil { self.closeReason = reason }
+    }
+}

@@ -1,0 +1,106 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// The one handler of a terminal's channel: bytes in, frames to the shard.
+///
+/// It parses in the read buffer itself. Only the bytes of an unfinished frame are kept, and joined with what comes next.
+final class TerminalHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let shard: Shard
+    private let listener: ListenerOptions
+    private var connection: TerminalConnection?
+
+    init(shard: Shard, listener: ListenerOptions) {
+        self.shard = shard
+        self.listener = listener
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.connection = self.shard.accept(context.channel, listener: self.listener)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = self.unwrapInboundIn(data)
+        defer { self.shard.receiveBuffers.giveBack(buffer) }
+        guard let connection = self.connection, connection.closeReason == nil else { return }
+        connection.lastReceived = self.shard.tickTime()
+        connection.reads &+= 1
+        let boundary: FrameParser.Boundary = buffer.writableBytes > 0 ? .burstEnd : .more
+        if connection.unfinished.readableBytes > 0 {
+            connection.unfinished.writeBuffer(&buffer)
+            self.receiveUnfinished(connection, boundary)
+        } else {
+            let (consumed, step) = self.receive(buffer, connection, boundary)
+            guard consumed < buffer.readableBytes, connection.closeReason == nil else { return }
+            // Exactly as large as it has to be: a connection that stalls inside a frame should not hold a read buffer.
+            buffer.moveReaderIndex(forwardBy: consumed)
+            connection.unfinished = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
+            connection.unfinished.writeBuffer(&buffer)
+            if step == .needsBytesOrQuiet { self.awaitQuiet(connection) }
+        }
+    }
+
+    /// Handles the frames in what was kept and has been joined with new bytes.
+    private func receiveUnfinished(_ connection: TerminalConnection, _ boundary: FrameParser.Boundary) {
+        let (consumed, step) = self.receive(connection.unfinished, connection, boundary)
+        guard connection.closeReason == nil, consumed < connection.unfinished.readableBytes else {
+            connection.unfinished = ByteBuffer()
+            return
+        }
+        connection.unfinished.moveReaderIndex(forwardBy: consumed)
+        connection.unfinished.discardReadBytes()
+        if step == .needsBytesOrQuiet { self.awaitQuiet(connection) }
+    }
+
+    /// Handles the frames in `bytes`.
+    ///
+    /// - Returns: how many bytes they have, and what the rest is.
+    private func receive(
+        _ bytes: ByteBuffer,
+        _ connection: TerminalConnection,
+        _ boundary: FrameParser.Boundary
+    ) -> (consumed: Int, step: FrameParser.Step) {
+        let (consumed, step) = bytes.withUnsafeReadableBytes {
+            self.shard.receive($0, from: connection, boundary: boundary)
+        }
+        if case .violation(let violation) = step { self.shard.close(connection, CloseReason(violation)) }
+        return (consumed, step)
+    }
+
+    private func awaitQuiet(_ connection: TerminalConnection) {
+        let reads = connection.reads
+        // The task runs on the connection's event loop, so nothing here crosses threads.
+        let task = NIOLoopBound((self, connection), eventLoop: self.shard.eventLoop)
+        self.shard.eventLoop.scheduleTask(in: self.shard.options.session.quietTime) {
+            let (handler, connection) = task.value
+            guard connection.reads == reads, connection.closeReason == nil else { return }
+            handler.receiveUnfinished(connection, .quiet)
+        }
+    }
+
+    // MARK: The end of the connection
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // The peer's FIN. The descriptor is still open here, and is not any more in `channelInactive`.
+        if let event = event as? ChannelEvent, event == .inputClosed {
+            self.end(.peerClosed)
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.end(.connectionLost)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.end(.connectionLost)
+        self.connection = nil
+    }
+
+    private func end(_ reason: CloseReason) {
+        if let connection { self.shard.close(connection, reason) }
+    }
+}

@@ -1,0 +1,114 @@
+import RelayCore
+import TTMSProtocol
+
+/// The terminals of one event loop by CCID: open addressing with linear probing, because the lookup per frame is on the relay's
+/// hot path, and `Dictionary` hashes with SipHash to resist chosen keys. Here a chosen set of CCIDs could lengthen probes, so the
+/// hash is keyed with a random number per process.
+struct TerminalTable: ~Copyable {
+    private struct Slot {
+        var key: UInt32
+        var terminal: Unmanaged<Terminal>?
+    }
+
+    private var slots: UnsafeMutablePointer<Slot>
+    private var shift: UInt64
+    private var mask: Int
+    private(set) var count = 0
+
+    private static let seed = UInt64.random(in: .min ... .max) | 1
+
+    init() {
+        self.mask = 1_023
+        self.shift = 54
+        self.slots = Self.allocate(1_024)
+    }
+
+    deinit {
+        for index in 0...self.mask { self.slots[index].terminal?.release() }
+        self.slots.deallocate()
+    }
+
+    private static func allocate(_ count: Int) -> UnsafeMutablePointer<Slot> {
+        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: count)
+        slots.initialize(repeating: Slot(key: 0, terminal: nil), count: count)
+        return slots
+    }
+
+    @inline(__always)
+    private func home(_ key: UInt32) -> Int {
+        let mixed = (UInt64(key) &+ 0x9e37_79b9_7f4a_7c15) &* Self.seed
+        return Int(truncatingIfNeeded: (mixed ^ mixed &>> 29) &* 0xbf58_476d_1ce4_e5b9 &>> self.shift)
+    }
+
+    /// The terminal with this CCID. Unmanaged, because a retain and a release per frame cost as much as the lookup.
+    @inline(__always)
+    func find(_ ccid: CCID) -> Unmanaged<Terminal>? {
+        var index = self.home(ccid.rawValue)
+        while true {
+            let slot = self.slots[index]
+            guard let terminal = slot.terminal else { return nil }
+            if slot.key == ccid.rawValue { return terminal }
+            index = (index &+ 1) & self.mask
+        }
+    }
+
+    subscript(ccid: CCID) -> Terminal? {
+        self.find(ccid)?.takeUnretainedValue()
+    }
+
+    /// Adds a terminal whose CCID is not in the table.
+    mutating func insert(_ terminal: Terminal) {
+        if (self.count + 1) * 2 > self.mask { self.grow() }
+        self.place(terminal.ccid.rawValue, Unmanaged.passRetained(terminal))
+        self.count += 1
+    }
+
+    private mutating func place(_ key: UInt32, _ terminal: Unmanaged<Terminal>) {
+        var index = self.home(key)
+        while self.slots[index].terminal != nil { index = (index &+ 1) & self.mask }
+        self.slots[index] = Slot(key: key, terminal: terminal)
+    }
+
+    private mutating func grow() {
+        let old = UnsafeMutableBufferPointer(start: self.slots, count: self.mask + 1)
+        self.slots = Self.allocate(old.count * 2)
+        self.mask = old.count * 2 - 1
+        self.shift -= 1
+        for slot in old {
+            if let terminal = slot.terminal { self.place(slot.key, terminal) }
+        }
+        old.deallocate()
+    }
+
+    /// Takes a terminal out; those behind it in its probe move up, so that no gap ends a search too early.
+    mutating func remove(_ ccid: CCID) {
+        var gap = self.home(ccid.rawValue)
+        while let terminal = self.slots[gap].terminal {
+            if self.slots[gap].key == ccid.rawValue {
+                terminal.release()
+                self.count -= 1
+                break
+            }
+            gap = (gap &+ 1) & self.mask
+        }
+        guard self.slots[gap].terminal != nil else { return }
+        var next = gap
+        while true {
+            next = (next &+ 1) & self.mask
+            guard let terminal = self.slots[next].terminal else { break }
+            let distanceFromHome = (next &- self.home(self.slots[next].key)) & self.mask
+            if distanceFromHome >= (next &- gap) & self.mask {
+                self.slots[gap] = Slot(key: self.slots[next].key, terminal: terminal)
+                gap = next
+            }
+        }
+        self.slots[gap].terminal = nil
+    }
+
+    /// Calls `body` with every terminal, in no order.
+    func forEach(_ body: (Terminal) -> Void) {
+        for index in 0...self.mask {
+            if let terminal = self.slots[index].terminal { body(terminal.takeUnretainedValue()) }
+        }
+    }
+}
