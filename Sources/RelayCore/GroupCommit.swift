@@ -24,6 +24,14 @@ public protocol GroupCommit: Sendable {
 
     /// What the store thread has done so far.
     var statistics: GroupCommitStatistics { get }
+
+    /// Bytes of frames that were submitted and are not durable yet; cheap enough for every event loop tick.
+    var pendingBytes: Int { get }
+}
+
+extension GroupCommit {
+    /// The same number out of the statistics, for implementations that have no cheaper way.
+    public var pendingBytes: Int { self.statistics.pendingBytes }
 }
 
 /// Who is told when a submission has been carried out.
