@@ -1,0 +1,265 @@
+import NIOCore
+import TTMSProtocol
+
+/// The reference implementation of ``MessageStore``: in memory, plain, and durable nowhere.
+///
+/// It says what the contract means; the store on disk has to behave like it, call by call.
+public final class MemoryStore: MessageStore {
+    /// Caps, policy, and the default time to live.
+    public var limits: StoreLimits
+    /// Frames and bytes kept, and what has become of all others.
+    public private(set) var totals = StoreTotals()
+    /// Changes since the last commit.
+    public private(set) var staged = 0
+
+    private var queues: [CCID: MemoryQueue] = [:]
+    /// The terminal of each slot.
+    private var ccids: [CCID] = []
+    private var clock = AcceptanceClock()
+    private var inFlightFrames = 0
+    private var inFlightBytes = 0
+
+    /// Makes an empty store.
+    public init(limits: StoreLimits = StoreLimits()) {
+        self.limits = limits
+    }
+
+    // MARK: Appending
+
+    /// Keeps a copy of `frame`, unless a cap refuses it, and evicts where a cap asks for it.
+    public func append(
+        _ frame: UnsafeRawBufferPointer,
+        to ccid: CCID,
+        acceptedAt: Timestamp,
+        timeToLive: UInt32?,
+        isInFlight: Bool
+    ) throws(StoreError) -> AppendOutcome {
+        guard let id = self.nextID(of: ccid) else { return self.reject(.identifiers) }
+        if let cap = self.makeRoom(for: ccid, size: frame.count) { return self.reject(cap) }
+
+        let acceptedAt = self.clock.next(acceptedAt)
+        let message = StoredMessage(
+            id: id,
+            destination: ccid,
+            frame: Array(frame),
+            acceptedAt: acceptedAt,
+            expiresAt: acceptedAt.expiry(timeToLive: timeToLive ?? self.limits.timeToLive),
+            isInFlight: false
+        )
+        if self.queues[ccid] == nil { self.ccids.append(ccid) }
+        self.mutate(ccid, default: MemoryQueue(slot: id.slot)) { queue in
+            queue.append(message)
+            if isInFlight, queue.queued.count == 1 { queue.takeNext() }
+        }
+        self.totals.appended += 1
+        self.staged += 1
+        return .queued(id)
+    }
+
+    private func nextID(of ccid: CCID) -> MessageID? {
+        if let queue = self.queues[ccid] { return queue.nextID }
+        return UInt32(exactly: self.ccids.count)
+            .flatMap { $0 > MessageID.maximumSlot ? nil : MemoryQueue(slot: $0).nextID }
+    }
+
+    /// Evicts until a frame of `size` bytes fits.
+    ///
+    /// - Returns: the cap because of which it never will.
+    private func makeRoom(for ccid: CCID, size: Int) -> StoreLimits.Cap? {
+        while true {
+            switch self.limits.admission(size: size, terminal: self.queues[ccid]?.load ?? StoreLoad(), all: self.load) {
+            case .admitted: return nil
+            case .rejected(let cap): return cap
+            case .evictOfTerminal: self.end(of: ccid, as: \.evicted) { _ in true }
+            case .evictOfAll:
+                let oldest = self.queues.values.compactMap(\.queued.first).min { $0.acceptedAt < $1.acceptedAt }
+                guard let oldest else { return .totalFrames }
+                self.end(of: oldest.destination, as: \.evicted) { _ in true }
+            }
+        }
+    }
+
+    private func reject(_ cap: StoreLimits.Cap) -> AppendOutcome {
+        self.totals.rejected += 1
+        self.staged += 1
+        return .rejected(cap)
+    }
+
+    // MARK: Delivering
+
+    /// Puts the oldest queued frames in flight; expires those whose time is over.
+    public func readNext(of ccid: CCID, maximumBytes: Int, now: Timestamp) throws(StoreError) -> StoredRun {
+        var run = StoredRun()
+        while let message = self.queues[ccid]?.queued.first {
+            if message.isOver(by: now) {
+                self.end(of: ccid, as: \.expired) { $0.id == message.id }
+                continue
+            }
+            if !run.marks.isEmpty, run.bytes.readableBytes + message.frame.count > maximumBytes {
+                run.hasMore = true
+                break
+            }
+            self.mutate(ccid) { $0.takeNext() }
+            run.bytes.writeBytes(message.frame)
+            run.marks.append(StoredRun.Mark(end: run.bytes.writerIndex, id: message.id))
+        }
+        return run
+    }
+
+    /// Ends the frames in flight up to `through`.
+    @discardableResult
+    public func remove(of ccid: CCID, through: MessageID) throws(StoreError) -> Int {
+        guard self.queues[ccid]?.slot == through.slot else { return 0 }
+        var removed = 0
+        self.mutate(ccid) { queue in
+            while queue.removeOldestInFlight(through: through) != nil { removed += 1 }
+        }
+        self.totals.removed += UInt64(removed)
+        self.staged += removed
+        return removed
+    }
+
+    /// Turns all frames in flight back into queued ones.
+    public func rewind(_ ccid: CCID) {
+        self.mutate(ccid) { queue in
+            while queue.putBack() != nil {}
+        }
+    }
+
+    // MARK: Ending without delivery
+
+    /// Ends one queued message.
+    public func delete(_ id: MessageID) throws(StoreError) -> DeleteOutcome {
+        guard let ccid = self.ccid(of: id), let queue = self.queues[ccid] else { return .unknown }
+        if queue.inFlight.contains(where: { $0.id == id }) { return .inFlight }
+        return self.end(of: ccid, as: \.deleted) { $0.id == id } ? .deleted : .unknown
+    }
+
+    /// Ends all queued messages of a terminal.
+    public func deleteAll(of ccid: CCID) throws(StoreError) -> Int {
+        var deleted = 0
+        while self.end(of: ccid, as: \.deleted, where: { _ in true }) { deleted += 1 }
+        return deleted
+    }
+
+    /// Ends queued messages whose time is over.
+    public func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int {
+        var expired = 0
+        for ccid in self.ccids {
+            while expired < limit, self.end(of: ccid, as: \.expired, where: { $0.isOver(by: now) }) { expired += 1 }
+        }
+        return expired
+    }
+
+    // MARK: Committing
+
+    /// Nothing is durable in memory; what was staged just counts as staged no longer.
+    public func commit() throws(StoreError) {
+        self.staged = 0
+    }
+
+    /// Commits.
+    public func close() throws(StoreError) {
+        try self.commit()
+    }
+
+    // MARK: Looking
+
+    /// What is kept for `ccid`.
+    public func backlog(of ccid: CCID) -> Backlog {
+        guard let queue = self.queues[ccid] else { return Backlog() }
+        return Backlog(
+            frames: queue.load.frames,
+            bytes: queue.load.bytes,
+            inFlightFrames: queue.load.inFlightFrames,
+            oldestAcceptedAt: queue.oldest?.acceptedAt
+        )
+    }
+
+    /// Terminals with frames, by CCID.
+    public func terminals(after: CCID?, limit: Int) -> [TerminalBacklog] {
+        let ccids = self.queues.filter { !$0.value.isEmpty }.keys
+            .filter { ccid in after.map { ccid > $0 } ?? true }
+            .sorted()
+        return ccids.prefix(max(limit, 0)).map { TerminalBacklog(ccid: $0, backlog: self.backlog(of: $0)) }
+    }
+
+    /// Messages of a terminal, oldest first.
+    public func messages(of ccid: CCID, after: MessageID?, limit: Int) throws(StoreError) -> [StoredMessage] {
+        guard let queue = self.queues[ccid] else { return [] }
+        let messages = queue.inFlight.map { $0.inFlight() } + Array(queue.queued)
+        let behind = messages.filter { message in after.map { message.id.rawValue > $0.rawValue } ?? true }
+        return Array(behind.prefix(max(limit, 0)))
+    }
+
+    /// The message with this id.
+    public func message(_ id: MessageID) throws(StoreError) -> StoredMessage? {
+        guard let ccid = self.ccid(of: id) else { return nil }
+        return try self.messages(of: ccid, after: nil, limit: .max).first { $0.id == id }
+    }
+
+    // MARK: Counting
+
+    private var load: StoreLoad {
+        StoreLoad(
+            frames: self.totals.frames,
+            bytes: self.totals.bytes,
+            inFlightFrames: self.inFlightFrames,
+            inFlightBytes: self.inFlightBytes
+        )
+    }
+
+    private func ccid(of id: MessageID) -> CCID? {
+        Int(id.slot) < self.ccids.count ? self.ccids[Int(id.slot)] : nil
+    }
+
+    /// Ends the first queued frame of `ccid` that `predicate` names, without delivery, and counts it at `end`.
+    ///
+    /// - Returns: whether there was one.
+    @discardableResult
+    private func end(
+        of ccid: CCID,
+        as end: WritableKeyPath<StoreTotals, UInt64>,
+        where predicate: (StoredMessage) -> Bool
+    ) -> Bool {
+        var hasEnded = false
+        self.mutate(ccid) { hasEnded = $0.removeQueued(where: predicate) != nil }
+        guard hasEnded else { return false }
+        self.totals[keyPath: end] += 1
+        self.staged += 1
+        return true
+    }
+
+    /// Changes a queue, and what all queues hold along with it.
+    private func mutate(_ ccid: CCID, default: MemoryQueue? = nil, _ body: (inout MemoryQueue) -> Void) {
+        // Taken out of the dictionary while it changes, so that its buffers are not copied.
+        guard var queue = self.queues.removeValue(forKey: ccid) ?? `default` else { return }
+        let before = queue.load
+        body(&queue)
+        let after = queue.load
+        self.queues[ccid] = queue
+        self.totals.frames += after.frames - before.frames
+        self.totals.bytes += after.bytes - before.bytes
+        self.inFlightFrames += after.inFlightFrames - before.inFlightFrames
+        self.inFlightBytes += after.inFlightBytes - before.inFlightBytes
+        self.totals.terminals += (after.frames > 0 ? 1 : 0) - (before.frames > 0 ? 1 : 0)
+    }
+}
+
+extension StoredMessage {
+    fileprivate func isOver(by now: Timestamp) -> Bool {
+        self.expiresAt.map { $0 <= now } ?? false
+    }
+
+    /// The same message, in flight.
+    fileprivate func inFlight() -> StoredMessage {
+        StoredMessage(
+            id: self.id,
+            destination: self.destination,
+            frame: self.frame,
+            acceptedAt: self.acceptedAt,
+            expiresAt: self.expiresAt,
+            isInFlight: true
+        )
+    }
+}
