@@ -1,0 +1,96 @@
+/// One kept message.
+public struct MessageResource: Codable, Equatable, Sendable {
+    /// A 64-bit number in decimal, as a string, since JavaScript's numbers end at 53 bits.
+    public var id: String
+    /// The destination: 8 lower-case hex digits.
+    public var ccid: String
+    /// The CCID that the destination sees as the sender.
+    public var source: String
+    /// Where the message is.
+    public var state: MessageState
+    /// When the relay took it.
+    public var acceptedAt: String
+    /// When its time to live is over; `nil` when it is kept for ever.
+    @Nullable public var expiresAt: String?
+    /// The payload, in ``payloadEncoding``.
+    public var payload: String
+    /// What ``payload`` is in: as asked for, or base64 when the payload is not UTF-8.
+    public var payloadEncoding: PayloadEncoding
+    /// Bytes of the payload itself.
+    public var payloadBytes: Int
+    /// Bytes of the whole frame.
+    public var frameBytes: Int
+
+    enum CodingKeys: String, CodingKey {
+        case id, ccid, source, state, payload
+        case acceptedAt = "accepted_at"
+        case expiresAt = "expires_at"
+        case payloadEncoding = "payload_encoding"
+        case payloadBytes = "payload_bytes"
+        case frameBytes = "frame_bytes"
+    }
+
+    /// Makes a message.
+    public init(
+        id: String,
+        ccid: String,
+        source: String,
+        state: MessageState,
+        acceptedAt: String,
+        expiresAt: String?,
+        payload: String,
+        payloadEncoding: PayloadEncoding,
+        payloadBytes: Int,
+        frameBytes: Int
+    ) {
+        self.id = id
+        self.ccid = ccid
+        self.source = source
+        self.state = state
+        self.acceptedAt = acceptedAt
+        self.expiresAt = expiresAt
+        self.payload = payload
+        self.payloadEncoding = payloadEncoding
+        self.payloadBytes = payloadBytes
+        self.frameBytes = frameBytes
+    }
+}
+
+/// Where a message is.
+public enum MessageState: String, Codable, CaseIterable, Sendable {
+    /// It is on disk, and waits for its terminal.
+    case queued
+    /// It has been written to its terminal's connection.
+    case inFlight = "in_flight"
+}
+
+/// What became of a message that an operator sent.
+public struct MessageReceipt: Codable, Equatable, Sendable {
+    /// The message's id.
+    public var id: String
+    /// The destination.
+    public var ccid: String
+    /// The CCID that the destination sees as the sender.
+    public var source: String
+    /// Where the message was when the request was answered.
+    public var state: MessageState
+
+    /// Makes a receipt.
+    public init(id: String, ccid: String, source: String, state: MessageState) {
+        self.id = id
+        self.ccid = ccid
+        self.source = source
+        self.state = state
+    }
+}
+
+/// What became of the deletion of all queued messages of a terminal.
+public struct DeletionReceipt: Codable, Equatable, Sendable {
+    /// How many messages were deleted.
+    public var deleted: Int
+
+    /// Makes a receipt.
+    public init(deleted: Int) {
+        self.deleted = deleted
+    }
+}

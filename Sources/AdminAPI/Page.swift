@@ -1,0 +1,43 @@
+/// One page of a list.
+public struct Page<Item: Codable & Sendable & Equatable>: Codable, Equatable, Sendable {
+    /// The items, in the list's order.
+    public var data: [Item]
+    /// Where the page stands in the list.
+    public var meta: PageMeta
+
+    /// Makes a page.
+    public init(data: [Item], limit: Int, nextCursor: String?) {
+        self.data = data
+        self.meta = PageMeta(limit: limit, nextCursor: nextCursor)
+    }
+}
+
+/// Where a page stands in its list.
+public struct PageMeta: Codable, Equatable, Sendable {
+    /// Items per page at the most, 1...1000; 100 unless the request says otherwise.
+    public var limit: Int
+    /// What to pass as `cursor` for the next page; `nil` on the last one.
+    @Nullable public var nextCursor: String?
+
+    enum CodingKeys: String, CodingKey {
+        case limit
+        case nextCursor = "next_cursor"
+    }
+
+    /// Makes the place of a page.
+    public init(limit: Int, nextCursor: String?) {
+        self.limit = limit
+        self.nextCursor = nextCursor
+    }
+}
+
+/// A list that is always complete.
+public struct List<Item: Codable & Sendable & Equatable>: Codable, Equatable, Sendable {
+    /// The items.
+    public var data: [Item]
+
+    /// Makes a list.
+    public init(data: [Item]) {
+        self.data = data
+    }
+}

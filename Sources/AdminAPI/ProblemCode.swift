@@ -1,0 +1,83 @@
+/// What can go wrong with a request: the stable `code` of every problem that the relay answers with.
+public enum ProblemCode: String, Codable, CaseIterable, Sendable {
+    // The request itself is broken.
+    case malformedRequest = "malformed_request"
+    case invalidParameter = "invalid_parameter"
+    case invalidCCID = "invalid_ccid"
+    case invalidID = "invalid_id"
+    case invalidCursor = "invalid_cursor"
+    case invalidJSON = "invalid_json"
+    case invalidFrame = "invalid_frame"
+    case invalidBody = "invalid_body"
+    case bodyTooLarge = "body_too_large"
+    case payloadTooLong = "payload_too_long"
+    case unsupportedMediaType = "unsupported_media_type"
+    case unsupportedTransferEncoding = "unsupported_transfer_encoding"
+    // It is not allowed, or not for us.
+    case unauthorized
+    case misdirectedRequest = "misdirected_request"
+    // There is no such thing.
+    case notFound = "not_found"
+    case methodNotAllowed = "method_not_allowed"
+    case terminalNotFound = "terminal_not_found"
+    case terminalOffline = "terminal_offline"
+    case messageNotFound = "message_not_found"
+    // The relay cannot do it now.
+    case inFlight = "in_flight"
+    case queueFull = "queue_full"
+    case storeUnavailable = "store_unavailable"
+    case stopping
+    case deadlineExceeded = "deadline_exceeded"
+    case internalError = "internal_error"
+
+    /// The HTTP status that goes with it.
+    public var status: Int {
+        switch self {
+        case .malformedRequest, .invalidParameter, .invalidCCID, .invalidID, .invalidCursor, .invalidJSON, .invalidFrame: 400
+        case .unauthorized: 401
+        case .notFound, .terminalNotFound, .terminalOffline, .messageNotFound: 404
+        case .methodNotAllowed: 405
+        case .inFlight: 409
+        case .bodyTooLarge, .payloadTooLong: 413
+        case .unsupportedMediaType: 415
+        case .misdirectedRequest: 421
+        case .invalidBody: 422
+        case .internalError: 500
+        case .unsupportedTransferEncoding: 501
+        case .storeUnavailable, .stopping: 503
+        case .deadlineExceeded: 504
+        case .queueFull: 507
+        }
+    }
+
+    /// A few words, the same for every problem with this code.
+    public var title: String {
+        switch self {
+        case .malformedRequest: "The request is not well-formed HTTP"
+        case .invalidParameter: "A query parameter is wrong"
+        case .invalidCCID: "The CCID is not 8 hex digits"
+        case .invalidID: "The id is not a 64-bit decimal number"
+        case .invalidCursor: "The cursor is not one that this list gave out"
+        case .invalidJSON: "The body is not JSON"
+        case .invalidFrame: "The body does not hold sound data frames"
+        case .invalidBody: "A field of the body is wrong"
+        case .bodyTooLarge: "The body is too large"
+        case .payloadTooLong: "The payload does not fit into a frame"
+        case .unsupportedMediaType: "The body's media type is not supported"
+        case .unsupportedTransferEncoding: "The transfer encoding is not supported"
+        case .unauthorized: "The bearer token is missing or wrong"
+        case .misdirectedRequest: "The host is not this relay"
+        case .notFound: "There is nothing at this path"
+        case .methodNotAllowed: "The path does not support this method"
+        case .terminalNotFound: "The terminal is not known"
+        case .terminalOffline: "The terminal has no connection"
+        case .messageNotFound: "The message is not kept"
+        case .inFlight: "The message has been written to its terminal"
+        case .queueFull: "The queue is full"
+        case .storeUnavailable: "The store is not available"
+        case .stopping: "The relay is stopping"
+        case .deadlineExceeded: "The relay did not answer in time"
+        case .internalError: "The relay failed"
+        }
+    }
+}

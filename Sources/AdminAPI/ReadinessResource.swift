@@ -1,0 +1,39 @@
+/// Whether the relay can do its work now.
+public struct ReadinessResource: Codable, Equatable, Sendable {
+    /// Whether every check passes.
+    public var ready: Bool
+    /// Everything that was looked at.
+    public var checks: [Check]
+
+    /// One thing that has to be in order.
+    public struct Check: Codable, Equatable, Sendable {
+        /// What is looked at: `listeners`, `store`, `stopping`.
+        public var name: String
+        /// Whether it is in order.
+        public var passing: Bool
+        /// What is wrong, and what to do; empty when it is in order.
+        public var detail: String
+
+        /// Makes a check.
+        public init(name: String, passing: Bool, detail: String) {
+            self.name = name
+            self.passing = passing
+            self.detail = detail
+        }
+    }
+
+    /// Makes a readiness.
+    public init(ready: Bool, checks: [Check]) {
+        self.ready = ready
+        self.checks = checks
+    }
+}
+
+/// The answer that only a living process gives.
+public struct LivenessResource: Codable, Equatable, Sendable {
+    /// Always `true`.
+    public var alive = true
+
+    /// Makes the answer.
+    public init() {}
+}

@@ -1,0 +1,49 @@
+/// Every path that the admin API answers on: the words that the server's routes, the CLI and the OpenAPI document share.
+///
+/// The raw value is the template, with each parameter in braces.
+public enum RoutePath: String, CaseIterable, Sendable {
+    /// Whether the process answers at all.
+    case livez = "/livez"
+    /// Whether the relay can do its work; a ``ReadinessResource``.
+    case readyz = "/readyz"
+    /// Prometheus text.
+    case metrics = "/metrics"
+    /// The relay at a glance; a ``StatusResource``.
+    case status = "/api/v1/status"
+    /// Terminals online and known; a ``Page`` of ``TerminalResource``.
+    case terminals = "/api/v1/terminals"
+    /// One terminal; a ``TerminalResource``.
+    case terminal = "/api/v1/terminals/{ccid}"
+    /// The connection of one terminal, to be closed.
+    case terminalConnection = "/api/v1/terminals/{ccid}/connection"
+    /// What is kept for one terminal, a ``Page`` of ``MessageResource``; and where a ``SendMessageRequest`` is posted.
+    case terminalMessages = "/api/v1/terminals/{ccid}/messages"
+    /// One kept message; a ``MessageResource``.
+    case message = "/api/v1/messages/{id}"
+    /// Where raw frames are posted.
+    case frames = "/api/v1/frames"
+
+    /// The path with `values` in the place of the parameters, in their order, percent-encoded. A parameter without a value
+    /// stays as it is, and a value without a parameter is ignored.
+    public func path(_ values: String...) -> String {
+        var rest = values[...]
+        return self.rawValue.split(separator: "/").reduce(into: "") { path, segment in
+            let value = segment.hasPrefix("{") ? rest.popFirst() : nil
+            path += "/" + (value.map(Self.percentEncoded) ?? String(segment))
+        }
+    }
+
+    /// Everything but RFC 3986's unreserved characters as `%XX`, so that a value stays one segment, or one query value.
+    public static func percentEncoded(_ value: String) -> String {
+        value.utf8.reduce(into: "") { text, byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                text += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+    }
+}

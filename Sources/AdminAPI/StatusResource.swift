@@ -1,0 +1,130 @@
+/// The relay at a glance.
+public struct StatusResource: Codable, Equatable, Sendable {
+    /// The release, such as `0.1.0`.
+    public var version: String
+    /// When the process started.
+    public var startedAt: String
+    /// The relay's clock.
+    public var now: String
+    /// Whole seconds between the two.
+    public var uptimeSeconds: Int64
+    /// Addresses that terminals connect to.
+    public var listeners: [String]
+    /// Event loops that serve them.
+    public var eventLoops: Int
+    /// Open connections, registered or not.
+    public var connections: Int
+    /// Terminals online.
+    public var terminalsOnline: Int
+    /// Where the frames are.
+    public var ledger: Ledger
+    /// What is on disk.
+    public var store: Store
+    /// Whether the relay can do its work.
+    public var readiness: ReadinessResource
+
+    enum CodingKeys: String, CodingKey {
+        case version, now, listeners, connections, ledger, store, readiness
+        case startedAt = "started_at"
+        case uptimeSeconds = "uptime_seconds"
+        case eventLoops = "event_loops"
+        case terminalsOnline = "terminals_online"
+    }
+
+    /// Makes a status.
+    public init(
+        version: String,
+        startedAt: String,
+        now: String,
+        uptimeSeconds: Int64,
+        listeners: [String],
+        eventLoops: Int,
+        connections: Int,
+        terminalsOnline: Int,
+        ledger: Ledger,
+        store: Store,
+        readiness: ReadinessResource
+    ) {
+        self.version = version
+        self.startedAt = startedAt
+        self.now = now
+        self.uptimeSeconds = uptimeSeconds
+        self.listeners = listeners
+        self.eventLoops = eventLoops
+        self.connections = connections
+        self.terminalsOnline = terminalsOnline
+        self.ledger = ledger
+        self.store = store
+        self.readiness = readiness
+    }
+}
+
+extension StatusResource {
+    /// Where every accepted frame is: `accepted = delivered + queued + in flight + expired + deleted + evicted`.
+    public struct Ledger: Codable, Equatable, Sendable {
+        /// Frames taken since the relay started, and those found on disk then.
+        public var accepted: UInt64 = 0
+        /// Frames that their destination has.
+        public var delivered: UInt64 = 0
+        /// Frames that wait.
+        public var queued: UInt64 = 0
+        /// Frames written to a terminal and not yet delivered.
+        public var inFlight: UInt64 = 0
+        /// Frames whose time to live ended.
+        public var expired: UInt64 = 0
+        /// Frames that an operator deleted.
+        public var deleted: UInt64 = 0
+        /// Frames dropped at a cap.
+        public var evicted: UInt64 = 0
+        /// What is missing from the equation; anything but 0 is a fault of the relay.
+        public var imbalance: Int64 = 0
+
+        enum CodingKeys: String, CodingKey {
+            case accepted = "accepted_total"
+            case delivered = "delivered_total"
+            case expired = "expired_total"
+            case deleted = "deleted_total"
+            case evicted = "evicted_total"
+            case inFlight = "in_flight"
+            case queued, imbalance
+        }
+
+        /// Makes the ledger of a relay that has taken nothing yet.
+        public init() {}
+    }
+
+    /// What is on disk, and what became of everything that ever was.
+    public struct Store: Codable, Equatable, Sendable {
+        /// Frames kept now.
+        public var frames = 0
+        /// Their bytes.
+        public var bytes = 0
+        /// Terminals for which frames are kept now.
+        public var terminals = 0
+        /// Frames ever taken.
+        public var appended: UInt64 = 0
+        /// Frames delivered and removed.
+        public var removed: UInt64 = 0
+        /// Frames whose time to live ended.
+        public var expired: UInt64 = 0
+        /// Frames deleted by an operator.
+        public var deleted: UInt64 = 0
+        /// Frames dropped as the oldest at a cap.
+        public var evicted: UInt64 = 0
+        /// Frames refused at a cap.
+        public var rejected: UInt64 = 0
+
+        enum CodingKeys: String, CodingKey {
+            case frames, bytes, terminals
+            case appended = "appended_total"
+            case removed = "removed_total"
+            case expired = "expired_total"
+            case deleted = "deleted_total"
+            case evicted = "evicted_total"
+            case rejected = "rejected_total"
+        }
+
+        /// Makes the totals of a new store.
+        public init() {}
+    }
+}
