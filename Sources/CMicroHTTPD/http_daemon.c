@@ -1,0 +1,209 @@
+#include "http_daemon.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct ttms_http_daemon {
+    struct MHD_Daemon *mhd;
+    ttms_http_callbacks callbacks;
+    // The listening socket once quiesced: the library leaves it to us to close, after the daemon has stopped.
+    MHD_socket quiesced;
+};
+
+static struct MHD_Connection *mhd_connection(ttms_http_connection *connection) {
+    return (struct MHD_Connection *)connection;
+}
+
+static void log_message(void *context, const char *format, va_list arguments) {
+    ttms_http_daemon *daemon = context;
+    char message[512];
+    vsnprintf(message, sizeof message, format, arguments);
+    daemon->callbacks.log(daemon->callbacks.context, message);
+}
+
+// Leaves escapes as they are: decoded here, `%2F` would look like a separator and `%00` would end the string.
+static size_t keep_escapes(void *context, struct MHD_Connection *connection, char *text) {
+    (void)context;
+    (void)connection;
+    return strlen(text);
+}
+
+static enum MHD_Result handle(
+    void *context,
+    struct MHD_Connection *connection,
+    const char *url,
+    const char *method,
+    const char *version,
+    const char *upload,
+    size_t *upload_size,
+    void **request
+) {
+    ttms_http_daemon *daemon = context;
+    const ttms_http_callbacks *callbacks = &daemon->callbacks;
+    if (*request == NULL) {
+        *request = callbacks->begin(callbacks->context, (ttms_http_connection *)connection, method, url, version);
+        return MHD_YES;
+    }
+    if (*upload_size != 0) {
+        bool goes_on = callbacks->receive(*request, (const uint8_t *)upload, *upload_size);
+        *upload_size = 0;
+        return goes_on ? MHD_YES : MHD_NO;
+    }
+    return callbacks->respond(*request) ? MHD_YES : MHD_NO;
+}
+
+static void complete(
+    void *context, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code
+) {
+    ttms_http_daemon *daemon = context;
+    (void)connection;
+    (void)code;
+    if (*request == NULL) return;
+    daemon->callbacks.complete(*request);
+    *request = NULL;
+}
+
+static void connection_changed(
+    void *context, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code
+) {
+    ttms_http_daemon *daemon = context;
+    const ttms_http_callbacks *callbacks = &daemon->callbacks;
+    (void)socket_context;
+    int descriptor = ttms_http_descriptor((ttms_http_connection *)connection);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) callbacks->opened(callbacks->context, descriptor);
+    else callbacks->closed(callbacks->context, descriptor);
+}
+
+ttms_http_daemon *ttms_http_start(
+    const ttms_http_options *options, const ttms_http_callbacks *callbacks, int *error
+) {
+    char service[6];
+    snprintf(service, sizeof service, "%u", options->port);
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *address = NULL;
+    *error = EINVAL;
+    if (getaddrinfo(options->host, service, &hints, &address) != 0) return NULL;
+
+    ttms_http_daemon *daemon = calloc(1, sizeof *daemon);
+    if (daemon == NULL) {
+        *error = ENOMEM;
+        freeaddrinfo(address);
+        return NULL;
+    }
+    daemon->callbacks = *callbacks;
+    daemon->quiesced = MHD_INVALID_SOCKET;
+
+    // epoll, since select() fails for the descriptors above 1023 that a process with many terminals hands out.
+    unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    if (address->ai_family == AF_INET6) flags |= MHD_USE_IPv6;
+    errno = 0;
+    // The port stands in the address only: with a port argument beside it the library reports the argument as the bound port.
+    daemon->mhd = MHD_start_daemon(
+        flags, 0, NULL, NULL, &handle, daemon,
+        MHD_OPTION_EXTERNAL_LOGGER, &log_message, daemon,
+        MHD_OPTION_SOCK_ADDR, address->ai_addr,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)options->connection_limit,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)options->idle_timeout_seconds,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory,
+        // Its strict mode answers a missing Host twice over; RequestFraming checks that instead.
+        MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_UNESCAPE_CALLBACK, &keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, &complete, daemon,
+        MHD_OPTION_NOTIFY_CONNECTION, &connection_changed, daemon,
+        MHD_OPTION_END
+    );
+    *error = errno;
+    freeaddrinfo(address);
+    if (daemon->mhd == NULL) {
+        free(daemon);
+        return NULL;
+    }
+    return daemon;
+}
+
+uint16_t ttms_http_port(ttms_http_daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon->mhd, MHD_DAEMON_INFO_BIND_PORT);
+    return info == NULL ? 0 : info->port;
+}
+
+void ttms_http_quiesce(ttms_http_daemon *daemon) {
+    if (daemon->quiesced == MHD_INVALID_SOCKET) daemon->quiesced = MHD_quiesce_daemon(daemon->mhd);
+}
+
+void ttms_http_stop(ttms_http_daemon *daemon) {
+    MHD_stop_daemon(daemon->mhd);
+    if (daemon->quiesced != MHD_INVALID_SOCKET) close(daemon->quiesced);
+    free(daemon);
+}
+
+typedef struct {
+    void *context;
+    void (*visit)(void *, const uint8_t *, size_t, const uint8_t *, size_t);
+} visitor;
+
+static enum MHD_Result visit(
+    void *context,
+    enum MHD_ValueKind kind,
+    const char *name,
+    size_t name_size,
+    const char *value,
+    size_t value_size
+) {
+    const visitor *visitor = context;
+    (void)kind;
+    visitor->visit(visitor->context, (const uint8_t *)name, name_size, (const uint8_t *)value, value_size);
+    return MHD_YES;
+}
+
+void ttms_http_headers(
+    ttms_http_connection *connection,
+    void *context,
+    void (*body)(void *, const uint8_t *, size_t, const uint8_t *, size_t)
+) {
+    visitor visitor = {context, body};
+    MHD_get_connection_values_n(mhd_connection(connection), MHD_HEADER_KIND, &visit, &visitor);
+}
+
+void ttms_http_query(
+    ttms_http_connection *connection,
+    void *context,
+    void (*body)(void *, const uint8_t *, size_t, const uint8_t *, size_t)
+) {
+    visitor visitor = {context, body};
+    MHD_get_connection_values_n(mhd_connection(connection), MHD_GET_ARGUMENT_KIND, &visit, &visitor);
+}
+
+int ttms_http_descriptor(ttms_http_connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd_connection(connection), MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info == NULL ? -1 : info->connect_fd;
+}
+
+void ttms_http_suspend(ttms_http_connection *connection) {
+    MHD_suspend_connection(mhd_connection(connection));
+}
+
+void ttms_http_resume(ttms_http_connection *connection) {
+    MHD_resume_connection(mhd_connection(connection));
+}
+
+ttms_http_response *ttms_http_response_create(const void *body, size_t size) {
+    // MUST_COPY only reads the buffer; the parameter is not const for the sake of the other modes.
+    return (ttms_http_response *)MHD_create_response_from_buffer(size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+}
+
+bool ttms_http_response_add(ttms_http_response *response, const char *name, const char *value) {
+    return MHD_add_response_header((struct MHD_Response *)response, name, value) == MHD_YES;
+}
+
+bool ttms_http_reply(ttms_http_connection *connection, ttms_http_response *response, uint32_t status) {
+    enum MHD_Result result = MHD_queue_response(mhd_connection(connection), status, (struct MHD_Response *)response);
+    MHD_destroy_response((struct MHD_Response *)response);
+    return result == MHD_YES;
+}
