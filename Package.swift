@@ -68,7 +68,7 @@ let package = Package(
         .target(
             name: "RelayAdmin",
             dependencies: [
-                "RelayCore", "AdminAPI", "CMicroHTTPD",
+                "RelayCore", "TTMSProtocol", "AdminAPI", "CMicroHTTPD",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

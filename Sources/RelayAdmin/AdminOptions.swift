@@ -1,0 +1,37 @@
+/// Where the admin API listens, and what it allows.
+public struct AdminOptions: Equatable, Sendable {
+    /// A numeric IPv4 or IPv6 address without brackets, or `localhost`, which is 127.0.0.1. Anything that is not a loopback
+    /// address closes `/metrics` to requests without the token, and belongs behind a proxy that speaks TLS.
+    public var host: String
+    /// 0...65535; 0 picks a free one.
+    public var port: Int
+    /// The file of the bearer token; it is made when it does not exist.
+    public var tokenFile: String
+    /// Open connections at the most, at least 1; further ones wait until one closes.
+    public var maximumConnections = 256
+    /// The largest body, in bytes. The default holds the largest payload in every encoding.
+    public var maximumBodyBytes = 1 << 20
+    /// How long a client may be silent, or take to send one request or to read one answer; whole seconds, at least 1.
+    public var clientTimeout: Duration = .seconds(30)
+    /// How long the relay may take for one request before the client is told so (504).
+    public var requestDeadline: Duration = .seconds(30)
+    /// How long a shutdown waits for requests that have begun.
+    public var drainTimeout: Duration = .seconds(5)
+
+    /// Makes options with the defaults for everything else.
+    public init(host: String = "127.0.0.1", port: Int = 7280, tokenFile: String) {
+        self.host = host
+        self.port = port
+        self.tokenFile = tokenFile
+    }
+}
+
+/// Why the admin API does not start: what happened, what it means, what to do.
+public struct AdminError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A sentence or two.
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,43 @@
+import AdminAPI
+import Logging
+import RelayCore
+
+/// The admin API over HTTP: an operator's way to ``RelayOperations``.
+///
+/// Its own thread belongs to libmicrohttpd; the requests' work is done by tasks. ``shutdown()`` has to be called before the
+/// process ends: the library aborts the process when it is torn down under a waiting request.
+public final class AdminServer: Sendable {
+    private let options: AdminOptions
+    private let daemon: HTTPDaemon
+    private let logger: Logger
+
+    /// Reads the token, or makes one, and prepares the routes; nothing listens yet.
+    ///
+    /// - Throws: ``AdminError`` when the token's file cannot be used.
+    public init(options: AdminOptions, operations: any RelayOperations, logger: Logger) throws(AdminError) {
+        let hosts = HostPolicy(listeningOn: options.host)
+        let token = try BearerToken(file: options.tokenFile, logger: logger)
+        let router = Router(routes: RouteTable.routes(operations))
+        let service = AdminService(router: router, token: token, hosts: hosts, logger: logger)
+        self.options = options
+        self.daemon = HTTPDaemon(service: service, options: options, logger: logger)
+        self.logger = logger
+    }
+
+    /// Starts to listen.
+    ///
+    /// - Returns: the port that it listens on.
+    /// - Throws: ``AdminError`` when the address cannot be bound.
+    public func start() throws(AdminError) -> Int {
+        let port = try self.daemon.start()
+        let metadata: Logger.Metadata = ["host": "\(self.options.host)", "port": "\(port)"]
+        self.logger.info("The admin API listens", metadata: metadata)
+        return port
+    }
+
+    /// Stops listening, answers what has begun within the drain timeout, refuses the rest with `stopping`, and ends the thread.
+    /// Further calls do nothing.
+    public func shutdown() async {
+        await self.daemon.shutdown()
+    }
+}

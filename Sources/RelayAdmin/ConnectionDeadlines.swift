@@ -1,0 +1,56 @@
+import Glibc
+import Synchronization
+
+/// Ends connections whose client takes too long to send a request, or to read an answer.
+///
+/// libmicrohttpd's own timeout is one of silence: a client that sends one byte now and then would hold its connection, of which
+/// there are few, for ever. A descriptor is known here only between the library's `opened` and `closed`, and it is shut down
+/// under the same lock, so a number that has been given to another file meanwhile is never touched.
+final class ConnectionDeadlines: Sendable {
+    /// By descriptor; `nil` while the relay itself is at work.
+    private let deadlines = Mutex<[Int32: ContinuousClock.Instant?]>([:])
+    private let timeout: Duration
+
+    init(timeout: Duration) {
+        self.timeout = timeout
+    }
+
+    /// The client is to send a request.
+    func opened(_ descriptor: Int32) {
+        let deadline = ContinuousClock.now + self.timeout
+        self.deadlines.withLock { $0[descriptor] = .some(deadline) }
+    }
+
+    /// The descriptor is about to be closed.
+    func closed(_ descriptor: Int32) {
+        _ = self.deadlines.withLock { $0.removeValue(forKey: descriptor) }
+    }
+
+    /// It is the client's turn: to send the next request, or to read an answer.
+    func restart(_ descriptor: Int32) {
+        self.set(ContinuousClock.now + self.timeout, for: descriptor)
+    }
+
+    /// It is the relay's turn.
+    func pause(_ descriptor: Int32) {
+        self.set(nil, for: descriptor)
+    }
+
+    /// Shuts down what is over its deadline; the library then sees the end of the stream, and closes it.
+    func sweep(now: ContinuousClock.Instant) {
+        self.deadlines.withLock { deadlines in
+            for (descriptor, deadline) in deadlines {
+                guard let deadline, deadline < now else { continue }
+                shutdown(descriptor, Int32(SHUT_RDWR))
+                deadlines.updateValue(nil, forKey: descriptor)
+            }
+        }
+    }
+
+    private func set(_ deadline: ContinuousClock.Instant?, for descriptor: Int32) {
+        self.deadlines.withLock { deadlines in
+            guard deadlines.index(forKey: descriptor) != nil else { return }
+            deadlines.updateValue(deadline, forKey: descriptor)
+        }
+    }
+}

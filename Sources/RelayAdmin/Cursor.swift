@@ -1,0 +1,44 @@
+import AdminAPI
+import FoundationEssentials
+
+/// Where the next page of a list begins, as a text that means nothing to the client.
+///
+/// It names the list with its filters, so that a cursor of one list is refused by another instead of skipping silently.
+struct Cursor: Equatable {
+    /// The list and its filters.
+    let list: String
+    /// The last item of the page before.
+    let position: String
+
+    /// What the client gets: base64url of both.
+    var text: String {
+        Data("\(self.list)/\(self.position)".utf8).base64EncodedString()
+            .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
+    init(list: String, position: String) {
+        self.list = list
+        self.position = position
+    }
+
+    /// Reads what ``text`` wrote for the same list.
+    ///
+    /// - Throws: ``ProblemDetails`` with the code `invalid_cursor`.
+    init(_ text: String, of list: String) throws(ProblemDetails) {
+        let padding = String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
+        let base64 = text.replacing("-", with: "+").replacing("_", with: "/") + padding
+        guard let data = Data(base64Encoded: base64), let content = String(validating: data, as: UTF8.self),
+            content.hasPrefix("\(list)/")
+        else { throw Self.invalid }
+        self.init(list: list, position: String(content.dropFirst(list.count + 1)))
+        // One position has one text: what base64 leaves open (stray bits, other alphabets) is refused.
+        guard self.text == text else { throw Self.invalid }
+    }
+
+    /// The problem of a text that is no cursor of the list.
+    static let invalid = ProblemDetails(
+        .invalidCursor,
+        detail: "Pass `next_cursor` of the page before as it is, with the same filters; or none, to begin anew.",
+        errors: [ProblemDetails.Flaw(pointer: "cursor", detail: "It is not one that this list gave out.")]
+    )
+}

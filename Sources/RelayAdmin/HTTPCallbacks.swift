@@ -1,0 +1,98 @@
+import CMicroHTTPD
+import Logging
+
+/// What libmicrohttpd's thread calls. Static functions passed by name: a closure written where an actor is in force would check
+/// for that actor's executor, and trap here.
+enum HTTPCallbacks {
+    /// The table for a daemon whose address is `context`.
+    static func table(context: UnsafeMutableRawPointer) -> ttms_http_callbacks {
+        ttms_http_callbacks(
+            context: context,
+            begin: begin,
+            receive: receive,
+            respond: respond,
+            complete: complete,
+            opened: opened,
+            closed: closed,
+            log: log
+        )
+    }
+}
+
+private func daemon(_ context: UnsafeMutableRawPointer) -> HTTPDaemon {
+    Unmanaged<HTTPDaemon>.fromOpaque(context).takeUnretainedValue()
+}
+
+private func exchange(_ request: UnsafeMutableRawPointer) -> HTTPExchange {
+    Unmanaged<HTTPExchange>.fromOpaque(request).takeUnretainedValue()
+}
+
+private func begin(
+    context: UnsafeMutableRawPointer,
+    connection: OpaquePointer,
+    method: UnsafePointer<CChar>,
+    path: UnsafePointer<CChar>,
+    version: UnsafePointer<CChar>
+) -> UnsafeMutableRawPointer {
+    let daemon = daemon(context)
+    let head = RequestHead(
+        method: String(cString: method),
+        path: String(cString: path),
+        version: String(cString: version),
+        headers: fields { ttms_http_headers(connection, $0, collect) }
+            .map { RequestHead.Field(name: $0.name.lowercased(), value: $0.value) },
+        query: fields { ttms_http_query(connection, $0, collect) }
+    )
+    let exchange = HTTPExchange(connection: connection, head: head, daemon: daemon)
+    daemon.begin(exchange)
+    return Unmanaged.passRetained(exchange).toOpaque()
+}
+
+private func receive(request: UnsafeMutableRawPointer, bytes: UnsafePointer<UInt8>, count: Int) -> Bool {
+    exchange(request).receive(UnsafeBufferPointer(start: bytes, count: count))
+}
+
+private func respond(request: UnsafeMutableRawPointer) -> Bool {
+    exchange(request).respond()
+}
+
+private func complete(request: UnsafeMutableRawPointer) {
+    Unmanaged<HTTPExchange>.fromOpaque(request).takeRetainedValue().complete()
+}
+
+private func opened(context: UnsafeMutableRawPointer, descriptor: Int32) {
+    daemon(context).deadlines.opened(descriptor)
+}
+
+private func closed(context: UnsafeMutableRawPointer, descriptor: Int32) {
+    daemon(context).deadlines.closed(descriptor)
+}
+
+private func log(context: UnsafeMutableRawPointer, message: UnsafePointer<CChar>) {
+    // The library quotes what clients send; escaped, it stays one line.
+    let text = String(cString: message).unicodeScalars.map { $0.escaped(asASCII: true) }.joined()
+    daemon(context).logger.warning("libmicrohttpd has something to say", metadata: ["message": "\(text)"])
+}
+
+/// Runs one of the library's iterations, and gives back what it visited.
+private func fields(_ iterate: (UnsafeMutableRawPointer) -> Void) -> [RequestHead.Field] {
+    var fields: [RequestHead.Field] = []
+    withUnsafeMutablePointer(to: &fields) { iterate(UnsafeMutableRawPointer($0)) }
+    return fields
+}
+
+private func collect(
+    context: UnsafeMutableRawPointer,
+    name: UnsafePointer<UInt8>,
+    nameSize: Int,
+    value: UnsafePointer<UInt8>?,
+    valueSize: Int
+) {
+    let fields = context.assumingMemoryBound(to: [RequestHead.Field].self)
+    fields.pointee.append(
+        RequestHead.Field(
+            name: String(decoding: UnsafeBufferPointer(start: name, count: nameSize), as: UTF8.self),
+            value: value.map { String(decoding: UnsafeBufferPointer(start: $0, count: valueSize), as: UTF8.self) }
+        )
+    )
+}

@@ -1,0 +1,148 @@
+import AdminAPI
+import CMicroHTTPD
+import Glibc
+import Logging
+import Synchronization
+
+/// libmicrohttpd's daemon: one thread that accepts, parses and answers; and the way to stop it without harm.
+///
+/// The library aborts the process when it is stopped while a connection is suspended. So suspending is decided under the lock
+/// that also holds whether we stop: from that moment nothing is suspended any more, what is suspended is resumed with an answer,
+/// and only then the library is stopped.
+final class HTTPDaemon: Sendable {
+    private struct State {
+        /// The library's handle, as a number since pointers are not `Sendable`; `nil` before start and after stop.
+        var handle: UInt?
+        var isStopping = false
+        /// Requests from their head to their last byte.
+        var active = 0
+        var suspended: [ObjectIdentifier: HTTPExchange] = [:]
+        var sweeper: Task<Void, Never>?
+    }
+
+    /// How often deadlines are looked at: how late they may come true.
+    private static let sweepInterval = Duration.seconds(1)
+    /// How long answers may take to leave after the drain timeout: they go to sockets whose clients are there or gone.
+    private static let farewell = Duration.seconds(1)
+    /// Bytes per connection, half of which bounds the head of a request; the library's own default.
+    private static let connectionMemory = 32 << 10
+
+    let service: any HTTPService
+    let options: AdminOptions
+    let logger: Logger
+    let deadlines: ConnectionDeadlines
+    private let state = Mutex(State())
+
+    init(service: any HTTPService, options: AdminOptions, logger: Logger) {
+        self.service = service
+        self.options = options
+        self.logger = logger
+        self.deadlines = ConnectionDeadlines(timeout: options.clientTimeout)
+    }
+
+    /// - Returns: the port that it listens on.
+    /// - Throws: ``AdminError``.
+    func start() throws(AdminError) -> Int {
+        let host = self.options.host == "localhost" ? "127.0.0.1" : self.options.host
+        guard let port = UInt16(exactly: self.options.port) else {
+            throw AdminError("The admin API cannot listen on port \(self.options.port): ports are 0 to 65535.")
+        }
+        // Held by the library's thread until it has been joined in `shutdown`.
+        let context = Unmanaged.passRetained(self)
+        var callbacks = HTTPCallbacks.table(context: context.toOpaque())
+        var error: Int32 = 0
+        let handle = host.withCString { host in
+            var options = ttms_http_options(
+                host: host,
+                port: port,
+                connection_limit: UInt32(clamping: max(self.options.maximumConnections, 1)),
+                idle_timeout_seconds: UInt32(clamping: max(self.options.clientTimeout.components.seconds, 1)),
+                connection_memory: Self.connectionMemory
+            )
+            return ttms_http_start(&options, &callbacks, &error)
+        }
+        guard let handle else {
+            context.release()
+            let reason = error == 0 ? "libmicrohttpd refused it; the log says why" : String(cString: strerror(error))
+            throw AdminError(
+                """
+                The admin API cannot listen on \(host), port \(port): \(reason). Give it a numeric address of this machine and a \
+                port that is free.
+                """
+            )
+        }
+        let sweeper = Task { [deadlines] in
+            while (try? await Task.sleep(for: Self.sweepInterval)) != nil { deadlines.sweep(now: .now) }
+        }
+        self.state.withLock { state in
+            state.handle = UInt(bitPattern: handle)
+            state.sweeper = sweeper
+        }
+        return Int(ttms_http_port(handle))
+    }
+
+    /// Stops listening, waits for requests that have begun, answers for those that take too long, and joins the thread.
+    func shutdown() async {
+        let start = self.state.withLock { state -> (handle: UInt, sweeper: Task<Void, Never>?)? in
+            guard !state.isStopping, let handle = state.handle else { return nil }
+            state.isStopping = true
+            return (handle, state.sweeper)
+        }
+        guard let start, let handle = OpaquePointer(bitPattern: start.handle) else { return }
+        ttms_http_quiesce(handle)
+        await self.waitUntilIdle(for: self.options.drainTimeout)
+        for exchange in self.state.withLock({ Array($0.suspended.values) }) {
+            exchange.finish(
+                exchange.problem(.stopping, detail: "The relay stops; what was asked for may still be carried out.")
+            )
+        }
+        // A task that stores its answer at this moment resumes its connection itself, some instructions later.
+        while self.state.withLock({ !$0.suspended.isEmpty }) { await Task.yield() }
+        await self.waitUntilIdle(for: Self.farewell)
+        ttms_http_stop(handle)
+        start.sweeper?.cancel()
+        self.state.withLock { $0.handle = nil }
+        Unmanaged.passUnretained(self).release()
+    }
+
+    /// Takes the connection out of the library's hands.
+    ///
+    /// - Returns: `false` when the daemon stops, and nothing may wait any more.
+    func suspend(_ exchange: HTTPExchange) -> Bool {
+        let isSuspended = self.state.withLock { state in
+            guard !state.isStopping else { return false }
+            ttms_http_suspend(exchange.connection)
+            state.suspended[ObjectIdentifier(exchange)] = exchange
+            return true
+        }
+        if isSuspended { self.deadlines.pause(exchange.descriptor) }
+        return isSuspended
+    }
+
+    /// Gives the connection back.
+    func resume(_ exchange: HTTPExchange) {
+        self.state.withLock { state in
+            guard state.suspended.removeValue(forKey: ObjectIdentifier(exchange)) != nil else { return }
+            ttms_http_resume(exchange.connection)
+        }
+    }
+
+    /// A request has begun.
+    func begin(_ exchange: HTTPExchange) {
+        self.state.withLock { $0.active += 1 }
+    }
+
+    /// A request is over.
+    func complete(_ exchange: HTTPExchange) {
+        self.state.withLock { $0.active -= 1 }
+        self.deadlines.restart(exchange.descriptor)
+    }
+
+    /// Polled, since it ends with a deadline and happens once in a process's life.
+    private func waitUntilIdle(for timeout: Duration) async {
+        let deadline = ContinuousClock.now + timeout
+        while self.state.withLock({ $0.active }) > 0, ContinuousClock.now < deadline {
+            guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { return }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import AdminAPI
+import RelayCore
+import TTMSProtocol
+
+/// A request as its endpoint sees it: routed, allowed, its query known to the route, its body complete.
+struct HTTPRequest: Sendable {
+    /// What it came with.
+    let head: RequestHead
+    /// The values of the parameters in the route's path, decoded.
+    let parameters: [String: String]
+    /// The query.
+    let query: QueryParameters
+    /// The body; empty when there is none.
+    let body: [UInt8]
+
+    /// The terminal in the path.
+    ///
+    /// - Throws: ``ProblemDetails``.
+    var ccid: CCID {
+        get throws {
+            let text = self.parameters["ccid"] ?? ""
+            guard let ccid = CCID(text) else {
+                throw ProblemDetails(
+                    .invalidCCID,
+                    detail: "A CCID is 8 hex digits such as 0000002a; the path has another text."
+                )
+            }
+            return ccid
+        }
+    }
+
+    /// The message in the path.
+    ///
+    /// - Throws: ``ProblemDetails``.
+    var messageID: MessageID {
+        get throws {
+            let text = self.parameters["id"] ?? ""
+            // Digits only: `MessageID` would take a sign, too, and one message would have two addresses.
+            guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let id = MessageID(text)
+            else {
+                throw ProblemDetails(.invalidID, detail: "A message's id is a decimal number of up to 64 bits.")
+            }
+            return id
+        }
+    }
+
+    /// The body's media type in lower case, without its parameters; empty when it is not said.
+    var mediaType: String {
+        let value = self.head.values("content-type").first ?? ""
+        let type = value.prefix { $0 != ";" }.lowercased()
+        return String(type.filter { $0 != " " && $0 != "\t" })
+    }
+}

@@ -1,0 +1,33 @@
+import AdminAPI
+
+/// Which names a request may call this server by.
+///
+/// A web page can point its own name at 127.0.0.1 and so reach a server that only listens there (DNS rebinding). Its requests
+/// carry that name as their Host, so on loopback only loopback's own names are served.
+struct HostPolicy: Sendable {
+    /// Whether only this machine can connect.
+    let isLoopback: Bool
+
+    init(listeningOn host: String) {
+        self.isLoopback = Self.isLoopback(host)
+    }
+
+    /// Whether a request with this Host header is for us; the port does not matter.
+    func allows(_ host: String) -> Bool {
+        guard self.isLoopback else { return true }
+        let name: Substring
+        if host.hasPrefix("[") {
+            guard let end = host.firstIndex(of: "]") else { return false }
+            name = host[host.index(after: host.startIndex)..<end]
+        } else {
+            name = host.prefix { $0 != ":" }
+        }
+        return Self.isLoopback(name.lowercased())
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        if host == "localhost" || host == "::1" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}

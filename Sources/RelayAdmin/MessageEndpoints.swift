@@ -1,0 +1,95 @@
+import AdminAPI
+import RelayCore
+import TTMSProtocol
+
+/// Kept messages: to be seen, and to be deleted before they are delivered.
+struct MessageEndpoints: Sendable {
+    /// Messages read from the store at once, so that a long page of large messages does not hold up the commits.
+    private static let chunk = 50
+    /// Bytes of frames on one page at the most (and one chunk more): the page is put together in memory.
+    private static let pageBytes = 4 << 20
+
+    let operations: any RelayOperations
+
+    @Sendable
+    func list(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let ccid = try request.ccid
+        let limit = try request.query.limit
+        let encoding = try Self.encoding(request.query)
+        let list = "messages.\(ccid)"
+        var after: MessageID?
+        if let text = request.query["cursor"] {
+            after = MessageID(try Cursor(text, of: list).position)
+            if after == nil { throw Cursor.invalid }
+        }
+        let found = try await self.read(ccid, after: after, limit: limit)
+        if found.messages.isEmpty, try await self.operations.terminal(ccid) == nil {
+            throw TerminalEndpoints.unknown(ccid)
+        }
+        let next = found.hasMore ? found.messages.last.map { Cursor(list: list, position: $0.id.description).text } : nil
+        let data = found.messages.map { MessageResource($0, encoding: encoding) }
+        return try .json(Page(data: data, limit: limit, nextCursor: next))
+    }
+
+    @Sendable
+    func show(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let encoding = try Self.encoding(request.query)
+        let id = try request.messageID
+        guard let message = try await self.operations.message(id) else { throw Self.unknown(id) }
+        return try .json(MessageResource(message, encoding: encoding))
+    }
+
+    @Sendable
+    func delete(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let id = try request.messageID
+        switch try await self.operations.deleteMessage(id) {
+        case .deleted: return .noContent
+        case .inFlight:
+            throw ProblemDetails(
+                .inFlight,
+                detail: "The message \(id) has been written to its terminal, and cannot be called back from there."
+            )
+        case .unknown: throw Self.unknown(id)
+        }
+    }
+
+    @Sendable
+    func deleteAll(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let ccid = try request.ccid
+        guard try await self.operations.terminal(ccid) != nil else { throw TerminalEndpoints.unknown(ccid) }
+        return try .json(DeletionReceipt(deleted: try await self.operations.deleteMessages(of: ccid)))
+    }
+
+    /// Reads up to `limit` messages, fewer when their frames are large, and finds out whether more follow.
+    private func read(
+        _ ccid: CCID,
+        after: MessageID?,
+        limit: Int
+    ) async throws -> (messages: [StoredMessage], hasMore: Bool) {
+        var messages: [StoredMessage] = []
+        var bytes = 0
+        while true {
+            let wanted = min(limit + 1 - messages.count, Self.chunk)
+            let last = messages.last?.id ?? after
+            let chunk = try await self.operations.messages(of: ccid, after: last, limit: wanted)
+            messages += chunk
+            bytes += chunk.reduce(0) { $0 + $1.frame.count }
+            if messages.count > limit { return (Array(messages.prefix(limit)), true) }
+            if chunk.count < wanted { return (messages, false) }
+            // There may be nothing behind it: then the next page is an empty one.
+            if bytes >= Self.pageBytes { return (messages, true) }
+        }
+    }
+
+    private static func encoding(_ query: QueryParameters) throws(ProblemDetails) -> PayloadEncoding {
+        try query.word("payload_encoding", as: PayloadEncoding.self) ?? .base64
+    }
+
+    private static func unknown(_ id: MessageID) -> ProblemDetails {
+        ProblemDetails(
+            .messageNotFound,
+            detail:
+                "No message \(id) is kept: there never was one, or it has been delivered, deleted or evicted, or has expired."
+        )
+    }
+}

@@ -1,0 +1,80 @@
+import AdminAPI
+import TTMSProtocol
+
+/// The query of a request: decoded, each parameter known to the route and given once.
+struct QueryParameters: Sendable {
+    /// Items per page when the request does not say.
+    static let defaultLimit = 100
+    /// Items per page at the most: a page is put together in memory.
+    static let limits = 1...1_000
+
+    private var values: [String: String] = [:]
+
+    /// - Parameter known: the names that the route has a meaning for.
+    /// - Throws: ``ProblemDetails``.
+    init(_ fields: [RequestHead.Field], known: [String]) throws(ProblemDetails) {
+        for field in fields {
+            guard let name = PercentDecoding.decode(field.name), let value = PercentDecoding.decode(field.value ?? "") else {
+                throw ProblemDetails(.invalidParameter, detail: "The query is not percent-encoded UTF-8.")
+            }
+            guard known.contains(name) else {
+                let allowed = known.isEmpty ? "This path takes none." : "This path takes \(known.joined(separator: ", "))."
+                throw Self.invalid(name, "There is no such parameter here. \(allowed)")
+            }
+            guard self.values.updateValue(value, forKey: name) == nil else { throw Self.invalid(name, "It is given twice.") }
+        }
+    }
+
+    /// The value of a parameter.
+    subscript(name: String) -> String? { self.values[name] }
+
+    /// Items per page, 1...1000.
+    var limit: Int {
+        get throws(ProblemDetails) {
+            guard let limit = try self.number("limit", in: Self.limits) else { return Self.defaultLimit }
+            return limit
+        }
+    }
+
+    /// A CCID; `nil` when the parameter is not given.
+    func ccid(_ name: String) throws(ProblemDetails) -> CCID? {
+        guard let text = self[name] else { return nil }
+        guard let ccid = CCID(text) else { throw Self.invalid(name, "It has to be a CCID: 8 hex digits such as 0000002a.") }
+        return ccid
+    }
+
+    /// A decimal number; `nil` when the parameter is not given.
+    func number<Number: FixedWidthInteger>(
+        _ name: String,
+        in range: ClosedRange<Number>
+    ) throws(ProblemDetails) -> Number? {
+        guard let text = self[name] else { return nil }
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = Number(text),
+            range.contains(number)
+        else {
+            throw Self.invalid(name, "It has to be a whole number from \(range.lowerBound) to \(range.upperBound).")
+        }
+        return number
+    }
+
+    /// One of a few words; `nil` when the parameter is not given.
+    func word<Word: RawRepresentable<String> & CaseIterable>(
+        _ name: String,
+        as type: Word.Type
+    ) throws(ProblemDetails) -> Word? {
+        guard let text = self[name] else { return nil }
+        guard let word = Word(rawValue: text) else {
+            throw Self.invalid(name, "It has to be one of \(type.allCases.map(\.rawValue).joined(separator: ", ")).")
+        }
+        return word
+    }
+
+    /// The problem of one parameter.
+    static func invalid(_ name: String, _ detail: String) -> ProblemDetails {
+        ProblemDetails(
+            .invalidParameter,
+            detail: "The query parameter \(name) is wrong: \(detail)",
+            errors: [ProblemDetails.Flaw(pointer: name, detail: detail)]
+        )
+    }
+}

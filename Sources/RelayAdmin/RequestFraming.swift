@@ -1,0 +1,68 @@
+import AdminAPI
+
+/// Refuses requests whose end two parsers would see in different places (request smuggling), or that name no or two hosts.
+///
+/// libmicrohttpd 0.9.75 lets all of these pass: it prefers chunked over a length, takes the first of two lengths, waits for ever
+/// on an unknown coding, and takes `Content-Length :` for another header.
+enum RequestFraming {
+    /// What is wrong with the head; `nil` when nothing is. The connection has to be closed behind the answer.
+    static func problem(of head: RequestHead) -> ProblemDetails? {
+        for field in head.headers {
+            guard self.isToken(field.name) else { return self.malformed("A header's name is not a token.") }
+            guard self.isFieldValue(field.value ?? "") else {
+                return self.malformed("The header \(field.name) has a control character in its value.")
+            }
+        }
+        return self.hostProblem(of: head) ?? self.bodyProblem(of: head)
+    }
+
+    private static func hostProblem(of head: RequestHead) -> ProblemDetails? {
+        let hosts = head.values("host")
+        if hosts.count > 1 { return self.malformed("There is more than one Host header.") }
+        if hosts.isEmpty, head.version != "HTTP/1.0" { return self.malformed("The Host header is missing.") }
+        return nil
+    }
+
+    private static func bodyProblem(of head: RequestHead) -> ProblemDetails? {
+        let lengths = head.values("content-length")
+        let codings = head.values("transfer-encoding")
+        if lengths.count > 1 { return self.malformed("There is more than one Content-Length header.") }
+        if let length = lengths.first, !self.isLength(length) {
+            return self.malformed("Content-Length is not a decimal number.")
+        }
+        guard let coding = codings.first else { return nil }
+        if codings.count > 1 { return self.malformed("There is more than one Transfer-Encoding header.") }
+        if !lengths.isEmpty { return self.malformed("There are both Content-Length and Transfer-Encoding.") }
+        if head.version == "HTTP/1.0" { return self.malformed("HTTP/1.0 has no Transfer-Encoding.") }
+        if coding.lowercased() != "chunked" {
+            return ProblemDetails(.unsupportedTransferEncoding, detail: "Only `chunked` is supported.")
+        }
+        return nil
+    }
+
+    private static func malformed(_ detail: String) -> ProblemDetails {
+        ProblemDetails(.malformedRequest, detail: detail)
+    }
+
+    /// RFC 9110, 5.6.2.
+    private static func isToken(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                }
+            }
+    }
+
+    private static func isFieldValue(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 == UInt8(ascii: "\t") || ($0 >= 0x20 && $0 != 0x7f) }
+    }
+
+    /// Up to 18 digits, which a signed 64-bit number holds.
+    private static func isLength(_ text: String) -> Bool {
+        (1...18).contains(text.utf8.count) && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+}

@@ -1,0 +1,65 @@
+/// The head of a request, copied out of the library's memory.
+///
+/// Bytes that are not UTF-8 are replaced by U+FFFD, which no check lets pass where it matters.
+struct RequestHead: Sendable {
+    /// A header, or a query parameter before its escapes are decoded.
+    struct Field: Equatable, Sendable {
+        /// The name; a header's in lower case.
+        var name: String
+        /// `nil` for a query parameter without `=`.
+        var value: String?
+    }
+
+    /// Names the request in the answer and in the log.
+    let id: String
+    /// The method as it came.
+    let method: String
+    /// The path as it came, without the query.
+    let path: String
+    /// `HTTP/1.0` or `HTTP/1.1`.
+    let version: String
+    /// The headers in their order.
+    let headers: [Field]
+    /// The query parameters in their order.
+    let query: [Field]
+
+    init(method: String, path: String, version: String, headers: [Field], query: [Field]) {
+        self.method = method
+        self.path = path
+        self.version = version
+        self.headers = headers
+        self.query = query
+        self.id = Self.requestID(headers)
+    }
+
+    /// All values of a header, whose name is given in lower case.
+    func values(_ name: String) -> [String] {
+        self.headers.filter { $0.name == name }.map { $0.value ?? "" }
+    }
+
+    /// The bytes that the body will have; `nil` when it is chunked, or not said.
+    var contentLength: Int? {
+        self.values("content-length").first.flatMap(Int.init)
+    }
+
+    /// Whether the client waits for a word before it sends the body.
+    var expectsContinue: Bool {
+        self.values("expect").contains { $0.lowercased() == "100-continue" }
+    }
+
+    /// The client's own id when it is harmless in a header and in a log, otherwise a new one.
+    private static func requestID(_ headers: [Field]) -> String {
+        let given = headers.first { $0.name == "x-request-id" }?.value ?? ""
+        let isHarmless = given.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                true
+            default: false
+            }
+        }
+        if (1...64).contains(given.utf8.count), isHarmless { return given }
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

@@ -1,0 +1,176 @@
+import AdminAPI
+import Glibc
+import RelayCore
+import TTMSProtocol
+
+// The core's snapshots in the API's words.
+
+extension Timestamp {
+    /// The wall clock.
+    static var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
+    }
+
+    /// As the API writes it.
+    var text: String { APITime.text(milliseconds: self.milliseconds) }
+
+    /// Whole seconds from this time to a later one; 0 when it is earlier.
+    func seconds(until later: Timestamp) -> Int64 {
+        let (difference, overflow) = later.microseconds.subtractingReportingOverflow(self.microseconds)
+        return overflow ? 0 : max(difference / 1_000_000, 0)
+    }
+}
+
+extension TerminalResource {
+    init(_ terminal: TerminalSnapshot, now: Timestamp) {
+        self.init(
+            ccid: terminal.ccid.description,
+            state: terminal.isOnline ? .online : .offline,
+            since: terminal.since?.text,
+            lastHeartbeatAt: terminal.lastHeartbeatAt?.text,
+            lastCloseReason: terminal.lastCloseReason?.rawValue,
+            connection: terminal.connection.map(Connection.init),
+            counters: Counters(terminal.counters),
+            backlog: Backlog(terminal.backlog, now: now)
+        )
+    }
+}
+
+extension TerminalResource.Connection {
+    init(_ connection: ConnectionSnapshot) {
+        self.init(
+            id: String(connection.id),
+            remoteAddress: connection.remoteAddress,
+            listener: connection.listener,
+            openedAt: connection.openedAt.text,
+            dialect: connection.dialect?.rawValue,
+            unacknowledgedBytes: connection.unacknowledgedBytes,
+            spilled: connection.isSpilled
+        )
+    }
+}
+
+extension TerminalResource.Counters {
+    init(_ counters: TerminalCounters) {
+        self.init()
+        self.heartbeats = counters.heartbeats
+        self.framesReceived = counters.framesReceived
+        self.bytesReceived = counters.bytesReceived
+        self.framesSent = counters.framesSent
+        self.bytesSent = counters.bytesSent
+        self.unsoundFrames = counters.unsoundFrames
+        self.framesQueued = counters.framesQueued
+        self.connections = counters.connections
+    }
+}
+
+extension TerminalResource.Backlog {
+    init(_ backlog: RelayCore.Backlog, now: Timestamp) {
+        self.init(
+            frames: backlog.frames,
+            bytes: backlog.bytes,
+            inFlightFrames: backlog.inFlightFrames,
+            oldestAcceptedAt: backlog.oldestAcceptedAt?.text,
+            oldestAgeSeconds: backlog.oldestAcceptedAt?.seconds(until: now)
+        )
+    }
+}
+
+extension MessageResource {
+    init(_ message: StoredMessage, encoding: PayloadEncoding) {
+        let payload = message.frame.dropFirst(Frame.contentOffset).dropLast()
+        let (text, actualEncoding) = encoding.encode(payload)
+        self.init(
+            id: message.id.description,
+            ccid: message.destination.description,
+            source: CCID(addressOf: message.frame).description,
+            state: message.isInFlight ? .inFlight : .queued,
+            acceptedAt: message.acceptedAt.text,
+            expiresAt: message.expiresAt?.text,
+            payload: text,
+            payloadEncoding: actualEncoding,
+            payloadBytes: payload.count,
+            frameBytes: message.frame.count
+        )
+    }
+}
+
+extension MessageReceipt {
+    init(_ outcome: InjectionOutcome, _ injection: Injection) {
+        let state: MessageState =
+            switch outcome.state {
+            case .queued: .queued
+            case .inFlight: .inFlight
+            }
+        self.init(
+            id: outcome.id.description,
+            ccid: injection.destination.description,
+            source: injection.source.description,
+            state: state
+        )
+    }
+}
+
+extension ReadinessResource {
+    init(_ readiness: Readiness) {
+        let checks = readiness.checks.map { Check(name: $0.name, passing: $0.isPassing, detail: $0.detail) }
+        self.init(ready: readiness.isReady, checks: checks)
+    }
+}
+
+extension StatusResource {
+    init(_ status: RelayStatus) {
+        self.init(
+            version: status.version,
+            startedAt: status.startedAt.text,
+            now: status.now.text,
+            uptimeSeconds: status.startedAt.seconds(until: status.now),
+            listeners: status.listeners,
+            eventLoops: status.eventLoops,
+            connections: status.connections,
+            terminalsOnline: status.terminalsOnline,
+            ledger: Ledger(status.ledger),
+            store: Store(status.store),
+            readiness: ReadinessResource(status.readiness)
+        )
+    }
+}
+
+extension StatusResource.Ledger {
+    init(_ ledger: RelayCore.Ledger) {
+        self.init()
+        self.accepted = ledger.accepted
+        self.delivered = ledger.delivered
+        self.queued = ledger.queued
+        self.inFlight = ledger.inFlight
+        self.expired = ledger.expired
+        self.deleted = ledger.deleted
+        self.evicted = ledger.evicted
+        self.imbalance = ledger.imbalance
+    }
+}
+
+extension StatusResource.Store {
+    init(_ totals: StoreTotals) {
+        self.init()
+        self.frames = totals.frames
+        self.bytes = totals.bytes
+        self.terminals = totals.terminals
+        self.appended = totals.appended
+        self.removed = totals.removed
+        self.expired = totals.expired
+        self.deleted = totals.deleted
+        self.evicted = totals.evicted
+        self.rejected = totals.rejected
+    }
+}
+
+extension CCID {
+    /// The CCID in a stored frame's address field; 0 when the bytes are too few for one.
+    fileprivate init(addressOf frame: [UInt8]) {
+        let address = frame.dropFirst(Frame.addressOffset).prefix(4)
+        self.init(rawValue: address.reduce(0) { $0 << 8 | UInt32($1) })
+    }
+}

@@ -1,0 +1,118 @@
+import AdminAPI
+
+/// Who may use a route.
+enum Access: Sendable {
+    /// Everybody who can connect.
+    case open
+    /// Everybody on this machine; from elsewhere, who has the token.
+    case openOnLoopback
+    /// Who has the token.
+    case token
+}
+
+/// The methods that routes have. HEAD goes where GET goes, and OPTIONS is answered by the router.
+enum Method: String, CaseIterable, Sendable {
+    case get = "GET"
+    case post = "POST"
+    case delete = "DELETE"
+}
+
+/// One thing that can be asked: what it is called, who may ask, and what answers.
+struct Route: Sendable {
+    let method: Method
+    let path: RoutePath
+    let access: Access
+    /// The query parameters that it has a meaning for; any other is refused.
+    let query: [String]
+    let handler: @Sendable (HTTPRequest) async throws -> HTTPResponse
+
+    init(
+        _ method: Method,
+        _ path: RoutePath,
+        _ access: Access,
+        query: [String] = [],
+        handler: @escaping @Sendable (HTTPRequest) async throws -> HTTPResponse
+    ) {
+        self.method = method
+        self.path = path
+        self.access = access
+        self.query = query
+        self.handler = handler
+    }
+}
+
+/// Finds the route of a request. The table is the single source for what exists, what is allowed, and for whom.
+struct Router: Sendable {
+    /// What a request's method and path lead to.
+    struct Match: Sendable {
+        enum Outcome: Sendable {
+            /// A route, with the values of the parameters in its path.
+            case route(Route, parameters: [String: String])
+            /// The path exists, and the client asks for its methods.
+            case options(allow: String)
+            /// There is no such thing; with the path's methods, if it is the method.
+            case problem(ProblemDetails, allow: String?)
+        }
+
+        /// Who may hear of it. What is not in the table needs the token, as far as it lies in the API.
+        var access: Access
+        var outcome: Outcome
+    }
+
+    let routes: [Route]
+
+    func match(method: String, path: String) -> Match {
+        if path == "*", method == "OPTIONS" {
+            return Match(access: .open, outcome: .options(allow: self.allow(self.routes)))
+        }
+        let fallback: Access = path == "/api" || path.hasPrefix("/api/") ? .token : .open
+        guard path.hasPrefix("/"), let segments = Self.segments(of: path) else {
+            let problem = ProblemDetails(
+                .malformedRequest,
+                detail: "The path is not a percent-encoded one that begins with `/`."
+            )
+            return Match(access: fallback, outcome: .problem(problem, allow: nil))
+        }
+        let candidates = self.routes.compactMap { route in
+            Self.parameters(of: route.path, in: segments).map { (route: route, parameters: $0) }
+        }
+        guard let access = candidates.first?.route.access else {
+            return Match(access: fallback, outcome: .problem(ProblemDetails(.notFound), allow: nil))
+        }
+        let wanted = method == "HEAD" ? Method.get.rawValue : method
+        if let candidate = candidates.first(where: { $0.route.method.rawValue == wanted }) {
+            let outcome = Match.Outcome.route(candidate.route, parameters: candidate.parameters)
+            return Match(access: candidate.route.access, outcome: outcome)
+        }
+        let allow = self.allow(candidates.map(\.route))
+        if method == "OPTIONS" { return Match(access: access, outcome: .options(allow: allow)) }
+        let problem = ProblemDetails(.methodNotAllowed, detail: "This path supports \(allow).")
+        return Match(access: access, outcome: .problem(problem, allow: allow))
+    }
+
+    /// Split before it is decoded: an escaped slash is part of a segment.
+    private static func segments(of path: String) -> [String]? {
+        let raw = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        let segments = raw.compactMap(PercentDecoding.decode)
+        return segments.count == raw.count ? segments : nil
+    }
+
+    private static func parameters(of path: RoutePath, in segments: [String]) -> [String: String]? {
+        let template = path.rawValue.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        guard template.count == segments.count else { return nil }
+        var parameters: [String: String] = [:]
+        for (part, segment) in zip(template, segments) {
+            if part.hasPrefix("{"), !segment.isEmpty {
+                parameters[String(part.dropFirst().dropLast())] = segment
+            } else if part != segment {
+                return nil
+            }
+        }
+        return parameters
+    }
+
+    private func allow(_ routes: [Route]) -> String {
+        let methods = Method.allCases.filter { method in routes.contains { $0.method == method } }.map(\.rawValue)
+        return (methods + (methods.contains("GET") ? ["HEAD"] : []) + ["OPTIONS"]).joined(separator: ", ")
+    }
+}

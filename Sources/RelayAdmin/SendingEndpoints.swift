@@ -1,0 +1,93 @@
+import AdminAPI
+import RelayCore
+import TTMSProtocol
+
+/// Messages from operators. They take the way of a terminal's: delivered if the destination is online, kept if not.
+struct SendingEndpoints: Sendable {
+    let operations: any RelayOperations
+
+    @Sendable
+    func message(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let destination = try request.ccid
+        let injection = try self.injection(request, to: destination)
+        let outcome = try await self.operations.inject(injection)
+        let receipt = MessageReceipt(outcome, injection)
+        var response = try HTTPResponse.json(receipt, status: receipt.state == .inFlight ? 200 : 202)
+        response.headers.append(HTTPResponse.Header("Location", RoutePath.message.path(receipt.id)))
+        return response
+    }
+
+    @Sendable
+    func frames(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try Self.require(.octets, request)
+        guard let source = try request.query.ccid("source") else {
+            throw QueryParameters.invalid("source", "It is required: the CCID that the destinations see as the sender.")
+        }
+        let timeToLive = try Self.timeToLive(request.query)
+        let injections = try RawFrames.parse(request.body).map { frame in
+            Injection(source: source, destination: frame.destination, payload: frame.payload, timeToLive: timeToLive)
+        }
+        var receipts: [MessageReceipt] = []
+        for injection in injections {
+            do {
+                receipts.append(MessageReceipt(try await self.operations.inject(injection), injection))
+            } catch {
+                throw Self.interrupted(by: error, after: receipts)
+            }
+        }
+        let isWritten = receipts.allSatisfy { $0.state == .inFlight }
+        return try .json(List(data: receipts), status: isWritten ? 200 : 202)
+    }
+
+    private func injection(_ request: HTTPRequest, to destination: CCID) throws -> Injection {
+        switch MediaType(rawValue: request.mediaType) {
+        case .json:
+            if let name = ["source", "time_to_live_seconds"].first(where: { request.query[$0] != nil }) {
+                throw QueryParameters.invalid(name, "With a JSON body it is a field of the body.")
+            }
+            return try SendMessageBody.parse(request.body, to: destination)
+        case .octets:
+            return Injection(
+                source: try request.query.ccid("source") ?? SendMessageBody.defaultSource,
+                destination: destination,
+                payload: request.body,
+                timeToLive: try Self.timeToLive(request.query)
+            )
+        case nil: throw Self.unsupported(MediaType.allCases)
+        }
+    }
+
+    /// What the bodies of this API are.
+    private enum MediaType: String, CaseIterable {
+        case json = "application/json"
+        case octets = "application/octet-stream"
+    }
+
+    private static func require(_ type: MediaType, _ request: HTTPRequest) throws(ProblemDetails) {
+        guard request.mediaType == type.rawValue else { throw self.unsupported([type]) }
+    }
+
+    private static func unsupported(_ allowed: [MediaType]) -> ProblemDetails {
+        let names = allowed.map(\.rawValue).joined(separator: " or ")
+        return ProblemDetails(.unsupportedMediaType, detail: "Set Content-Type to \(names).")
+    }
+
+    private static func timeToLive(_ query: QueryParameters) throws(ProblemDetails) -> UInt32? {
+        try query.number("time_to_live_seconds", in: 0...UInt32.max)
+    }
+
+    /// The error of one of several frames, with those that were taken before it: they cannot be taken back.
+    private static func interrupted(by error: any Error, after receipts: [MessageReceipt]) -> any Error {
+        var problem: ProblemDetails
+        switch error {
+        case let error as InjectionError: problem = ProblemDetails(error)
+        case let error as StoreError: problem = ProblemDetails(error)
+        default: return error
+        }
+        problem.taken = receipts
+        problem.errors = [
+            ProblemDetails.Flaw(pointer: "/\(receipts.count)", detail: "This frame and all behind it were not taken.")
+        ]
+        return problem
+    }
+}

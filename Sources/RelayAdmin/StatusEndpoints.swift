@@ -1,0 +1,29 @@
+import AdminAPI
+import RelayCore
+
+/// How the relay is: for probes, for monitoring, for people.
+struct StatusEndpoints: Sendable {
+    let operations: any RelayOperations
+
+    /// That it answers is the answer: a liveness probe that looked at more would have a healthy process killed.
+    @Sendable
+    func livez(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try .json(LivenessResource())
+    }
+
+    @Sendable
+    func readyz(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let readiness = ReadinessResource(await self.operations.readiness())
+        return try .json(readiness, status: readiness.ready ? 200 : 503)
+    }
+
+    @Sendable
+    func metrics(_ request: HTTPRequest) async throws -> HTTPResponse {
+        .text(PrometheusText.render(await self.operations.metrics()), mediaType: PrometheusText.mediaType)
+    }
+
+    @Sendable
+    func status(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try .json(StatusResource(await self.operations.status()))
+    }
+}
