@@ -26,6 +26,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // What swift-configuration reads YAML with; on our own only for the lines that keys stand in.
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C: system libraries and thin shims for what Swift cannot call.
@@ -77,12 +79,14 @@ let package = Package(
         .executableTarget(
             name: "ttms-relayd",
             dependencies: [
-                "RelayServer", "RelayAdmin", "RelayStorage",
+                "RelayServer", "RelayAdmin", "RelayStorage", "RelayCore", "TTMSProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict
         ),
@@ -116,6 +120,16 @@ let package = Package(
         .testTarget(
             name: "RelayAdminTests",
             dependencies: ["RelayAdmin", "AdminAPI", "RelayCore"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "RelaydTests",
+            dependencies: [
+                "ttms-relayd", "RelayCore", "TTMSProtocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

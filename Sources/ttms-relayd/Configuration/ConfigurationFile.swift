@@ -1,0 +1,74 @@
+import Configuration
+import Foundation
+import Yams
+
+extension ConfigurationSource {
+    /// The YAML file at `path`: a mapping of keys to single values or lists of them.
+    ///
+    /// - Throws: what makes the file as a whole unusable; wrong keys and values are found later.
+    static func file(_ path: String) throws(ConfigurationErrors) -> ConfigurationSource {
+        func failure(_ problem: String, line: Int? = nil, key: String = "", allowed: String) -> ConfigurationErrors {
+            let place = ConfigurationPlace.file(path: path, line: line)
+            return ConfigurationErrors(errors: [
+                ConfigurationError(key: key, place: place, problem: problem, allowed: allowed)
+            ])
+        }
+        let shape = "a YAML mapping, lines of `key: value`"
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw failure("it cannot be read: \(error.localizedDescription)", allowed: "a readable file")
+        }
+
+        let root: Node?
+        let snapshot: any ConfigSnapshot
+        do {
+            root = try Parser(yaml: data).singleRoot()
+            guard let root, root.null == nil else {
+                // A file of comments only sets nothing.
+                return ConfigurationSource(places: [:], snapshot: InMemoryProvider(values: [:]).snapshot())
+            }
+            guard case .mapping = root else {
+                throw failure("it is no mapping", line: root.mark?.line, allowed: shape)
+            }
+            snapshot = try YAMLSnapshot(data: data.bytes, providerName: path, parsingOptions: .default)
+        } catch let error as ConfigurationErrors {
+            throw error
+        } catch let error as YamlError {
+            throw failure("it is not YAML: \(error.problem)", line: error.line, allowed: shape)
+        } catch {
+            throw failure("\(error)", allowed: shape)
+        }
+
+        var places: [String: ConfigurationPlace] = [:]
+        for (key, _) in root?.mapping ?? [:] {
+            places[key.string ?? ""] = .file(path: path, line: key.mark?.line)
+        }
+        return ConfigurationSource(places: places, snapshot: snapshot)
+    }
+}
+
+extension YamlError {
+    /// What is wrong, without the place and the excerpt that the library's own description adds.
+    fileprivate var problem: String {
+        switch self {
+        case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _),
+            .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
+            problem
+        case .duplicatedKeysInMapping(let duplicates, _):
+            "set twice: \(duplicates.joined(separator: ", "))"
+        case .dataCouldNotBeDecoded: "it is not UTF-8"
+        case .no, .memory: "\(self)"
+        }
+    }
+
+    /// Where, counted from 1.
+    fileprivate var line: Int? {
+        switch self {
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): mark.line
+        case .duplicatedKeysInMapping(_, let context): context.mark.line
+        default: nil
+        }
+    }
+}

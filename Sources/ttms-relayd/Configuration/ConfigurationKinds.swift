@@ -1,0 +1,144 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// A field of the configuration that a key sets.
+typealias Field<Value> = WritableKeyPath<RelayConfiguration, Value> & Sendable
+
+extension ConfigurationKey {
+    /// A key that takes one text, which `parse` makes a value of.
+    private static func single<Value>(
+        _ name: String,
+        _ field: any Field<Value>,
+        allowed: String,
+        help: String,
+        show: @escaping @Sendable (Value) -> String,
+        parse: @escaping @Sendable (String) -> Value?
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name,
+            allowed: allowed,
+            help: help,
+            isList: false,
+            read: { texts, configuration throws(InvalidValue) in
+                guard texts.count == 1, let text = texts.first else { throw InvalidValue("it takes one value") }
+                guard let value = parse(text) else { throw InvalidValue(text: text) }
+                configuration[keyPath: field] = value
+            },
+            show: { show($0[keyPath: field]) }
+        )
+    }
+
+    /// A whole number.
+    static func count(_ name: String, _ field: any Field<Int>, _ range: ClosedRange<Int>, _ help: String) -> ConfigurationKey {
+        .single(name, field, allowed: "\(range.lowerBound) to \(range.upperBound)", help: help, show: \.description) { text in
+            Int(text).flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    /// A number of bytes, with or without a unit.
+    static func size(_ name: String, _ field: any Field<Int>, _ range: ClosedRange<Int>, _ help: String) -> ConfigurationKey {
+        .single(
+            name,
+            field,
+            allowed:
+                "\(SizeText.text(range.lowerBound)) to \(SizeText.text(range.upperBound)); units are B, KiB, MiB, GiB, TiB",
+            help: help,
+            show: SizeText.text
+        ) { text in
+            SizeText.bytes(text).flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    /// A time with its unit.
+    ///
+    /// - Parameters:
+    ///   - zero: what 0 means; `nil` when it is not allowed.
+    ///   - step: what the value has to be a multiple of: the unit of the interface that it goes to.
+    static func duration(
+        _ name: String,
+        _ field: any Field<TimeAmount>,
+        _ range: ClosedRange<TimeAmount>,
+        zero: String? = nil,
+        step: TimeAmount = .milliseconds(1),
+        _ help: String
+    ) -> ConfigurationKey {
+        let bounds = "\(DurationText.text(range.lowerBound)) to \(DurationText.text(range.upperBound))"
+        let units = step == .seconds(1) ? "s, m, h, d" : "ms, s, m, h, d"
+        return .single(
+            name,
+            field,
+            allowed: "\(bounds), with a unit (\(units))" + (zero.map { "; 0: \($0)" } ?? ""),
+            help: help,
+            show: DurationText.text
+        ) { text in
+            guard let time = DurationText.time(text), time.nanoseconds % step.nanoseconds == 0 else { return nil }
+            return range.contains(time) || time == .zero && zero != nil ? time : nil
+        }
+    }
+
+    /// One word of an enumeration.
+    static func choice<Value: RawRepresentable<String> & CaseIterable & SendableMetatype>(
+        _ name: String,
+        _ field: any Field<Value>,
+        _ help: String
+    ) -> ConfigurationKey {
+        .single(
+            name,
+            field,
+            allowed: Value.allCases.map(\.rawValue).joined(separator: ", "),
+            help: help,
+            show: \.rawValue,
+            parse: { Value(rawValue: $0) }
+        )
+    }
+
+    /// A dialect, or `learn`.
+    static func dialect(_ name: String, _ field: any Field<LengthDialect?>, _ help: String) -> ConfigurationKey {
+        .single(
+            name,
+            field,
+            allowed: (["learn"] + LengthDialect.allCases.map(\.rawValue)).joined(separator: ", "),
+            help: help,
+            show: { $0?.rawValue ?? "learn" },
+            parse: { text -> LengthDialect?? in
+                if text == "learn" { return .some(nil) }
+                return LengthDialect(rawValue: text).map(Optional.some)
+            }
+        )
+    }
+
+    /// A path.
+    static func path(_ name: String, _ field: any Field<String>, _ help: String) -> ConfigurationKey {
+        .single(name, field, allowed: "a path", help: help, show: \.self) { $0.isEmpty || $0.contains("\0") ? nil : $0 }
+    }
+
+    /// An address with its port.
+    static func endpoint(_ name: String, _ field: any Field<Endpoint>, _ help: String) -> ConfigurationKey {
+        .single(name, field, allowed: Endpoint.allowed, help: help, show: \.description, parse: Endpoint.init)
+    }
+
+    /// Addresses with their ports, each with an optional dialect.
+    static func listeners(_ name: String, _ field: any Field<[ListenerOptions]>, _ help: String) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name,
+            allowed: "a list of one or more: \(Endpoint.allowed), with ?dialect=NAME behind it to force that dialect",
+            help: help,
+            isList: true,
+            read: { texts, configuration throws(InvalidValue) in
+                var listeners: [ListenerOptions] = []
+                for text in texts {
+                    guard let listener = ListenerOptions(configurationText: text) else { throw InvalidValue(text: text) }
+                    let isRepeated = listeners.contains {
+                        listener.port != 0 && $0.host == listener.host && $0.port == listener.port
+                    }
+                    guard !isRepeated else { throw InvalidValue("\"\(text)\" is in the list twice") }
+                    listeners.append(listener)
+                }
+                guard !listeners.isEmpty else { throw InvalidValue("the list is empty") }
+                configuration[keyPath: field] = listeners
+            },
+            show: { $0[keyPath: field].map(\.configurationText).joined(separator: ", ") }
+        )
+    }
+}

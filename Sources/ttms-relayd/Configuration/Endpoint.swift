@@ -1,0 +1,66 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// An IP address and a TCP port to listen on.
+struct Endpoint: Equatable, Sendable {
+    /// What may be written; goes on after "Allowed: ".
+    static let allowed = "ADDRESS:PORT, such as 0.0.0.0:7222 or [::1]:7222 (port 0 picks a free one)"
+
+    /// An IPv4 or IPv6 address without brackets.
+    var host: String
+    /// 0...65535; 0 picks a free one.
+    var port: Int
+
+    /// Makes an endpoint of its parts.
+    init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `127.0.0.1:7222` or `[::1]:7222`; `nil` for any other text, names included: what is listened on should not depend
+    /// on a name server.
+    init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        var host = text[..<colon]
+        let digits = text[text.index(after: colon)...]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        if isBracketed { host = host.dropFirst().dropLast() }
+        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let port = UInt16(digits),
+            isBracketed == host.contains(":"),
+            (try? SocketAddress(ipAddress: String(host), port: Int(port))) != nil
+        else { return nil }
+        self.init(host: String(host), port: Int(port))
+    }
+}
+
+extension Endpoint: CustomStringConvertible {
+    /// As ``init(_:)`` reads it.
+    var description: String {
+        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
+    }
+}
+
+extension ListenerOptions {
+    private static let dialectMark = "?dialect="
+
+    /// Reads an ``Endpoint``, with or without `?dialect=NAME` behind it.
+    init?(configurationText text: String) {
+        let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let address = parts.first, let endpoint = Endpoint(String(address)) else { return nil }
+        var dialect: LengthDialect?
+        if parts.count == 2 {
+            guard text.dropFirst(address.count).hasPrefix(Self.dialectMark),
+                let named = LengthDialect(rawValue: String(text.dropFirst(address.count + Self.dialectMark.count)))
+            else { return nil }
+            dialect = named
+        }
+        self.init(host: endpoint.host, port: endpoint.port, dialect: dialect)
+    }
+
+    /// As ``init(configurationText:)`` reads it.
+    var configurationText: String {
+        Endpoint(host: self.host, port: self.port).description + (self.dialect.map { Self.dialectMark + $0.rawValue } ?? "")
+    }
+}

@@ -1,0 +1,144 @@
+import Foundation
+import Logging
+import RelayCore
+import TTMSProtocol
+
+/// Everything that an operator can set, as one value: made from a YAML file, the environment and the command line, of which
+/// the later wins. What is not set has its default.
+///
+/// ``ConfigurationTable`` says which keys there are; nothing else knows their names.
+struct RelayConfiguration: Equatable, Sendable {
+    /// One setting as it is in force.
+    struct Entry: Equatable, Sendable {
+        /// The key's name.
+        var key: String
+        /// The value as it would be written in a file.
+        var value: String
+        /// Where it was set.
+        var place: ConfigurationPlace
+    }
+
+    /// How terminals are treated.
+    var server = ServerOptions(listeners: [
+        ListenerOptions(host: "0.0.0.0", port: 7222), ListenerOptions(host: "::", port: 7222),
+    ])
+    /// What is kept for terminals that are away.
+    var storeLimits = StoreLimits()
+    /// Where the admin API listens.
+    var admin = Endpoint(host: "127.0.0.1", port: 7280)
+    /// The directory that holds the queue, the admin token and `endpoints.json`.
+    var dataDirectory = "./data"
+    /// What is logged: messages of this level and those above it.
+    var logLevel = Logger.Level.info
+    /// What listeners force that do not name a dialect of their own; `nil` to learn.
+    var dialect: LengthDialect?
+    /// Every key in the order of the table, with its value and where it was set. No key holds a secret: the admin token has its
+    /// own file, so there is nothing to redact yet; a key that does would show `(set)` here.
+    private(set) var redactedEntries: [Entry] = []
+
+    /// The defaults.
+    init() {}
+
+    /// Reads the configuration from its three sources, and checks all of it.
+    ///
+    /// - Parameters:
+    ///   - options: the command line.
+    ///   - environment: the process's environment.
+    /// - Throws: every error that there is, not only the first one.
+    static func load(
+        options: RelaydOptions,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(ConfigurationErrors) -> RelayConfiguration {
+        var errors: [ConfigurationError] = []
+        // The weakest first.
+        var sources: [ConfigurationSource] = []
+        if let file = options.config {
+            do {
+                sources.append(try ConfigurationSource.file(file))
+            } catch {
+                errors += error.errors
+            }
+        }
+        sources.append(.environment(environment))
+        do {
+            sources.append(try ConfigurationSource.commandLine(options))
+        } catch {
+            errors += error.errors
+        }
+        for source in sources {
+            errors += source.unknownKeys()
+        }
+
+        var configuration = RelayConfiguration()
+        var places: [String: ConfigurationPlace] = [:]
+        if let directory = Self.stateDirectory(environment) {
+            configuration.dataDirectory = directory
+            places["data_dir"] = .environment("STATE_DIRECTORY")
+        }
+        for key in ConfigurationTable.keys {
+            for source in sources {
+                guard let place = source.places[key.name] else { continue }
+                do {
+                    // Read even when a stronger source sets the key too: a wrong value that is hidden today is in force when
+                    // that source is gone.
+                    try key.read(source.values(of: key), &configuration)
+                    places[key.name] = place
+                } catch {
+                    errors.append(ConfigurationError(key: key.name, place: place, problem: error.problem, allowed: key.allowed))
+                }
+            }
+        }
+        errors += Self.contradictions(in: configuration, places: places)
+        guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
+
+        for index in configuration.server.listeners.indices where configuration.server.listeners[index].dialect == nil {
+            configuration.server.listeners[index].dialect = configuration.dialect
+        }
+        configuration.redactedEntries = ConfigurationTable.keys.map { key in
+            Entry(key: key.name, value: key.show(configuration), place: places[key.name] ?? .default)
+        }
+        return configuration
+    }
+
+    /// What `--check-config` prints: that the configuration is valid, and every key in force with its place.
+    var report: String {
+        let keyWidth = self.redactedEntries.map(\.key.count).max() ?? 0
+        let valueWidth = self.redactedEntries.map(\.value.count).max() ?? 0
+        let lines = self.redactedEntries.map { entry in
+            "\(entry.key.padded(to: keyWidth))  \(entry.value.padded(to: valueWidth))  \(entry.place)"
+        }
+        return (["configuration is valid"] + lines).joined(separator: "\n")
+    }
+
+    /// systemd may name several directories, parted by colons; the first is ours.
+    private static func stateDirectory(_ environment: [String: String]) -> String? {
+        environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+    }
+
+    /// Values that are each allowed, but not together.
+    private static func contradictions(
+        in configuration: RelayConfiguration,
+        places: [String: ConfigurationPlace]
+    ) -> [ConfigurationError] {
+        let outbound = configuration.server.outbound
+        guard outbound.lowWatermark >= outbound.highWatermark else { return [] }
+        let key = places["outbound_low_watermark"] == nil ? "outbound_high_watermark" : "outbound_low_watermark"
+        return [
+            ConfigurationError(
+                key: key,
+                place: places[key] ?? .default,
+                problem: """
+                    with it, outbound_low_watermark is \(SizeText.text(outbound.lowWatermark)) and outbound_high_watermark is \
+                    \(SizeText.text(outbound.highWatermark))
+                    """,
+                allowed: "an outbound_low_watermark below the outbound_high_watermark"
+            )
+        ]
+    }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - self.count))
+    }
+}
