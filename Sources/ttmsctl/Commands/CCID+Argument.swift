@@ -1,0 +1,20 @@
+import ArgumentParser
+import TTMSProtocol
+
+extension CCID: ExpressibleByArgument {
+    /// Reads eight hex digits.
+    public init?(argument: String) {
+        self.init(argument)
+    }
+
+    /// The name of the value in help texts.
+    public var defaultValueDescription: String { self.description }
+}
+
+extension ArgumentHelp {
+    /// Help for a CCID; how one is written is said once, here.
+    static func ccid(_ abstract: String) -> ArgumentHelp {
+        let end = abstract.hasSuffix(")") || abstract.hasSuffix(".") ? "" : "."
+        return ArgumentHelp("\(abstract)\(end) A CCID is 8 hex digits.", valueName: "ccid")
+    }
+}

@@ -1,0 +1,57 @@
+import AdminAPI
+import ArgumentParser
+import TTMSProtocol
+
+/// What is kept for one terminal.
+struct Messages: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List the messages that are kept for a terminal, the oldest first."
+    )
+
+    @Argument(help: .ccid("The terminal"))
+    var ccid: CCID
+
+    @Option(help: ArgumentHelp("Messages at the most. (default: all)", valueName: "number"))
+    var limit: Int?
+
+    @OptionGroup var relay: RelayOptions
+
+    func validate() throws {
+        if let limit = self.limit, limit < 1 { throw ValidationError("--limit takes 1 or more.") }
+    }
+
+    func run() async throws {
+        var printer = Self.printer(self.relay.output)
+        try await self.relay.client().list(
+            MessageResource.self,
+            RoutePath.terminalMessages.path(self.ccid.description),
+            limit: self.limit
+        ) { (page: [MessageResource]) throws(Failure) in
+            try printer.print(page)
+        }
+        printer.finish()
+    }
+
+    static func printer(_ format: OutputFormat) -> ListPrinter<MessageResource> {
+        ListPrinter(
+            format,
+            columns: [
+                ("ID", .left), ("SOURCE", .left), ("STATE", .left), ("ACCEPTED", .left), ("EXPIRES", .left), ("BYTES", .right),
+                ("PAYLOAD", .left),
+            ]
+        ) { message in
+            [
+                message.id, message.source, message.state.rawValue, message.acceptedAt, message.expiresAt ?? "never",
+                "\(message.payloadBytes)", message.excerpt,
+            ]
+        }
+    }
+}
+
+extension MessageResource {
+    /// The payload's own bytes; none when a newer relay writes them in a way that is not known here.
+    var payloadContent: [UInt8] { self.payloadEncoding.decode(self.payload) ?? [] }
+
+    /// What fits into a line beside the other columns.
+    fileprivate var excerpt: String { PayloadText.excerpt(self.payloadContent, width: 40) }
+}

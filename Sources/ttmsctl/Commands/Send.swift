@@ -1,0 +1,129 @@
+import AdminAPI
+import ArgumentParser
+import Foundation
+import TTMSProtocol
+
+/// Sends a message to a terminal.
+struct Send: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Send a message to a terminal: at once when it is online, and kept for it when it is not."
+    )
+
+    @Argument(help: .ccid("The terminal that gets it"))
+    var ccid: CCID
+
+    @Argument(help: "The payload as text.")
+    var text: String?
+
+    @Option(help: ArgumentHelp("The payload as hex digits.", valueName: "digits"))
+    var hex: String?
+
+    @Option(help: ArgumentHelp("The payload in base64.", valueName: "text"))
+    var base64: String?
+
+    @Option(help: ArgumentHelp("The file whose bytes are the payload; - is standard input.", valueName: "file"))
+    var file: String?
+
+    @Option(help: .ccid("What the terminal sees as the sender. (default: 00000000)"))
+    var source: CCID?
+
+    @Option(
+        help: ArgumentHelp("How long to keep it, such as 90s, 1h or 7d; 0 for ever. (default: the relay's)", valueName: "time")
+    )
+    var timeToLive: TimeToLive?
+
+    @OptionGroup var relay: RelayOptions
+
+    func validate() throws {
+        let given = [self.text, self.hex, self.base64, self.file].compactMap(\.self)
+        guard given.count == 1 else {
+            throw ValidationError("Give the payload once: as TEXT, or by --hex, --base64 or --file.")
+        }
+        if let hex = self.hex, PayloadEncoding.hex.decode(hex) == nil {
+            throw ValidationError("--hex takes an even number of hex digits and nothing else.")
+        }
+        if let base64 = self.base64, PayloadEncoding.base64.decode(base64) == nil {
+            throw ValidationError("--base64 takes base64 with its padding, and nothing else.")
+        }
+    }
+
+    func run() async throws {
+        let receipt = try await self.relay.client().post(
+            MessageReceipt.self,
+            RoutePath.terminalMessages.path(self.ccid.description),
+            body: try self.request()
+        )
+        switch self.relay.output {
+        case .json: try Console.write(json: receipt)
+        case .table: Console.write(Self.line(receipt))
+        }
+    }
+
+    /// What is posted.
+    func request() throws(Failure) -> SendMessageRequest {
+        let payload: (text: String, encoding: PayloadEncoding)
+        if let hex = self.hex {
+            payload = (hex, .hex)
+        } else if let base64 = self.base64 {
+            payload = (base64, .base64)
+        } else if let file = self.file {
+            payload = PayloadEncoding.base64.encode(try Self.contents(of: file))
+        } else {
+            payload = (self.text ?? "", .utf8)
+        }
+        return SendMessageRequest(
+            source: self.source?.description,
+            payload: payload.text,
+            payloadEncoding: payload.encoding,
+            timeToLiveSeconds: self.timeToLive?.seconds
+        )
+    }
+
+    static func line(_ receipt: MessageReceipt) -> String {
+        switch receipt.state {
+        case .queued:
+            "queued for \(receipt.ccid) with id \(receipt.id): it is on disk, and goes out with the terminal's next heartbeat"
+        case .inFlight: "written to \(receipt.ccid), with id \(receipt.id)"
+        }
+    }
+
+    private static func contents(of file: String) throws(Failure) -> Data {
+        // One byte more than fits tells that it does not fit, and keeps a wrong file out of memory.
+        let maximum = Frame.maximumSize - Frame.minimumSize
+        let data: Data?
+        do {
+            let handle = file == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(filePath: file))
+            data = try handle.read(upToCount: maximum + 1)
+        } catch {
+            throw Failure(.noInput, "\(file) cannot be read: \(error.localizedDescription)")
+        }
+        guard let data, data.count <= maximum else {
+            guard data == nil else {
+                throw Failure(.noInput, "\(file) does not fit into a frame: a payload has at most \(maximum) bytes.")
+            }
+            return Data()
+        }
+        return data
+    }
+}
+
+/// Seconds, written with a unit.
+struct TimeToLive: ExpressibleByArgument, Equatable, Sendable {
+    /// 0 is for ever.
+    var seconds: UInt32
+
+    /// Reads `90s`, `15m`, `1h`, `7d` or `0`.
+    init?(argument: String) {
+        let units: [Character: UInt32] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        if argument == "0" {
+            self.seconds = 0
+            return
+        }
+        guard let unit = argument.last.flatMap({ units[$0] }), let count = UInt32(argument.dropLast()), count > 0 else {
+            return nil
+        }
+        let (seconds, overflow) = count.multipliedReportingOverflow(by: unit)
+        guard !overflow else { return nil }
+        self.seconds = seconds
+    }
+}

@@ -1,0 +1,42 @@
+/// Why a command did not do what it was asked to.
+struct Failure: Error, Equatable, Sendable {
+    /// What the process ends with.
+    var status: EndStatus
+    /// What happened, what it means, what to do.
+    var message: String
+
+    /// Makes a failure.
+    init(_ status: EndStatus, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+}
+
+/// What the process ends with; the numbers are those of sysexits.h where it has one.
+enum EndStatus: Int32, CaseIterable, Sendable {
+    case done = 0
+    case refused = 1
+    case usage = 64
+    case noInput = 66
+    case unavailable = 69
+    case notUnderstood = 76
+    case noPermission = 77
+
+    /// What it tells a script.
+    var meaning: String {
+        switch self {
+        case .done: "done"
+        case .refused: "the relay refused, or a simulated terminal did not get what it waited for"
+        case .usage: "the command line is wrong"
+        case .noInput: "a file that was named cannot be read"
+        case .unavailable: "no relay was found, or it cannot be reached"
+        case .notUnderstood: "what answered is not a relay that this ttmsctl understands"
+        case .noPermission: "the token is missing, cannot be read, or is wrong"
+        }
+    }
+
+    /// All of them, a line each.
+    static var help: String {
+        Self.allCases.map { "  \($0.rawValue < 10 ? " " : "")\($0.rawValue)  \($0.meaning)" }.joined(separator: "\n")
+    }
+}

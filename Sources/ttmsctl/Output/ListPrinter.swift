@@ -1,0 +1,34 @@
+/// Prints a list that comes in pages: a table, or a JSON array.
+struct ListPrinter<Item: Encodable> {
+    private let format: OutputFormat
+    private let row: (Item) -> [String]
+    private var table: Table
+    private var isFirst = true
+
+    /// Makes a printer whose table has `columns`, which `row` fills from an item.
+    init(_ format: OutputFormat, columns: [(title: String, alignment: Table.Alignment)], row: @escaping (Item) -> [String]) {
+        self.format = format
+        self.row = row
+        self.table = Table(columns)
+    }
+
+    /// Prints a page.
+    mutating func print(_ items: [Item]) throws(Failure) {
+        switch self.format {
+        case .table:
+            for line in self.table.lines(items.map(self.row)) { Console.write(line) }
+        case .json:
+            for item in items {
+                Console.write(self.isFirst ? "[" : ",")
+                self.isFirst = false
+                try Console.write(json: item)
+            }
+        }
+    }
+
+    /// Prints what comes behind the last page.
+    func finish() {
+        guard self.format == .json else { return }
+        Console.write(self.isFirst ? "[]" : "]")
+    }
+}

@@ -1,0 +1,29 @@
+import AdminAPI
+
+/// Payloads as people see them. They are any bytes, from anybody: what could move a cursor or hide a character is not shown as
+/// text.
+enum PayloadText {
+    /// The text in quotes where the payload is one, hex digits behind `0x` otherwise.
+    static func text(_ payload: some Collection<UInt8>) -> String {
+        if let text = String(validating: payload, as: UTF8.self), text.unicodeScalars.allSatisfy(\.isVisible) {
+            return "\"\(text)\""
+        }
+        return "0x" + PayloadEncoding.hex.encode(payload).text
+    }
+
+    /// At most `width` characters of ``text(_:)``.
+    static func excerpt(_ payload: some Collection<UInt8>, width: Int) -> String {
+        let text = Self.text(payload)
+        return text.count <= width ? text : text.prefix(width - 1) + "…"
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether a terminal draws something for it, and nothing else happens.
+    fileprivate var isVisible: Bool {
+        switch self.properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
+        default: true
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/// Rows under aligned columns.
+struct Table {
+    /// Which edge of its column a text stands at.
+    enum Alignment: Sendable {
+        case left
+        case right
+    }
+
+    private let titles: [String]
+    private let alignments: [Alignment]
+    /// Of each column so far. A list comes in pages: a later page may widen a column, which is better than keeping a million
+    /// rows to know the width of the first.
+    private var widths: [Int]
+    private var hasHeading = false
+
+    /// Makes a table without rows.
+    init(_ columns: [(title: String, alignment: Alignment)]) {
+        self.titles = columns.map(\.title)
+        self.alignments = columns.map(\.alignment)
+        self.widths = columns.map(\.title.count)
+    }
+
+    /// The lines of further rows, under the titles when they are the first.
+    mutating func lines(_ rows: [[String]]) -> [String] {
+        for row in rows {
+            for (index, text) in row.enumerated() { self.widths[index] = max(self.widths[index], text.count) }
+        }
+        let heading = self.hasHeading ? [] : [self.titles]
+        self.hasHeading = true
+        return (heading + rows).map(self.line)
+    }
+
+    private func line(_ row: [String]) -> String {
+        let cells = row.enumerated().map { index, text in
+            let padding = String(repeating: " ", count: max(0, self.widths[index] - text.count))
+            return self.alignments[index] == .left ? text + padding : padding + text
+        }
+        var line = cells.joined(separator: "  ")
+        while line.last == " " { line.removeLast() }
+        return line
+    }
+
+    /// Lines of names and values, the values under each other.
+    static func fields(_ fields: [(name: String, value: String)]) -> [String] {
+        let width = fields.map(\.name.count).max() ?? 0
+        return fields.map { $0.name + String(repeating: " ", count: width - $0.name.count + 2) + $0.value }
+    }
+}

@@ -1,0 +1,152 @@
+import AdminAPI
+import Foundation
+import FoundationNetworking
+
+/// The admin API of one relay.
+struct AdminClient: Sendable {
+    /// Items that a page of a list holds: the API's largest.
+    private static let pageSize = 1_000
+
+    private let location: RelayLocation
+    private let session: URLSession
+
+    /// Makes a client; nothing is sent yet.
+    init(location: RelayLocation) {
+        self.location = location
+        if location.isLoopback {
+            // The library below URLSession sends requests through $http_proxy, and so would send the token there.
+            setenv("no_proxy", "*", 1)
+        }
+        let configuration = URLSessionConfiguration.ephemeral
+        // Longer than the relay's own deadline for a request, so that its answer is the one that is seen.
+        configuration.timeoutIntervalForRequest = 60
+        self.session = URLSession(configuration: configuration)
+    }
+
+    /// Reads the resource at `path`.
+    func get<Value: Decodable>(_ type: Value.Type, _ path: String, query: [String: String] = [:]) async throws(Failure) -> Value
+    {
+        try self.decode(type, try await self.send("GET", path, query: query))
+    }
+
+    /// Posts `body` as JSON, and reads the answer.
+    func post<Value: Decodable>(_ type: Value.Type, _ path: String, body: some Encodable) async throws(Failure) -> Value {
+        let data: Data
+        do {
+            data = try APIJSON.encode(body)
+        } catch {
+            throw Failure(.usage, "The request cannot be written as JSON: \(error).")
+        }
+        return try self.decode(type, try await self.send("POST", path, body: data))
+    }
+
+    /// Deletes what is at `path`; the answer's body may be empty.
+    @discardableResult
+    func delete(_ path: String) async throws(Failure) -> Data {
+        try await self.send("DELETE", path)
+    }
+
+    /// Deletes what is at `path`, and reads the answer.
+    func delete<Value: Decodable>(_ type: Value.Type, _ path: String) async throws(Failure) -> Value {
+        try self.decode(type, try await self.send("DELETE", path))
+    }
+
+    /// Reads the list at `path` page by page.
+    ///
+    /// - Parameter limit: items at the most; `nil` for all.
+    func list<Item: Codable & Sendable & Equatable>(
+        _ type: Item.Type,
+        _ path: String,
+        query: [String: String] = [:],
+        limit: Int?,
+        page: ([Item]) throws(Failure) -> Void
+    ) async throws(Failure) {
+        var query = query
+        var remaining = limit ?? .max
+        while remaining > 0 {
+            query["limit"] = String(min(remaining, Self.pageSize))
+            let answer = try await self.get(Page<Item>.self, path, query: query)
+            try page(answer.data)
+            remaining -= answer.data.count
+            guard let cursor = answer.meta.nextCursor else { return }
+            query["cursor"] = cursor
+        }
+    }
+
+    private func send(
+        _ method: String,
+        _ path: String,
+        query: [String: String] = [:],
+        body: Data? = nil
+    ) async throws(Failure) -> Data {
+        let parameters = query.sorted { $0.key < $1.key }.map { "\($0.key)=\(RoutePath.percentEncoded($0.value))" }
+        let text = self.location.url + path + (parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&"))
+        guard let url = URL(string: text) else { throw Failure(.usage, "\"\(text)\" is not a URL. Correct --url.") }
+        var request = URLRequest(url: url)
+        request.httpMethod = method
+        request.httpBody = body
+        request.setValue("Bearer \(self.location.token)", forHTTPHeaderField: "Authorization")
+        request.setValue("application/json", forHTTPHeaderField: "Accept")
+        if body != nil { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
+
+        let data: Data
+        let response: URLResponse
+        do {
+            (data, response) = try await self.session.data(for: request)
+        } catch {
+            throw Failure(
+                .unavailable,
+                """
+                The relay at \(self.location.url) cannot be reached (\(error.localizedDescription)). Is it running, and is the \
+                address right?
+                """
+            )
+        }
+        guard let status = (response as? HTTPURLResponse)?.statusCode else {
+            throw Failure(.notUnderstood, "\(self.location.url) does not answer in HTTP. Correct --url.")
+        }
+        guard (200..<300).contains(status) else { throw self.refusal(status: status, body: data) }
+        return data
+    }
+
+    private func decode<Value: Decodable>(_ type: Value.Type, _ data: Data) throws(Failure) -> Value {
+        do {
+            return try APIJSON.decode(type, from: data)
+        } catch {
+            throw Failure(
+                .notUnderstood,
+                """
+                What \(self.location.url) answers is not what this ttmsctl expects: \(error). Correct --url, or use the ttmsctl \
+                of the relay's release.
+                """
+            )
+        }
+    }
+
+    /// What every problem says, whatever its code: a newer relay may have codes that this ttmsctl does not know.
+    private struct Problem: Decodable {
+        var code: String
+        var detail: String
+        var errors: [ProblemDetails.Flaw]?
+    }
+
+    private func refusal(status: Int, body: Data) -> Failure {
+        guard let problem = try? APIJSON.decode(Problem.self, from: body) else {
+            return Failure(
+                .notUnderstood,
+                """
+                \(self.location.url) answers with HTTP status \(status), but not as a relay does. Correct --url, or look at what \
+                is in between.
+                """
+            )
+        }
+        if problem.code == ProblemCode.unauthorized.rawValue {
+            return Failure(
+                .noPermission,
+                "The relay at \(self.location.url) does not take the token from \(self.location.tokenOrigin): \(problem.detail)"
+            )
+        }
+        let flaws = (problem.errors ?? []).map { "\n  \($0.pointer): \($0.detail)" }.joined()
+        return Failure(.refused, "The relay refused (\(problem.code)): \(problem.detail)\(flaws)")
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Foundation
+
+/// Which relay a command talks to, and how it prints: options that every command takes.
+struct RelayOptions: ParsableArguments {
+    @Option(help: "How to print: a table for people, or the API's JSON for programs.")
+    var output = OutputFormat.table
+
+    @Option(
+        name: .customLong("data-dir"),
+        help: ArgumentHelp(
+            "The data directory of a relay on this machine. (default: $STATE_DIRECTORY, or ./data)",
+            valueName: "dir"
+        )
+    )
+    var dataDirectory: String?
+
+    @Option(help: ArgumentHelp("The admin API of a relay elsewhere, such as http://192.0.2.1:7280.", valueName: "url"))
+    var url: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The file with the admin token. (default: admin.token in the data directory; with --url, $TTMS_TOKEN)",
+            valueName: "file"
+        )
+    )
+    var tokenFile: String?
+
+    /// Says so when the options contradict each other.
+    func validate() throws {
+        if self.url != nil, self.dataDirectory != nil {
+            throw ValidationError("--url and --data-dir name two relays; give one of them.")
+        }
+    }
+
+    /// The admin API of the relay that the options name.
+    func client() throws(Failure) -> AdminClient {
+        AdminClient(location: try RelayLocation.find(self, environment: ProcessInfo.processInfo.environment))
+    }
+}

@@ -1,0 +1,124 @@
+import NIOCore
+import NIOPosix
+import TTMSProtocol
+
+/// A terminal as the field has them, in the dialect `total`: connects, registers by a heartbeat, sends what it is given once
+/// that is answered, and goes on with heartbeats.
+struct SimulatedTerminal: Sendable {
+    /// How a simulation ends.
+    enum Ending: Equatable, Sendable {
+        /// As many frames came as were waited for.
+        case receivedAll
+        /// The time that it was to last is over.
+        case timeIsUp
+        /// The relay closed the connection, or it broke.
+        case closed
+    }
+
+    /// The terminal's number.
+    var ccid: CCID
+    /// What it sends.
+    var messages: [Outgoing]
+    /// Between two heartbeats; `nil` to send only the first.
+    var heartbeat: Duration?
+    /// Data frames after which it ends; `nil` to go on.
+    var receive: Int?
+    /// After which it ends; `nil` to go on.
+    var lifetime: Duration?
+
+    /// One message to another terminal.
+    struct Outgoing: Equatable, Sendable {
+        var destination: CCID
+        var payload: [UInt8]
+    }
+
+    /// Lives until something ends it.
+    ///
+    /// - Parameter report: called for each event.
+    func run(
+        host: String,
+        port: Int,
+        report: @escaping @Sendable (SimulationEvent) throws -> Void
+    ) async throws -> Ending {
+        let channel: NIOAsyncChannel<ReceivedFrame, ByteBuffer>
+        do {
+            channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connect(host: host, port: port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(FrameReceiver())
+                        return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch {
+            throw Failure(
+                .unavailable,
+                "No terminal can connect to \(host):\(port): \(error). Is the relay running, and does it listen there?"
+            )
+        }
+        try report(SimulationEvent(.connected, detail: "\(host):\(port)"))
+        return try await channel.executeThenClose { inbound, outbound in
+            try await withThrowingTaskGroup(of: Ending.self) { group in
+                group.addTask { try await self.converse(inbound, outbound, report: report) }
+                if let heartbeat = self.heartbeat {
+                    group.addTask {
+                        while true {
+                            try await Task.sleep(for: heartbeat)
+                            do {
+                                try await outbound.write(self.heartbeatFrame)
+                            } catch let error where error is IOError || error is ChannelError {
+                                return .closed
+                            }
+                        }
+                    }
+                }
+                if let lifetime = self.lifetime {
+                    group.addTask {
+                        try await Task.sleep(for: lifetime)
+                        return .timeIsUp
+                    }
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? .closed
+            }
+        }
+    }
+
+    private func converse(
+        _ inbound: NIOAsyncChannelInboundStream<ReceivedFrame>,
+        _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
+        report: @Sendable (SimulationEvent) throws -> Void
+    ) async throws -> Ending {
+        try await outbound.write(self.heartbeatFrame)
+        var isRegistered = false
+        var received = 0
+        do {
+            for try await frame in inbound {
+                switch frame {
+                case .heartbeatReply(_, let time):
+                    try report(SimulationEvent(.heartbeatAnswered, time: time))
+                    guard !isRegistered else { continue }
+                    isRegistered = true
+                    for message in self.messages {
+                        var buffer = ByteBuffer()
+                        buffer.writeFrame(address: message.destination, command: .data, content: message.payload)
+                        try await outbound.write(buffer)
+                        try report(SimulationEvent(.sent, ccid: message.destination, payload: message.payload))
+                    }
+                case .data(let source, let payload):
+                    try report(SimulationEvent(.received, ccid: source, payload: payload))
+                    received += 1
+                }
+                if isRegistered, received == self.receive { return .receivedAll }
+            }
+        } catch let error where error is IOError || error is ChannelError {
+            // A reset, or a write to a connection that just ended, says no more than the end does.
+        }
+        return .closed
+    }
+
+    private var heartbeatFrame: ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.writeFrame(address: self.ccid, command: .heartbeat, content: [0, 0, 0, 0])
+        return buffer
+    }
+}
