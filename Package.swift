@@ -116,7 +116,11 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
-        .testTarget(name: "TTMSProtocolTests", dependencies: ["TTMSProtocol"], swiftSettings: strict),
+        .testTarget(
+            name: "TTMSProtocolTests",
+            dependencies: ["TestKit", "TTMSProtocol", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: strict
+        ),
         .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore"], swiftSettings: strict),
         .testTarget(name: "RelayStorageTests", dependencies: ["RelayStorage", "RelayCore"], swiftSettings: strict),
         .testTarget(name: "RelayServerTests", dependencies: ["RelayServer", "RelayCore"], swiftSettings: strict),
