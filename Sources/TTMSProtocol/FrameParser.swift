@@ -61,6 +61,8 @@ public struct FrameParser: Sendable {
 
     @usableFromInline
     mutating func slowStep(_ bytes: UnsafeRawPointer, count: Int, boundary: Boundary) -> Step {
+        // Nothing on offer says nothing, not even after the quiet time.
+        guard count > 0 else { return .needsBytes }
         guard Self.beginsWithHeader(bytes, count: count) else { return .violation(.badHeader) }
         switch self.dialect {
         case .none: return self.learn(bytes, count: count, boundary: boundary)
@@ -130,9 +132,14 @@ public struct FrameParser: Sendable {
         if size < count {
             return Self.beginsWithHeader(bytes + size, count: count - size) ? .taken(size: size) : .refuted
         }
+        // Nothing follows, as far as one can see.
+        switch boundary {
+        case .more: return .undecided
         // A frame that arrives in pieces can have an XOR of zero at a cut. A heartbeat has 17 bytes, so only what is shorter
         // than that is doubted, and only until the quiet time has passed.
-        return size >= Frame.heartbeatSize || boundary == .quiet ? .taken(size: size) : .undecided
+        case .burstEnd: return size >= Frame.heartbeatSize ? .taken(size: size) : .undecided
+        case .quiet: return .taken(size: size)
+        }
     }
 
     // MARK: The dialect `marker`

@@ -1,0 +1,107 @@
+import TTMSProtocol
+import TestKit
+import Testing
+
+/// The dialect `marker`: what it inherits from the original, and its quiet time.
+struct MarkerTests {
+    private static let heartbeat = WireFrame.heartbeat(of: Vectors.one, dialect: .marker)
+    private static let data = WireFrame.data(to: Vectors.two, Array("hi".utf8), dialect: .marker)
+
+    @Test("A burst that ends with a sound frame needs no quiet time")
+    func soundBurst() {
+        var feed = Feed(dialect: .marker)
+        feed.burst(Self.heartbeat)
+        #expect(!feed.awaitsQuiet)
+        #expect(feed.events == .sound(Self.heartbeat))
+    }
+
+    @Test("What comes within the quiet time belongs to the frame")
+    func completedInTime() {
+        var feed = Feed(dialect: .marker)
+        feed.burst(Self.data.dropLast(2))
+        #expect(feed.awaitsQuiet)
+        feed.burst(Self.data.suffix(2))
+        #expect(!feed.awaitsQuiet)
+        #expect(feed.events == .sound(Self.data))
+    }
+
+    @Test("After the quiet time a frame is taken as it is, and counted unsound")
+    func takenAfterQuiet() {
+        let unsound = Self.data.dropLast() + [0x00]
+        var feed = Feed(dialect: .marker)
+        feed.burst(unsound)
+        #expect(feed.awaitsQuiet)
+        #expect(feed.events.isEmpty)
+        feed.quiet()
+        #expect(feed.events == [.frame(Array(unsound), isSound: false)])
+        feed.burst(Self.heartbeat)
+        #expect(feed.events.last == .frame(Self.heartbeat, isSound: true))
+    }
+
+    @Test("The next header ends an unsound frame at once")
+    func nextHeader() {
+        let unsound = Array(Self.data.dropLast()) + [0x00]
+        var feed = Feed(dialect: .marker)
+        feed.burst(unsound + Self.heartbeat)
+        #expect(feed.events == [.frame(unsound, isSound: false), .frame(Self.heartbeat, isSound: true)])
+    }
+
+    @Test("The next header may be cut anywhere", arguments: 1..<5)
+    func cutHeader(cut: Int) {
+        var feed = Feed(dialect: .marker)
+        feed.burst(Self.data + Self.heartbeat.prefix(cut))
+        #expect(feed.awaitsQuiet)
+        feed.burst(Self.heartbeat.dropFirst(cut))
+        #expect(feed.events == .sound(Self.data, Self.heartbeat))
+    }
+
+    @Test("A header in the payload cuts the frame, as it always did")
+    func headerInPayload() {
+        var feed = Feed(dialect: .marker)
+        feed.burst(WireFrame.data(to: Vectors.two, Array("a$TTMSb-and-more".utf8), dialect: .marker))
+        feed.quiet()
+        let pieces = feed.events.map { event in
+            if case .frame(let bytes, _) = event { bytes.count } else { 0 }
+        }
+        #expect(pieces == [13, 5 + 10 + 1])
+    }
+
+    @Test("A piece under 13 bytes is too short: by the next header, or by the quiet time")
+    func tooShort() {
+        var byHeader = Feed(dialect: .marker)
+        byHeader.burst(Self.data.prefix(12) + Self.heartbeat)
+        #expect(byHeader.events == [.violation(.tooShort)])
+
+        var byQuiet = Feed(dialect: .marker)
+        byQuiet.burst(Self.data.prefix(12))
+        #expect(byQuiet.events.isEmpty)
+        byQuiet.quiet()
+        #expect(byQuiet.events == [.violation(.tooShort)])
+
+        var learning = Feed()
+        learning.burst(Self.heartbeat.prefix(3))
+        learning.quiet()
+        #expect(learning.events == [.violation(.tooShort)])
+    }
+
+    @Test("Thirteen bytes are enough")
+    func smallest() {
+        let frame = WireFrame.data(to: Vectors.two, [], dialect: .marker)
+        var feed = Feed(dialect: .marker)
+        feed.burst(frame)
+        #expect(feed.events == .sound(frame))
+    }
+
+    @Test("Quiet without bytes is no frame")
+    func quietWithoutBytes() {
+        for dialect in LengthDialect.allCases.map(Optional.some) + [nil] {
+            var parser = FrameParser(dialect: dialect)
+            let nothing = GuardedBytes(count: 0)
+            for boundary in [FrameParser.Boundary.more, .burstEnd, .quiet] {
+                let step = parser.step(nothing.start, count: 0, boundary: boundary)
+                #expect(step == .needsBytes)
+            }
+            #expect(parser.dialect == dialect)
+        }
+    }
+}
