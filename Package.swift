@@ -22,6 +22,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
@@ -50,7 +51,13 @@ let package = Package(
         // The queue on disk.
         .target(
             name: "RelayStorage",
-            dependencies: ["RelayCore", "CRocksDB", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "RelayCore", "TTMSProtocol", "CRocksDB",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: relayPath
         ),
         // Terminals over TCP.
@@ -122,7 +129,15 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore"], swiftSettings: strict),
-        .testTarget(name: "RelayStorageTests", dependencies: ["RelayStorage", "RelayCore"], swiftSettings: strict),
+        .testTarget(
+            name: "RelayStorageTests",
+            dependencies: [
+                "RelayStorage", "RelayCore", "TTMSProtocol",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(name: "RelayServerTests", dependencies: ["RelayServer", "RelayCore"], swiftSettings: strict),
         .testTarget(
             name: "RelayAdminTests",

@@ -16,6 +16,8 @@ public struct StoreLimits: Equatable, Sendable {
         case totalBytes = "total_bytes"
         /// The store knows as many terminals as it can, or the terminal has used up its sequences (``MessageID``).
         case identifiers
+        /// Room had to be made, and the oldest frame, which had to go, could not be read; the log says why.
+        case eviction
     }
 
     /// Frames kept for one terminal at the most.

@@ -1,1 +1,27 @@
+// RocksDB's C API, and what the store cannot do in Swift: the compaction filter, which must not call back into it, and naming
+// a thread.
 #pragma once
+
+#include <rocksdb/c.h>
+#include <stdint.h>
+
+// What the messages that compaction meets are worth: per slot, the id of the oldest message that is still kept.
+//
+// Written by the store's thread, read by RocksDB's compaction threads, without locks. An id may be published only when the
+// commit that made it the oldest is durable: what lies below may vanish from the disk at any moment after that.
+typedef struct ttms_heads ttms_heads;
+
+// NULL when there is no memory.
+ttms_heads *ttms_heads_create(void);
+void ttms_heads_destroy(ttms_heads *heads);
+
+// Says that nothing below `head`, a message id, is kept for the slot in its upper 24 bits. Without memory to note it nothing
+// happens: the slot's dead messages just stay on disk.
+void ttms_heads_publish(ttms_heads *heads, uint64_t head);
+
+// Drops the chunks of messages that lie below their slot's head. `heads` has to outlive every database that uses the filter.
+// Released with rocksdb_compactionfilter_destroy.
+rocksdb_compactionfilter_t *ttms_heads_filter(ttms_heads *heads);
+
+// Names the calling thread, for `top -H` and debuggers; at most 15 bytes.
+void ttms_name_thread(const char *name);

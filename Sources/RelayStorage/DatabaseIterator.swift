@@ -1,0 +1,59 @@
+import CRocksDB
+import RelayCore
+
+/// Walks over the records of one family of a ``Database``, as they were when it was made. It must end before the database does.
+///
+/// While it lives, files that compaction has replaced stay on the disk.
+final class DatabaseIterator {
+    private let handle: OpaquePointer
+
+    init(_ handle: OpaquePointer) {
+        self.handle = handle
+    }
+
+    deinit {
+        rocksdb_iter_destroy(self.handle)
+    }
+
+    /// Goes to the first record with this key or a higher one.
+    func seek(_ key: UInt64) {
+        withUnsafeBytes(of: key.bigEndian) { bytes in
+            rocksdb_iter_seek(self.handle, bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count)
+        }
+    }
+
+    /// Goes to the last record with this key or a lower one.
+    func seekBack(_ key: UInt64) {
+        withUnsafeBytes(of: key.bigEndian) { bytes in
+            rocksdb_iter_seek_for_prev(self.handle, bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count)
+        }
+    }
+
+    /// Goes to the next record. Only where ``key`` is not `nil`.
+    func next() {
+        rocksdb_iter_next(self.handle)
+    }
+
+    /// The record's key; `nil` behind the last one, and where reading failed (``check()``).
+    var key: UInt64? {
+        guard rocksdb_iter_valid(self.handle) != 0 else { return nil }
+        var size = 0
+        guard let bytes = rocksdb_iter_key(self.handle, &size), size == MemoryLayout<UInt64>.size else { return nil }
+        return UInt64(bigEndian: UnsafeRawPointer(bytes).loadUnaligned(as: UInt64.self))
+    }
+
+    /// The record's bytes, valid until the iterator moves. Only where ``key`` is not `nil`.
+    var value: UnsafeRawBufferPointer {
+        var size = 0
+        let bytes = rocksdb_iter_value(self.handle, &size)
+        return UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : size)
+    }
+
+    /// Throws what kept the iterator from moving; to be asked when ``key`` is `nil`.
+    func check() throws(StoreError) {
+        try RocksDBFailure.check("Reading the store") { rocksdb_iter_get_error(self.handle, $0) }
+        guard rocksdb_iter_valid(self.handle) == 0 else {
+            throw RocksDBFailure.damaged("A record of the store has a key that no release writes")
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import Logging
+import RelayCore
+import Synchronization
+
+/// The store's thread: it takes what has gathered since its last commit, carries it out, commits once, and answers everybody.
+///
+/// The longer a commit takes, the more gathers for the next: throughput grows with load, and no one waits longer than for the
+/// commit under way and the one after it.
+public final class GroupCommitThread: GroupCommit {
+    /// How often the thread does what nobody asks it for.
+    public struct Pace: Sendable {
+        /// Between attempts to commit while commits fail.
+        public var retry: Duration
+        /// Between looks for expired frames.
+        public var sweep: Duration
+        /// Frames that expire per look; more follow after the next commit.
+        public var sweepLimit: Int
+
+        /// Makes a pace.
+        public init(retry: Duration = .seconds(1), sweep: Duration = .seconds(1), sweepLimit: Int = 1_000) {
+            self.retry = retry
+            self.sweep = sweep
+            self.sweepLimit = sweepLimit
+        }
+    }
+
+    private let inbox: StoreInbox
+    private let report = StoreReport()
+    private let thread: StoreThread
+
+    /// Starts the thread. ``shutdown()`` has to be called once.
+    ///
+    /// - Parameters:
+    ///   - store: handed over to the thread; nobody else may keep it.
+    ///   - clock: the wall clock, for times to live.
+    /// - Throws: ``StoreError`` when the system has no thread to give.
+    public init(
+        store: sending any MessageStore,
+        logger: Logger,
+        pace: Pace = Pace(),
+        clock: @escaping @Sendable () -> Timestamp
+    ) throws(StoreError) {
+        let inbox = StoreInbox()
+        self.inbox = inbox
+        self.report.update { $0.statistics.totals = store.totals }
+        // The worker is handed to its thread here and touched by no other.
+        nonisolated(unsafe) let worker = StoreWorker(
+            store: store,
+            inbox: inbox,
+            report: self.report,
+            logger: logger,
+            pace: pace,
+            clock: clock
+        )
+        guard let thread = StoreThread(name: "ttms-store", { worker.run() }) else {
+            throw StoreError(.other, "The system has no thread for the store. Raise its limit of processes and threads.")
+        }
+        self.thread = thread
+    }
+
+    /// Hands over what a shard has for the store. What comes after ``shutdown()`` is dropped, and its client hears nothing.
+    public func submit(_ submission: StoreSubmission) {
+        let bytes = submission.appends.frameBytes
+        self.report.addPending(bytes)
+        if !self.inbox.post(.submission(submission)) { self.report.addPending(-bytes) }
+    }
+
+    /// Runs `body` on the store thread, and gives back what it returned when what it staged is durable.
+    ///
+    /// Where the commit fails, this throws at once, and what `body` staged is still committed when the disk recovers.
+    public func perform<Result: Sendable>(
+        _ body: @escaping @Sendable (any MessageStore) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let job = StoreJob { store in
+                let result = Swift.Result { try body(store) }
+                return { error in
+                    if let error, case .success = result {
+                        continuation.resume(throwing: error)
+                    } else {
+                        continuation.resume(with: result)
+                    }
+                }
+            }
+            if !self.inbox.post(.job(job)) { continuation.resume(throwing: StoreWorker.closed) }
+        }
+    }
+
+    /// Whether the store takes frames, and if not, why.
+    public var health: StoreHealth { self.report.current.health }
+
+    /// What the store thread has done so far.
+    public var statistics: GroupCommitStatistics { self.report.current.statistics }
+
+    /// Bytes of frames that were submitted and are not durable yet.
+    public var pendingBytes: Int { self.report.pendingBytes }
+
+    /// Carries out what was submitted, commits it, closes the store, and returns when all that is done.
+    ///
+    /// - Throws: ``StoreError`` when the last commit failed: what was pending is lost, and was never answered.
+    public func shutdown() async throws(StoreError) {
+        self.inbox.finish()
+        let failure: StoreError? = await withCheckedContinuation { continuation in
+            self.report.whenClosed { continuation.resume(returning: $0) }
+        }
+        self.thread.join()
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,116 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// Keys of the family `meta`: a kind in the highest byte, a number below it.
+///
+/// Together they tell, without a look at the messages, which queues there are and what they hold: the *checkpoint* is the state
+/// of the whole store after one commit, told by one record per terminal; each later commit has a *delta*, which repeats what it
+/// changed. All values are absolute, so a record means the same however often it is written.
+enum MetaKey {
+    /// A ``CommitRecord``, without terminals.
+    static let checkpoint: UInt64 = 1 << 56
+    private static let terminals: UInt64 = 2 << 56
+    private static let deltas: UInt64 = 3 << 56
+
+    /// A ``TerminalRecord`` as of the checkpoint.
+    static func terminal(_ slot: UInt32) -> UInt64 { self.terminals | UInt64(slot) }
+
+    /// A ``CommitRecord``, and behind it a ``TerminalRecord`` per terminal that the commit changed.
+    static func delta(_ commit: UInt64) -> UInt64 { self.deltas | commit }
+
+    /// The slot of the terminal record under `key`; `nil` for other keys.
+    static func slot(_ key: UInt64) -> UInt32? { UInt32(exactly: key ^ self.terminals) }
+
+    /// The commit of the delta under `key`; `nil` for other keys.
+    static func commit(_ key: UInt64) -> UInt64? { key >> 56 == self.deltas >> 56 ? key ^ self.deltas : nil }
+}
+
+/// What a commit says of the store as a whole.
+struct CommitRecord: Equatable {
+    /// Rises by one with each commit, from 1.
+    var number: UInt64
+    /// The time given last to a frame.
+    var clock: Timestamp
+    var totals: StoreTotals
+
+    func write(to buffer: inout ByteBuffer) {
+        buffer.writeMultipleIntegers(self.number, self.clock.microseconds)
+        buffer.writeMultipleIntegers(Int64(self.totals.frames), Int64(self.totals.bytes), Int64(self.totals.terminals))
+        buffer.writeMultipleIntegers(self.totals.appended, self.totals.removed, self.totals.expired)
+        buffer.writeMultipleIntegers(self.totals.deleted, self.totals.evicted, self.totals.rejected)
+    }
+}
+
+extension CommitRecord {
+    init?(from buffer: inout ByteBuffer) {
+        guard let (number, clock) = buffer.readMultipleIntegers(as: (UInt64, Int64).self),
+            let (frames, bytes, terminals) = buffer.readMultipleIntegers(as: (Int64, Int64, Int64).self),
+            let (appended, removed, expired) = buffer.readMultipleIntegers(as: (UInt64, UInt64, UInt64).self),
+            let (deleted, evicted, rejected) = buffer.readMultipleIntegers(as: (UInt64, UInt64, UInt64).self)
+        else { return nil }
+        self.number = number
+        self.clock = Timestamp(microseconds: clock)
+        self.totals = StoreTotals()
+        self.totals.frames = Int(frames)
+        self.totals.bytes = Int(bytes)
+        self.totals.terminals = Int(terminals)
+        self.totals.appended = appended
+        self.totals.removed = removed
+        self.totals.expired = expired
+        self.totals.deleted = deleted
+        self.totals.evicted = evicted
+        self.totals.rejected = rejected
+    }
+}
+
+/// What is kept of one terminal's queue.
+struct TerminalRecord: Equatable {
+    var slot: UInt32
+    var ccid: CCID
+    /// The oldest frame kept, or where it would be.
+    var head: UInt64
+    var next: UInt64
+    var frames: Int
+    var bytes: Int
+    /// When the frame at the head was taken, µs, or a time before that.
+    var oldestAt: Int64
+    /// No frame expires before this, µs; `.max` when none does.
+    var earliestExpiry: Int64
+    var timeToLive: UInt32
+    var isOldestExact: Bool
+    var isMixed: Bool
+
+    private static let oldestExactFlag: UInt32 = 1
+    private static let mixedFlag: UInt32 = 2
+
+    func write(to buffer: inout ByteBuffer) {
+        let flags = (self.isOldestExact ? Self.oldestExactFlag : 0) | (self.isMixed ? Self.mixedFlag : 0)
+        buffer.writeMultipleIntegers(self.slot, self.ccid.rawValue, self.timeToLive, flags)
+        buffer.writeMultipleIntegers(self.head, self.next, Int64(self.frames), Int64(self.bytes))
+        buffer.writeMultipleIntegers(self.oldestAt, self.earliestExpiry)
+    }
+}
+
+extension TerminalRecord {
+    init?(from buffer: inout ByteBuffer) {
+        guard
+            let (slot, ccid, timeToLive, flags) = buffer.readMultipleIntegers(as: (UInt32, UInt32, UInt32, UInt32).self),
+            let (head, next, frames, bytes) = buffer.readMultipleIntegers(as: (UInt64, UInt64, Int64, Int64).self),
+            let (oldestAt, earliestExpiry) = buffer.readMultipleIntegers(as: (Int64, Int64).self),
+            slot <= MessageID.maximumSlot, head >= 1, head <= next, next <= MessageID.maximumSequence + 1,
+            frames >= 0, frames <= next - head, bytes >= frames
+        else { return nil }
+        self.slot = slot
+        self.ccid = CCID(rawValue: ccid)
+        self.head = head
+        self.next = next
+        self.frames = Int(frames)
+        self.bytes = Int(bytes)
+        self.oldestAt = oldestAt
+        self.earliestExpiry = earliestExpiry
+        self.timeToLive = timeToLive
+        self.isOldestExact = flags & Self.oldestExactFlag != 0
+        self.isMixed = flags & Self.mixedFlag != 0
+    }
+}

@@ -1,0 +1,64 @@
+import CRocksDB
+import Glibc
+import RelayCore
+
+/// RocksDB reports trouble as text. This is the one place that reads it.
+enum RocksDBFailure {
+    /// Calls into RocksDB, and throws what it reports.
+    ///
+    /// - Parameter action: what was tried, as the subject of "… failed".
+    static func check<Result>(
+        _ action: String,
+        _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) throws(StoreError) -> Result {
+        var text: UnsafeMutablePointer<CChar>?
+        let result = body(&text)
+        guard let text else { return result }
+        defer { rocksdb_free(text) }
+        throw self.error(String(cString: text), action: action)
+    }
+
+    /// What RocksDB's `text` means for an operator.
+    static func error(_ text: String, action: String) -> StoreError {
+        let code = self.code(text)
+        return StoreError(code, "\(action) failed: \(text). \(self.advice(code))")
+    }
+
+    private static func code(_ text: String) -> StoreError.Code {
+        if text.contains("No space left on device") || text.contains("Disk quota exceeded") { return .diskFull }
+        if text.hasPrefix("Corruption") { return .damaged }
+        // A store is opened only where one was made: a file that is missing has been taken away.
+        if text.contains("No such file or directory") || text.contains("create_if_missing is false") { return .damaged }
+        if text.contains("lock hold by current process") || text.contains("While lock file") { return .inUse }
+        return text.hasPrefix("IO error") ? .inputOutput : .other
+    }
+
+    /// What an operator does about it.
+    static func advice(_ code: StoreError.Code) -> String {
+        switch code {
+        case .diskFull: "Frames wait in memory and are written when there is room again: free disk space."
+        case .inputOutput: "The disk or its driver refuses: look at the kernel's log; the relay tries again."
+        case .damaged:
+            """
+            Files of the store are changed or missing, so frames may be lost; nothing was deleted. Restore the data \
+            directory from a backup, or move it away to start with an empty store.
+            """
+        case .inUse: "Another relay works on this data directory: stop it, or give this one another directory."
+        case .newerFormat, .other: "Please report it with this text."
+        }
+    }
+
+    /// What is on disk contradicts itself.
+    static func damaged(_ what: String) -> StoreError {
+        StoreError(.damaged, "\(what). \(self.advice(.damaged))")
+    }
+
+    /// What `errno` says of a system call; to be called right after it.
+    ///
+    /// - Parameter action: what was tried, as the subject of "… failed".
+    static func system(_ action: String) -> StoreError {
+        let number = errno
+        let code: StoreError.Code = number == ENOSPC || number == EDQUOT ? .diskFull : .inputOutput
+        return StoreError(code, "\(action) failed: \(String(cString: strerror(number))). \(self.advice(code))")
+    }
+}

@@ -1,0 +1,172 @@
+import CRocksDB
+import NIOCore
+import RelayCore
+
+/// Making what is staged durable.
+extension RocksDBStore {
+    /// A checkpoint is written when the deltas since the last have this many bytes, or are this many. Both bound what a start
+    /// reads; a checkpoint costs a record per terminal that has changed since the last one.
+    private static let maximumDeltaBytes = 8 << 20
+    private static let maximumDeltas: UInt64 = 10_000
+
+    /// Makes everything staged durable, in one synced write.
+    public func commit() throws(StoreError) {
+        try self.commit(withCheckpoint: false)
+    }
+
+    /// - Parameter withCheckpoint: whether the deltas are folded into the terminals' records at any rate.
+    func commit(withCheckpoint: Bool) throws(StoreError) {
+        let hasDeltas = self.commitNumber > self.checkpointNumber
+        guard self.staged > 0 || (withCheckpoint && hasDeltas) else { return }
+        do throws(StoreError) {
+            let database = try self.soundDatabase()
+            let number = self.commitNumber + 1
+            let isCheckpoint =
+                withCheckpoint || self.deltaBytes > Self.maximumDeltaBytes
+                || number - self.checkpointNumber > Self.maximumDeltas
+            self.batch.removeAll()
+            self.addMessages(in: database.family(.messages))
+            let deltaBytes = self.addMeta(number, isCheckpoint: isCheckpoint, in: database.family(.meta))
+            try database.write(self.batch)
+            self.directory.noteCommitted(number)
+            self.finishCommit(number, isCheckpoint: isCheckpoint, deltaBytes: deltaBytes)
+            self.failure = nil
+            self.reclaim(in: database)
+        } catch {
+            self.failure = error
+            throw error
+        }
+    }
+
+    /// The database, opened anew after a failure: RocksDB refuses all further writes then, and its C API cannot talk it out of it.
+    private func soundDatabase() throws(StoreError) -> Database {
+        guard self.failure != nil else { return try self.openDatabase() }
+        // As long as nothing can be written, the database that can still be read is worth more than the attempt.
+        try self.directory.probe()
+        self.iterator = nil
+        self.database = nil
+        let database = try Database(path: self.directory.databasePath, creates: false, options: self.options)
+        self.database = database
+        return database
+    }
+
+    // MARK: The batch
+
+    private func addMessages(in family: OpaquePointer) {
+        for keys in self.staging.removals { self.batch.remove(keys, in: family) }
+        for (key, record) in self.staging.replacements {
+            if let record {
+                record.withUnsafeBytes { self.batch.put(key, $0, in: family) }
+            } else {
+                self.batch.remove(key, in: family)
+            }
+        }
+        for slot in self.changed {
+            guard let chain = self.table[slot].staged else { continue }
+            self.addChunks(of: chain, slot: slot, in: family)
+        }
+    }
+
+    private func addChunks(of chain: Staging.Chain, slot: UInt32, in family: OpaquePointer) {
+        let head = self.table[slot].head
+        var first: UInt64 = 0
+        var next: UInt64 = 0
+        func finish() {
+            // A chunk that is gone before it was ever written need not be.
+            guard next > head else { return }
+            let key = MessageID(slot: slot, sequence: first).rawValue
+            self.chunkWriter.withRecord { self.batch.put(key, $0, in: family) }
+        }
+        self.staging.forEach(in: chain) { _, piece, frame in
+            if piece.isFirstOfChunk {
+                finish()
+                first = piece.sequence
+                self.chunkWriter.start(acceptedAt: piece.acceptedAt, timeToLive: piece.timeToLive)
+            }
+            self.chunkWriter.append(frame, at: piece.acceptedAt)
+            next = piece.sequence + 1
+            return true
+        }
+        finish()
+    }
+
+    /// - Returns: bytes of the delta; 0 for a checkpoint.
+    private func addMeta(_ number: UInt64, isCheckpoint: Bool, in family: OpaquePointer) -> Int {
+        let commit = CommitRecord(number: number, clock: self.clock.last, totals: self.totals)
+        var buffer = ByteBuffer()
+        guard isCheckpoint else {
+            buffer.reserveCapacity(128 + self.changed.count * 64)
+            commit.write(to: &buffer)
+            for slot in self.changed { self.record(of: slot)?.write(to: &buffer) }
+            buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.delta(number), $0, in: family) }
+            return buffer.readableBytes
+        }
+        commit.write(to: &buffer)
+        buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.checkpoint, $0, in: family) }
+        for slot in self.unrecorded {
+            buffer.clear()
+            self.record(of: slot)?.write(to: &buffer)
+            buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.terminal(slot), $0, in: family) }
+        }
+        // Its own delta is among them: an attempt that failed may have left one.
+        self.batch.remove(MetaKey.delta(self.checkpointNumber + 1)..<MetaKey.delta(number + 1), in: family)
+        return 0
+    }
+
+    private func record(of slot: UInt32) -> TerminalRecord? {
+        let queue = self.table[slot]
+        guard let ccid = queue.ccid else { return nil }
+        let oldest = queue.inFlight.first
+        return TerminalRecord(
+            slot: slot,
+            ccid: ccid,
+            head: queue.head,
+            next: queue.next,
+            frames: queue.frames,
+            bytes: queue.bytes,
+            oldestAt: oldest?.acceptedAt ?? queue.oldestQueuedAt,
+            earliestExpiry: min(self.expiries.time(of: slot), queue.earliestExpiryInFlight),
+            timeToLive: queue.timeToLive,
+            isOldestExact: oldest != nil || queue.isOldestExact,
+            isMixed: queue.isMixed
+        )
+    }
+
+    // MARK: Afterwards
+
+    private func finishCommit(_ number: UInt64, isCheckpoint: Bool, deltaBytes: Int) {
+        self.iterator = nil
+        self.commitNumber = number
+        self.deltaBytes += deltaBytes
+        for slot in self.changed {
+            self.table[slot].isChanged = false
+            self.table[slot].staged = nil
+            self.publishHead(of: slot)
+        }
+        self.changed.removeAll(keepingCapacity: true)
+        if isCheckpoint {
+            for slot in self.unrecorded { self.table[slot].isUnrecorded = false }
+            self.unrecorded.removeAll(keepingCapacity: true)
+            self.checkpointNumber = number
+            self.deltaBytes = 0
+        }
+        self.staging.removeAll()
+        self.staged = 0
+    }
+
+    /// Lets compaction drop what lies below the head of `slot`, which is durable.
+    func publishHead(of slot: UInt32) {
+        let queue = self.table[slot]
+        guard queue.head <= MessageID.maximumSequence else { return }
+        ttms_heads_publish(self.options.heads, MessageID(slot: slot, sequence: queue.head).rawValue)
+    }
+
+    /// Takes the room of dead frames back when there is more of it than of living ones, and enough to be worth the work.
+    private func reclaim(in database: Database) {
+        let worthwhile = max(self.reclaimBytes, self.totals.bytes)
+        guard self.deadBytes > worthwhile else { return }
+        // Merging in the ordinary course has done it already, or will: nothing is known of that but the size of the files.
+        if database.messageFileBytes > worthwhile { database.compact() }
+        self.deadBytes = 0
+    }
+}

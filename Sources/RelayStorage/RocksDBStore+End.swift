@@ -1,0 +1,181 @@
+import RelayCore
+import TTMSProtocol
+
+/// A queued frame that is not going to be delivered.
+struct EndedFrame {
+    let sequence: UInt64
+    let acceptedAt: Int64
+    let size: Int
+    let place: KeptFrame.Place
+
+    init(_ frame: KeptFrame) {
+        self.sequence = frame.sequence
+        self.acceptedAt = frame.acceptedAt
+        self.size = frame.bytes.count
+        self.place = frame.place
+    }
+}
+
+/// Ends without delivery: deletion and expiry; eviction stands with what causes it.
+extension RocksDBStore {
+    /// Stages the deletion of one queued message.
+    public func delete(_ id: MessageID) throws(StoreError) -> DeleteOutcome {
+        guard let slot = self.table.slot(of: id) else { return .unknown }
+        let queue = self.table[slot]
+        guard id.sequence >= queue.cursor, id.sequence < queue.next else {
+            return queue.inFlight.contains { $0.sequence == id.sequence } ? .inFlight : .unknown
+        }
+        var found: EndedFrame?
+        try self.walk(slot, from: id.sequence) { frame in
+            if frame.sequence == id.sequence { found = EndedFrame(frame) }
+            return false
+        }
+        guard let found else { return .unknown }
+        if id.sequence == queue.cursor {
+            self.table[slot].advance(to: id.sequence + 1, acceptedAt: nil, lastAcceptedAt: found.acceptedAt)
+        }
+        try self.end([found], of: slot, as: \.deleted)
+        return .deleted
+    }
+
+    /// Stages the deletion of all queued messages of `ccid`.
+    public func deleteAll(of ccid: CCID) throws(StoreError) -> Int {
+        guard let slot = self.table.slot(of: ccid), self.table[slot].queuedFrames > 0 else { return 0 }
+        let queue = self.table[slot]
+        if !queue.inFlight.isEmpty { try self.punchBehindFlight(of: slot) }
+        let frames = queue.queuedFrames
+        self.table[slot].advance(to: queue.next, acceptedAt: nil, lastAcceptedAt: queue.oldestQueuedAt)
+        self.count(frames, bytes: queue.bytes - queue.inFlightBytes, of: slot, as: \.deleted)
+        return frames
+    }
+
+    /// Makes holes of all queued frames of a queue whose head stays before them.
+    private func punchBehindFlight(of slot: UInt32) throws(StoreError) {
+        let queue = self.table[slot]
+        let base = MessageID(slot: slot, sequence: 0).rawValue
+        // The chunk at the cursor may hold frames in flight; all further ones on disk go as a whole.
+        var punched: [EndedFrame] = []
+        var wholeFrom: UInt64?
+        try self.walk(slot, from: queue.cursor) { frame in
+            guard case .chunk(let key) = frame.place, key >= base + queue.cursor else {
+                punched.append(EndedFrame(frame))
+                return true
+            }
+            wholeFrom = key
+            return false
+        }
+        if let wholeFrom {
+            let firstStaged = queue.staged.map { self.staging.pieces[$0.first].sequence } ?? queue.next
+            try self.walk(slot, from: firstStaged) { frame in
+                punched.append(EndedFrame(frame))
+                return true
+            }
+            try self.punch(punched)
+            self.staging.remove(wholeFrom..<(base + firstStaged))
+        } else {
+            try self.punch(punched)
+        }
+    }
+
+    /// Stages the expiry of queued messages whose time to live is over by `now`.
+    public func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int {
+        // Whoever calls this is between two turns: files that are obsolete by now need not wait for the next commit.
+        self.iterator = nil
+        var expired = 0
+        while expired < limit, let (slot, time) = self.expiries.popFirst(through: now.microseconds) {
+            do throws(StoreError) {
+                expired += try self.expire(in: slot, now: now, limit: limit - expired)
+            } catch {
+                self.expiries.schedule(slot, at: time)
+                throw error
+            }
+        }
+        return expired
+    }
+
+    private func expire(in slot: UInt32, now: Timestamp, limit: Int) throws(StoreError) -> Int {
+        guard self.table[slot].queuedFrames > 0 else { return 0 }
+        let isMixed = self.table[slot].isMixed
+        var ended: [EndedFrame] = []
+        var earliest = Int64.max
+        var survivor: (sequence: UInt64, acceptedAt: Int64)?
+        try self.walk(slot, from: self.table[slot].cursor) { frame in
+            let isOver = frame.expiresAt.map { $0 <= now } ?? false
+            if isOver, ended.count < limit {
+                ended.append(EndedFrame(frame))
+                return true
+            }
+            survivor = survivor ?? (frame.sequence, frame.acceptedAt)
+            earliest = min(earliest, frame.expiresAt?.microseconds ?? .max)
+            // Frames with one time to live expire in order, so none behind this one is over.
+            return isMixed && !isOver
+        }
+        guard survivor != nil || !ended.isEmpty else { throw self.missing(in: slot) }
+        self.table[slot].advance(
+            to: survivor?.sequence ?? self.table[slot].next,
+            acceptedAt: survivor?.acceptedAt,
+            lastAcceptedAt: ended.last?.acceptedAt ?? self.table[slot].oldestQueuedAt
+        )
+        try self.end(ended, of: slot, as: \.expired)
+        self.expiries.schedule(slot, at: earliest)
+        return ended.count
+    }
+
+    // MARK: Parts of ends
+
+    /// Ends queued frames without delivery. The cursor has moved behind those at the front.
+    func end(
+        _ frames: [EndedFrame],
+        of slot: UInt32,
+        as end: WritableKeyPath<StoreTotals, UInt64>
+    ) throws(StoreError) {
+        guard !frames.isEmpty else { return }
+        // What lies below the head is gone by that alone.
+        let head = self.table[slot].head
+        try self.punch(frames.filter { $0.sequence >= head })
+        self.count(frames.count, bytes: frames.reduce(0) { $0 + $1.size }, of: slot, as: end)
+    }
+
+    /// Counts frames out of the queue in `slot`.
+    func count(_ frames: Int, bytes: Int, of slot: UInt32, as end: WritableKeyPath<StoreTotals, UInt64>) {
+        self.table[slot].frames -= frames
+        self.table[slot].bytes -= bytes
+        self.totals.frames -= frames
+        self.totals.bytes -= bytes
+        self.totals[keyPath: end] += UInt64(frames)
+        if self.table[slot].frames == 0 { self.totals.terminals -= 1 }
+        self.deadBytes += bytes + frames * (Chunk.headerSize + Chunk.entrySize)
+        self.staged += frames
+        self.noteChange(of: slot)
+    }
+
+    /// Makes holes of frames.
+    private func punch(_ frames: [EndedFrame]) throws(StoreError) {
+        var offsets: [UInt64: Set<Int>] = [:]
+        for frame in frames {
+            switch frame.place {
+            case .staged(let index): self.staging.punch(index)
+            case .chunk(let key):
+                offsets[key, default: []].insert(Int(frame.sequence - MessageID(rawValue: key).sequence))
+            }
+        }
+        for (key, offsets) in offsets {
+            if case .some(.some(let record)) = self.staging.replacements[key] {
+                let punched = record.withUnsafeBytes { bytes in
+                    Result { () throws(StoreError) in try Self.punched(bytes, at: offsets) }
+                }
+                self.staging.replace(key, with: try punched.get())
+            } else {
+                let iterator = try self.openDatabase().iterator(.messages)
+                iterator.seek(key)
+                guard iterator.key == key else { throw Chunk.contradiction }
+                self.staging.replace(key, with: try Self.punched(iterator.value, at: offsets))
+            }
+        }
+    }
+
+    private static func punched(_ record: UnsafeRawBufferPointer, at offsets: Set<Int>) throws(StoreError) -> [UInt8]? {
+        guard let chunk = Chunk(record) else { throw Chunk.contradiction }
+        return try chunk.punched(at: offsets)
+    }
+}

@@ -1,0 +1,116 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// Opening: the checkpoint, the deltas after it, and whether they make sense together.
+extension RocksDBStore {
+    /// Takes over what the database tells.
+    func readState() throws(StoreError) {
+        let database = try self.openDatabase()
+        let iterator = try database.iterator(.meta)
+        var last = try self.loadCheckpoint(iterator)
+        self.checkpointNumber = last.number
+        try self.loadDeltas(iterator, onto: &last)
+
+        guard last.number >= self.directory.committed else {
+            throw RocksDBFailure.damaged(
+                "The store ends with commit \(last.number), but commit \(self.directory.committed) has been on disk"
+            )
+        }
+        self.commitNumber = last.number
+        self.totals = last.totals
+        self.clock = AcceptanceClock(last: last.clock)
+        try self.checkTotals()
+        self.deadBytes = max(0, database.messageFileBytes - self.totals.bytes)
+    }
+
+    private func loadCheckpoint(_ iterator: DatabaseIterator) throws(StoreError) -> CommitRecord {
+        iterator.seek(MetaKey.checkpoint)
+        guard iterator.key == MetaKey.checkpoint else {
+            if iterator.key == nil { try iterator.check() }
+            throw RocksDBFailure.damaged("The store has no checkpoint")
+        }
+        var value = ByteBuffer(bytes: iterator.value)
+        guard let checkpoint = CommitRecord(from: &value) else { throw Self.unreadable("checkpoint") }
+        iterator.next()
+        while let key = iterator.key, MetaKey.slot(key) != nil {
+            var value = ByteBuffer(bytes: iterator.value)
+            guard let record = TerminalRecord(from: &value) else { throw Self.unreadable("terminal") }
+            self.restore(record)
+            iterator.next()
+        }
+        if iterator.key == nil { try iterator.check() }
+        return checkpoint
+    }
+
+    private func loadDeltas(_ iterator: DatabaseIterator, onto last: inout CommitRecord) throws(StoreError) {
+        iterator.seek(MetaKey.delta(last.number + 1))
+        while let key = iterator.key, let number = MetaKey.commit(key) {
+            guard number == last.number + 1 else {
+                throw RocksDBFailure.damaged("The store has commit \(number), but not commit \(last.number + 1)")
+            }
+            var value = ByteBuffer(bytes: iterator.value)
+            guard let delta = CommitRecord(from: &value), delta.number == number else { throw Self.unreadable("commit") }
+            self.deltaBytes += value.readableBytes
+            while value.readableBytes > 0 {
+                guard let record = TerminalRecord(from: &value) else { throw Self.unreadable("commit") }
+                self.restore(record)
+                self.noteUnrecorded(record.slot)
+            }
+            last = delta
+            iterator.next()
+        }
+        if iterator.key == nil { try iterator.check() }
+    }
+
+    /// After a restart nothing is in flight: the queue begins at its head.
+    private func restore(_ record: TerminalRecord) {
+        self.table.assign(record.ccid, to: record.slot)
+        self.table[record.slot].cursor = record.head
+        self.table[record.slot].next = record.next
+        self.table[record.slot].frames = record.frames
+        self.table[record.slot].bytes = record.bytes
+        self.table[record.slot].oldestQueuedAt = record.oldestAt
+        self.table[record.slot].isOldestExact = record.isOldestExact
+        self.table[record.slot].timeToLive = record.timeToLive
+        self.table[record.slot].isMixed = record.isMixed
+        if record.frames > 0 { self.expiries.schedule(record.slot, at: record.earliestExpiry) }
+    }
+
+    private func noteUnrecorded(_ slot: UInt32) {
+        if self.table[slot].isUnrecorded { return }
+        self.table[slot].isUnrecorded = true
+        self.unrecorded.append(slot)
+    }
+
+    /// Two countings that never look at each other agree, or something is lost.
+    private func checkTotals() throws(StoreError) {
+        var (frames, bytes, terminals) = (0, 0, 0)
+        for slot in self.table.queues.indices {
+            let queue = self.table.queues[slot]
+            (frames, bytes, terminals) = (frames + queue.frames, bytes + queue.bytes, terminals + (queue.frames > 0 ? 1 : 0))
+            self.publishHead(of: UInt32(truncatingIfNeeded: slot))
+        }
+        guard frames == self.totals.frames, bytes == self.totals.bytes, terminals == self.totals.terminals else {
+            throw RocksDBFailure.damaged(
+                "The queues hold \(frames) frames with \(bytes) bytes, but the store counts \(self.totals.frames) "
+                    + "with \(self.totals.bytes)"
+            )
+        }
+    }
+
+    private static func unreadable(_ record: String) -> StoreError {
+        RocksDBFailure.damaged("A \(record) record of the store is none that this release writes")
+    }
+}
+
+extension CommitRecord {
+    /// Makes this the checkpoint of a new database.
+    func writeFirst(to database: Database) throws(StoreError) {
+        var value = ByteBuffer()
+        self.write(to: &value)
+        let batch = WriteBatch()
+        value.withUnsafeReadableBytes { batch.put(MetaKey.checkpoint, $0, in: database.family(.meta)) }
+        try database.write(batch)
+    }
+}

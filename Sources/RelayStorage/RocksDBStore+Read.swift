@@ -1,0 +1,97 @@
+import DequeModule
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// Delivery: frames go in flight, and end there or come back.
+extension RocksDBStore {
+    /// Reads queued frames of `ccid`, oldest first, and puts them in flight; expires those whose time is over.
+    public func readNext(of ccid: CCID, maximumBytes: Int, now: Timestamp) throws(StoreError) -> StoredRun {
+        guard let slot = self.table.slot(of: ccid), self.table[slot].queuedFrames > 0 else { return StoredRun() }
+        let queuedBytes = self.table[slot].bytes - self.table[slot].inFlightBytes
+        var run = StoredRun()
+        run.bytes.reserveCapacity(min(max(maximumBytes, 0), queuedBytes))
+        run.marks.reserveCapacity(min(self.table[slot].queuedFrames, run.bytes.capacity / Frame.minimumSize))
+        var taken = Deque<TerminalQueue.InFlightFrame>()
+        var takenBytes = 0
+        var ended: [EndedFrame] = []
+        var follower: (sequence: UInt64, acceptedAt: Int64)?
+        var last: Int64 = 0
+        try self.walk(slot, from: self.table[slot].cursor) { frame in
+            if let expiresAt = frame.expiresAt, expiresAt <= now {
+                ended.append(EndedFrame(frame))
+                last = frame.acceptedAt
+                return true
+            }
+            if !taken.isEmpty, takenBytes + frame.bytes.count > maximumBytes {
+                follower = (frame.sequence, frame.acceptedAt)
+                return false
+            }
+            run.bytes.writeBytes(frame.bytes)
+            run.marks.append(
+                StoredRun.Mark(end: run.bytes.writerIndex, id: MessageID(slot: slot, sequence: frame.sequence))
+            )
+            taken.append(
+                TerminalQueue.InFlightFrame(
+                    sequence: frame.sequence,
+                    acceptedAt: frame.acceptedAt,
+                    size: frame.bytes.count
+                )
+            )
+            takenBytes += frame.bytes.count
+            last = frame.acceptedAt
+            return true
+        }
+        guard !taken.isEmpty || !ended.isEmpty else { throw self.missing(in: slot) }
+
+        self.table[slot].advance(
+            to: follower?.sequence ?? self.table[slot].next,
+            acceptedAt: follower?.acceptedAt,
+            lastAcceptedAt: last
+        )
+        self.inFlightFrames += taken.count
+        self.inFlightBytes += takenBytes
+        self.table[slot].inFlightBytes += takenBytes
+        if self.table[slot].inFlight.isEmpty {
+            self.table[slot].inFlight = taken
+        } else {
+            self.table[slot].inFlight.append(contentsOf: taken)
+        }
+        try self.end(ended, of: slot, as: \.expired)
+        run.hasMore = self.table[slot].queuedFrames > 0
+        return run
+    }
+
+    /// Stages the end of all frames in flight of `ccid` up to and including `through`: they are delivered.
+    @discardableResult
+    public func remove(of ccid: CCID, through: MessageID) throws(StoreError) -> Int {
+        guard let slot = self.table.slot(of: ccid), slot == through.slot else { return 0 }
+        var removed = 0
+        var bytes = 0
+        while let frame = self.table[slot].inFlight.first, frame.sequence <= through.sequence {
+            self.table[slot].inFlight.removeFirst()
+            removed += 1
+            bytes += frame.size
+        }
+        guard removed > 0 else { return 0 }
+        // An empty queue of frames in flight owns no memory.
+        if self.table[slot].inFlight.isEmpty { self.table[slot].inFlight = Deque() }
+        self.table[slot].inFlightBytes -= bytes
+        self.inFlightFrames -= removed
+        self.inFlightBytes -= bytes
+        self.count(removed, bytes: bytes, of: slot, as: \.removed)
+        return removed
+    }
+
+    /// Turns all frames in flight of `ccid` back into queued ones.
+    public func rewind(_ ccid: CCID) {
+        guard let slot = self.table.slot(of: ccid), let first = self.table[slot].inFlight.first else { return }
+        self.expiries.schedule(slot, at: self.table[slot].earliestExpiryInFlight)
+        self.inFlightFrames -= self.table[slot].inFlight.count
+        self.inFlightBytes -= self.table[slot].inFlightBytes
+        self.table[slot].inFlight = Deque()
+        self.table[slot].inFlightBytes = 0
+        self.table[slot].advance(to: first.sequence, acceptedAt: first.acceptedAt, lastAcceptedAt: first.acceptedAt)
+        self.oldest?.schedule(slot, at: first.acceptedAt)
+    }
+}

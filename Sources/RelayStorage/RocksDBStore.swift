@@ -1,0 +1,136 @@
+import CRocksDB
+import Logging
+import RelayCore
+import TTMSProtocol
+
+/// The queue on disk: ``MessageStore`` over RocksDB.
+///
+/// Frames lie in chunks under rising ids (``Chunk``), the state of every queue is in memory and told to the disk by each commit
+/// (``MetaKey``), so nothing is ever looked up to be counted. Delivery moves a queue's head and writes no tombstones; what lies
+/// below the heads is dropped when RocksDB merges its files. What is staged is kept until it is durable (``Staging``), so that a
+/// commit that failed can be made again on a database opened anew.
+///
+/// Like every store it belongs to one thread.
+public final class RocksDBStore: MessageStore {
+    /// Caps, policy, and the default time to live.
+    public var limits: StoreLimits
+    /// Frames and bytes kept, and what has become of all others since the store was made.
+    public internal(set) var totals = StoreTotals()
+    /// Changes staged since the last successful commit.
+    public internal(set) var staged = 0
+
+    let directory: StoreDirectory
+    let options: DatabaseOptions
+    let logger: Logger
+    /// When the room of dead frames is taken back.
+    let reclaimBytes: Int
+
+    /// `nil` while it could not be opened again after a failure, and after ``close()``.
+    var database: Database?
+    /// What the last commit failed with; `nil` when it succeeded.
+    var failure: StoreError?
+    /// Kept from the last commit until the next, so that many reads share one.
+    var iterator: DatabaseIterator?
+
+    var table = TerminalTable()
+    var staging = Staging()
+    var clock = AcceptanceClock()
+    var inFlightFrames = 0
+    var inFlightBytes = 0
+    /// When to look for expired frames.
+    var expiries = SlotSchedule()
+    /// Where the oldest queued frame of all may be; `nil` until the cap over all is first met.
+    var oldest: SlotSchedule?
+    /// Why a frame could not be evicted last.
+    var evictionFailure: StoreError?
+
+    /// The last commit.
+    var commitNumber: UInt64 = 0
+    /// Slots changed since the last commit.
+    var changed: [UInt32] = []
+    /// Slots changed since the last checkpoint.
+    var unrecorded: [UInt32] = []
+    /// The commit of the last checkpoint.
+    var checkpointNumber: UInt64 = 0
+    /// Bytes of the deltas since then.
+    var deltaBytes = 0
+    /// Bytes on disk of frames that are no longer kept, as far as known.
+    var deadBytes = 0
+    let batch = WriteBatch()
+    var chunkWriter = ChunkWriter()
+
+    /// Opens the store in `directory`, which is made if it is missing, and counts what it holds.
+    ///
+    /// - Throws: ``StoreError``: `inUse`, `newerFormat`, `damaged`, or what the disk says.
+    public convenience init(directory: String, limits: StoreLimits, logger: Logger) throws(StoreError) {
+        try self.init(directory: directory, limits: limits, logger: logger, reclaimBytes: 64 << 20)
+    }
+
+    /// - Parameter reclaimBytes: dead bytes worth the work of taking their room back.
+    init(directory: String, limits: StoreLimits, logger: Logger, reclaimBytes: Int) throws(StoreError) {
+        self.limits = limits
+        self.logger = logger
+        self.reclaimBytes = reclaimBytes
+        self.directory = try StoreDirectory(path: directory)
+        let options = try DatabaseOptions()
+        self.options = options
+        try self.directory.prepare { path throws(StoreError) in
+            try Database.destroy(path, options: options)
+            let database = try Database(path: path, creates: true, options: options)
+            try CommitRecord(number: 0, clock: Timestamp(microseconds: .min), totals: StoreTotals()).writeFirst(to: database)
+        }
+        self.database = try Database(path: self.directory.databasePath, creates: false, options: options)
+        try self.readState()
+        self.logger.info(
+            "The store is open.",
+            metadata: [
+                "directory": "\(directory)", "frames": "\(self.totals.frames)", "bytes": "\(self.totals.bytes)",
+                "terminals": "\(self.totals.terminals)", "commit": "\(self.commitNumber)",
+            ]
+        )
+    }
+
+    deinit {
+        self.letGo()
+    }
+
+    /// Commits, writes a checkpoint, and closes the database, also where that failed.
+    public func close() throws(StoreError) {
+        defer { self.letGo() }
+        try self.commit(withCheckpoint: true)
+    }
+
+    /// In this order: RocksDB wants its iterators gone first, and the files are its own until it has closed them.
+    private func letGo() {
+        self.iterator = nil
+        self.database = nil
+        self.directory.unlock()
+    }
+
+    /// The database, or why there is none now.
+    func openDatabase() throws(StoreError) -> Database {
+        if let database = self.database { return database }
+        throw self.failure ?? StoreError(.other, "The store is closed.")
+    }
+
+    /// What all terminals' queues hold.
+    var load: StoreLoad {
+        StoreLoad(
+            frames: self.totals.frames,
+            bytes: self.totals.bytes,
+            inFlightFrames: self.inFlightFrames,
+            inFlightBytes: self.inFlightBytes
+        )
+    }
+
+    /// Has the next commit tell of the queue in `slot`.
+    @inline(__always)
+    func noteChange(of slot: UInt32) {
+        if self.table[slot].isChanged { return }
+        self.table[slot].isChanged = true
+        self.changed.append(slot)
+        if self.table[slot].isUnrecorded { return }
+        self.table[slot].isUnrecorded = true
+        self.unrecorded.append(slot)
+    }
+}

@@ -1,0 +1,61 @@
+import HeapModule
+
+/// Says at which slot to look next, by time: when frames may have expired, or where the oldest frame may be.
+///
+/// A slot's time is a lower bound. It is never late; it may be early, and then whoever looks finds nothing and schedules the slot
+/// anew. That makes changes cheap: most of them leave the bound true, and touch nothing here.
+struct SlotSchedule {
+    private struct Entry: Comparable {
+        let time: Int64
+        let slot: UInt32
+
+        static func < (left: Entry, right: Entry) -> Bool { left.time < right.time }
+    }
+
+    /// The time of each slot; `.max` when it is not scheduled.
+    private var times: [Int64] = []
+    /// Every scheduled slot at its time, and entries that an earlier time has made stale.
+    private var entries = Heap<Entry>()
+
+    /// The time of `slot` in microseconds; `.max` when it is not scheduled.
+    func time(of slot: UInt32) -> Int64 {
+        Int(slot) < self.times.count ? self.times[Int(slot)] : .max
+    }
+
+    /// Has `slot` looked at by `time`, unless it is anyway.
+    @inline(__always)
+    mutating func schedule(_ slot: UInt32, at time: Int64) {
+        if time < self.time(of: slot) { self.insert(slot, at: time) }
+    }
+
+    private mutating func insert(_ slot: UInt32, at time: Int64) {
+        let index = Int(slot)
+        if index >= self.times.count {
+            self.times.append(contentsOf: repeatElement(.max, count: index + 1 - self.times.count))
+        }
+        self.times[index] = time
+        self.entries.insert(Entry(time: time, slot: slot))
+        // Stale entries leave when their time comes, which may be never.
+        if self.entries.count > 2 * self.times.count + 1_024 { self.rebuild() }
+    }
+
+    private mutating func rebuild() {
+        var live: [Entry] = []
+        for (index, time) in self.times.enumerated() where time < .max {
+            live.append(Entry(time: time, slot: UInt32(truncatingIfNeeded: index)))
+        }
+        self.entries = Heap(live)
+    }
+
+    /// Takes out the slot with the earliest time, if that is not after `limit`.
+    mutating func popFirst(through limit: Int64 = .max) -> (slot: UInt32, time: Int64)? {
+        while let first = self.entries.min, first.time <= limit {
+            self.entries.removeMin()
+            let index = Int(first.slot)
+            guard self.times[index] == first.time else { continue }
+            self.times[index] = .max
+            return (first.slot, first.time)
+        }
+        return nil
+    }
+}

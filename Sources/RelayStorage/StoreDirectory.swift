@@ -1,0 +1,166 @@
+import Glibc
+import RelayCore
+
+/// The directory of a store: who may work in it, what was written there, and how far it is known to have got.
+///
+///     format      says that a store was made here, and by which format; locked while it is open
+///     queue/      the RocksDB database
+///     committed   the number of the last commit, written after it and not synced
+///
+/// `format` is written when the database is complete, so a database that is missing where `format` says otherwise has been taken
+/// away, and is not made anew. `committed` may lag behind after a power failure, but never runs ahead: a database that ends before
+/// it has lost commits that were promised, which RocksDB cannot tell from a log that was being written when the power failed.
+final class StoreDirectory {
+    /// The format that this release writes.
+    static let format = 1
+
+    let path: String
+    private var formatFile: CInt
+    private var committedFile: CInt
+
+    /// Where the database is.
+    var databasePath: String { "\(self.path)/queue" }
+    private var unfinishedPath: String { "\(self.path)/queue.new" }
+
+    /// Makes the directory if it is missing, and locks it.
+    init(path: String) throws(StoreError) {
+        self.path = path
+        try Self.makeDirectories(path)
+        let format = open("\(path)/format", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard format >= 0 else { throw RocksDBFailure.system("Opening \(path)/format") }
+        guard flock(format, LOCK_EX | LOCK_NB) == 0 else {
+            let isTaken = errno == EWOULDBLOCK
+            let error = RocksDBFailure.system("Locking \(path)/format")
+            Glibc.close(format)
+            guard isTaken else { throw error }
+            throw StoreError(.inUse, "The store in \(path) is open already. \(RocksDBFailure.advice(.inUse))")
+        }
+        let committed = open("\(path)/committed", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard committed >= 0 else {
+            let error = RocksDBFailure.system("Opening \(path)/committed")
+            Glibc.close(format)
+            throw error
+        }
+        self.formatFile = format
+        self.committedFile = committed
+    }
+
+    deinit {
+        self.unlock()
+    }
+
+    /// Lets another process work in the directory.
+    func unlock() {
+        guard self.formatFile >= 0 else { return }
+        Glibc.close(self.committedFile)
+        Glibc.close(self.formatFile)
+        self.formatFile = -1
+        self.committedFile = -1
+    }
+
+    /// Sees to it that there is a database at ``databasePath``.
+    ///
+    /// - Parameter make: makes a complete one at the path that it is given, and closes it. What is there already is what an earlier
+    ///   start left unfinished, and never held a frame.
+    /// - Throws: ``StoreError/Code/newerFormat`` or `damaged` when what is there is not for this release to open.
+    func prepare(make: (String) throws(StoreError) -> Void) throws(StoreError) {
+        let format = try self.readFormat()
+        if let format, format > Self.format {
+            throw StoreError(
+                .newerFormat,
+                """
+                The store in \(self.path) has format \(format), this release reads formats up to \(Self.format). Start the \
+                release that wrote it, or a later one, or let this one work on another directory.
+                """
+            )
+        }
+        let isThere = access(self.databasePath, F_OK) == 0
+        if format != nil {
+            guard isThere else { throw RocksDBFailure.damaged("The database \(self.databasePath) of the store is missing") }
+            return
+        }
+        if !isThere {
+            try make(self.unfinishedPath)
+            guard rename(self.unfinishedPath, self.databasePath) == 0 else {
+                throw RocksDBFailure.system("Naming \(self.databasePath)")
+            }
+        }
+        try self.writeFormat()
+    }
+
+    // MARK: The last commit
+
+    /// The number of a commit that was durable; later ones may have been, too.
+    var committed: UInt64 {
+        var number: UInt64 = 0
+        let size = pread(self.committedFile, &number, MemoryLayout<UInt64>.size, 0)
+        return size == MemoryLayout<UInt64>.size ? UInt64(bigEndian: number) : 0
+    }
+
+    /// Notes that commit `number` is durable. A failure is let pass: the number there is then older, and still true.
+    func noteCommitted(_ number: UInt64) {
+        var number = number.bigEndian
+        pwrite(self.committedFile, &number, MemoryLayout<UInt64>.size, 0)
+    }
+
+    /// Whether files can be written and synced now, found out without RocksDB, which closes itself to reads when it fails.
+    func probe() throws(StoreError) {
+        let path = "\(self.path)/probe"
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw RocksDBFailure.system("Writing to \(self.path)") }
+        defer {
+            Glibc.close(file)
+            unlink(path)
+        }
+        let block = [UInt8](repeating: 0, count: Self.probeBytes)
+        guard write(file, block, block.count) == block.count, fsync(file) == 0 else {
+            throw RocksDBFailure.system("Writing to \(self.path)")
+        }
+    }
+
+    /// Room for a new log and the files that opening RocksDB writes.
+    private static let probeBytes = 1 << 20
+
+    // MARK: Format
+
+    private func readFormat() throws(StoreError) -> Int? {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let size = pread(self.formatFile, &bytes, bytes.count, 0)
+        guard size >= 0 else { throw RocksDBFailure.system("Reading \(self.path)/format") }
+        guard size > 0 else { return nil }
+        let line = bytes[..<size].prefix { $0 != UInt8(ascii: "\n") }
+        guard let format = Int(String(decoding: line, as: UTF8.self)), format > 0 else {
+            throw RocksDBFailure.damaged("The file \(self.path)/format holds no number")
+        }
+        return format
+    }
+
+    private func writeFormat() throws(StoreError) {
+        let line = Array("\(Self.format)\n".utf8)
+        guard pwrite(self.formatFile, line, line.count, 0) == line.count, fsync(self.formatFile) == 0 else {
+            throw RocksDBFailure.system("Writing \(self.path)/format")
+        }
+        try Self.syncDirectory(self.path)
+    }
+
+    // MARK: Directories
+
+    private static func makeDirectories(_ path: String) throws(StoreError) {
+        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+            throw RocksDBFailure.system("Making the directory \(path)")
+        }
+        try self.makeDirectories(String(path[..<slash]))
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw RocksDBFailure.system("Making the directory \(path)")
+        }
+        try self.syncDirectory(String(path[..<slash]))
+    }
+
+    private static func syncDirectory(_ path: String) throws(StoreError) {
+        let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw RocksDBFailure.system("Opening the directory \(path)") }
+        defer { Glibc.close(directory) }
+        guard fsync(directory) == 0 else { throw RocksDBFailure.system("Syncing the directory \(path)") }
+    }
+}

@@ -1,0 +1,92 @@
+import Glibc
+import RelayCore
+
+/// What the store thread has been asked for and has not begun, and the way to wake it.
+///
+/// Waiting goes by the monotonic clock: a wall clock that is set back must not keep a failed commit from being tried again. That
+/// rules out the condition variables of NIO, which go by the wall clock.
+///
+/// `@unchecked Sendable`: `delivery` is only touched while `mutex` is held.
+final class StoreInbox: @unchecked Sendable {
+    /// Something to do, in the order in which it came.
+    enum Work: Sendable {
+        case submission(StoreSubmission)
+        case job(StoreJob)
+    }
+
+    /// What has come since the last look.
+    struct Delivery {
+        var work: [Work] = []
+        /// Nothing comes after this.
+        var isLast = false
+
+        var isEmpty: Bool { self.work.isEmpty && !self.isLast }
+    }
+
+    private var delivery = Delivery()
+    // Allocated, because they must not move.
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let arrival = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    init() {
+        pthread_mutex_init(self.mutex, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(self.arrival, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_cond_destroy(self.arrival)
+        pthread_mutex_destroy(self.mutex)
+        self.arrival.deallocate()
+        self.mutex.deallocate()
+    }
+
+    /// Adds something to do.
+    ///
+    /// - Returns: `false` when the inbox is closed.
+    func post(_ work: Work) -> Bool {
+        pthread_mutex_lock(self.mutex)
+        defer { pthread_mutex_unlock(self.mutex) }
+        guard !self.delivery.isLast else { return false }
+        self.delivery.work.append(work)
+        // The thread is woken once, and takes everything that is there by then.
+        if self.delivery.work.count == 1 { pthread_cond_signal(self.arrival) }
+        return true
+    }
+
+    /// Takes nothing more.
+    func finish() {
+        pthread_mutex_lock(self.mutex)
+        defer { pthread_mutex_unlock(self.mutex) }
+        self.delivery.isLast = true
+        pthread_cond_signal(self.arrival)
+    }
+
+    /// Waits until something has come, or until `timeout` is over, and takes it.
+    func wait(timeout: Duration) -> Delivery {
+        var deadline = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &deadline)
+        let (seconds, attoseconds) = max(timeout, .zero).components
+        let nanoseconds = deadline.tv_nsec + Int(attoseconds / 1_000_000_000)
+        deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
+        deadline.tv_nsec = nanoseconds % 1_000_000_000
+
+        pthread_mutex_lock(self.mutex)
+        defer { pthread_mutex_unlock(self.mutex) }
+        while self.delivery.isEmpty {
+            guard pthread_cond_timedwait(self.arrival, self.mutex, &deadline) == 0 else { break }
+        }
+        let delivery = self.delivery
+        self.delivery.work = []
+        return delivery
+    }
+}
+
+/// Work of ``GroupCommit/perform(_:)``: a body whose result is given back after the commit.
+struct StoreJob: Sendable {
+    /// Runs the body, and returns what tells its caller: with an error when its changes could not be made durable.
+    let run: @Sendable (any MessageStore) -> (StoreError?) -> Void
+}

@@ -1,0 +1,61 @@
+import CRocksDB
+import Glibc
+import Synchronization
+
+/// A thread for work that blocks on the disk: it would hold up an event loop or the cooperative pool.
+final class StoreThread: Sendable {
+    private let thread: pthread_t
+    private let end: End
+
+    private final class End: Sendable {
+        let hasCome = Atomic(false)
+    }
+
+    private final class Start {
+        let name: String
+        let body: @Sendable () -> Void
+        let end: End
+
+        init(name: String, body: @escaping @Sendable () -> Void, end: End) {
+            self.name = name
+            self.body = body
+            self.end = end
+        }
+    }
+
+    /// Starts a thread that runs `body`; `nil` when the system has none to give. ``join()`` has to be called once.
+    ///
+    /// - Parameter name: at most 15 bytes, as `top -H` shows it.
+    init?(name: String, _ body: @escaping @Sendable () -> Void) {
+        let end = End()
+        let start = Unmanaged.passRetained(Start(name: name, body: body, end: end))
+        var thread = pthread_t()
+        let status = pthread_create(
+            &thread,
+            nil,
+            { argument in
+                guard let argument else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                ttms_name_thread(start.name)
+                start.body()
+                start.end.hasCome.store(true, ordering: .releasing)
+                return nil
+            },
+            start.toOpaque()
+        )
+        guard status == 0 else {
+            start.release()
+            return nil
+        }
+        self.thread = thread
+        self.end = end
+    }
+
+    /// Whether the body has returned.
+    var hasEnded: Bool { self.end.hasCome.load(ordering: .acquiring) }
+
+    /// Waits until the body has returned.
+    func join() {
+        pthread_join(self.thread, nil)
+    }
+}

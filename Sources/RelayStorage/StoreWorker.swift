@@ -1,0 +1,227 @@
+import Logging
+import RelayCore
+
+/// What the store thread does. It belongs to that thread alone, and so does the store.
+///
+/// A turn: carry out all that has come, in order; commit once; answer. The reads of a submission come right after its changes and
+/// before the commit: their answers wait for it anyway, and a later submission's rewind must find them done.
+final class StoreWorker {
+    /// An answer that is due when everything before it is durable.
+    private enum Answer {
+        case completion(StoreCompletion, to: any GroupCommitClient, needsCommit: Bool, frameBytes: Int)
+        case job(finish: (StoreError?) -> Void, needsCommit: Bool)
+    }
+
+    private let store: any MessageStore
+    private let inbox: StoreInbox
+    private let report: StoreReport
+    private let logger: Logger
+    private let pace: GroupCommitThread.Pace
+    private let clock: @Sendable () -> Timestamp
+
+    private var answers: [Answer] = []
+    /// Why the last commit failed; `nil` when it succeeded.
+    private var failure: StoreError?
+    private var nextAttempt = ContinuousClock.now
+    private var nextSweep = ContinuousClock.now
+    private var sweepFailure: StoreError?
+
+    static let closed = StoreError(.other, "The store is closed: the relay is stopping.")
+
+    init(
+        store: any MessageStore,
+        inbox: StoreInbox,
+        report: StoreReport,
+        logger: Logger,
+        pace: GroupCommitThread.Pace,
+        clock: @escaping @Sendable () -> Timestamp
+    ) {
+        self.store = store
+        self.inbox = inbox
+        self.report = report
+        self.logger = logger
+        self.pace = pace
+        self.clock = clock
+    }
+
+    /// Runs until the inbox is closed and empty.
+    func run() {
+        while true {
+            let due = self.failure == nil ? self.nextSweep : self.nextAttempt
+            let delivery = self.inbox.wait(timeout: due - ContinuousClock.now)
+            for work in delivery.work { self.carryOut(work) }
+            if delivery.isLast { return self.finish() }
+            self.sweep()
+            self.answer(isDurable: self.commit())
+        }
+    }
+
+    private func finish() {
+        self.nextAttempt = ContinuousClock.now
+        self.answer(isDurable: self.commit())
+        var failure = self.failure
+        do throws(StoreError) {
+            // It commits once more: a checkpoint, or what has failed until now.
+            try self.store.close()
+            self.answer(isDurable: true)
+            failure = nil
+        } catch {
+            failure = error
+            self.logger.error("The store could not commit before it was closed.", metadata: ["error": "\(error)"])
+        }
+        self.report.update { $0.statistics.totals = self.store.totals }
+        self.report.close(failure)
+    }
+
+    // MARK: Work
+
+    private func carryOut(_ work: StoreInbox.Work) {
+        switch work {
+        case .submission(let submission): self.carryOut(submission)
+        case .job(let job):
+            let staged = self.store.staged
+            let finish = job.run(self.store)
+            self.answers.append(.job(finish: finish, needsCommit: self.store.staged != staged))
+        }
+    }
+
+    private func carryOut(_ submission: StoreSubmission) {
+        var completion = StoreCompletion(number: submission.number)
+        func keep(_ entry: AppendBatch.Entry, _ frame: UnsafeRawBufferPointer) {
+            let outcome = self.append(frame, entry, acceptedAt: submission.acceptedAt)
+            if entry.token != 0 {
+                completion.receipts.append(
+                    StoreCompletion.Receipt(ccid: entry.ccid, token: entry.token, outcome: outcome)
+                )
+            }
+        }
+        submission.appends.forEach(keep)
+        for removal in submission.removals {
+            do throws(StoreError) {
+                try self.store.remove(of: removal.ccid, through: removal.through)
+            } catch {
+                // The frames stay in flight, and come again when the connection ends: a duplicate, never a loss.
+                self.logger.error(
+                    "Delivered frames could not be removed.",
+                    metadata: ["ccid": "\(removal.ccid)", "error": "\(error)"]
+                )
+            }
+        }
+        for ccid in submission.rewinds { self.store.rewind(ccid) }
+        for request in submission.reads {
+            let result = Result { () throws(StoreError) in
+                try self.store.readNext(of: request.ccid, maximumBytes: request.maximumBytes, now: self.clock())
+            }
+            completion.runs.append(StoreCompletion.Run(ccid: request.ccid, token: request.token, result: result))
+        }
+        self.answers.append(
+            .completion(
+                completion,
+                to: submission.client,
+                needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty,
+                frameBytes: submission.appends.frameBytes
+            )
+        )
+    }
+
+    private func append(
+        _ frame: UnsafeRawBufferPointer,
+        _ entry: AppendBatch.Entry,
+        acceptedAt: Timestamp
+    ) -> AppendOutcome {
+        do throws(StoreError) {
+            return try self.store.append(
+                frame,
+                to: entry.ccid,
+                acceptedAt: acceptedAt,
+                timeToLive: entry.timeToLive,
+                isInFlight: entry.isInFlight
+            )
+        } catch {
+            self.logger.error("A frame could not be kept.", metadata: ["ccid": "\(entry.ccid)", "error": "\(error)"])
+            return .rejected(.eviction)
+        }
+    }
+
+    private func sweep() {
+        let now = ContinuousClock.now
+        // While nothing can be written, expired frames are the least of the store's worries.
+        guard self.failure == nil, now >= self.nextSweep else { return }
+        do throws(StoreError) {
+            let expired = try self.store.expire(now: self.clock(), limit: self.pace.sweepLimit)
+            if expired < self.pace.sweepLimit { self.nextSweep = now + self.pace.sweep }
+            self.sweepFailure = nil
+        } catch {
+            self.nextSweep = now + self.pace.sweep
+            if self.sweepFailure != error {
+                self.logger.error("Expired frames could not be looked for.", metadata: ["error": "\(error)"])
+            }
+            self.sweepFailure = error
+        }
+    }
+
+    // MARK: Commit and answers
+
+    /// - Returns: whether everything staged is durable.
+    private func commit() -> Bool {
+        guard self.store.staged > 0 else { return true }
+        let begin = ContinuousClock.now
+        guard self.failure == nil || begin >= self.nextAttempt else { return false }
+        do throws(StoreError) {
+            try self.store.commit()
+            self.noteSuccess(took: ContinuousClock.now - begin)
+            return true
+        } catch {
+            self.noteFailure(error)
+            self.nextAttempt = ContinuousClock.now + self.pace.retry
+            return false
+        }
+    }
+
+    private func noteSuccess(took duration: Duration) {
+        self.report.update { content in
+            content.health = .healthy
+            content.statistics.commits += 1
+            content.statistics.commitSeconds += duration / .seconds(1)
+            content.statistics.totals = self.store.totals
+        }
+        if self.failure != nil { self.logger.notice("The store commits again; what waited is durable.") }
+        self.failure = nil
+    }
+
+    private func noteFailure(_ error: StoreError) {
+        self.report.update { content in
+            content.health = .failing(error)
+            content.statistics.failures += 1
+        }
+        if self.failure?.code != error.code {
+            self.logger.error(
+                "The store cannot commit; frames wait in memory and no sender is told that they are kept.",
+                metadata: ["error": "\(error)", "staged": "\(self.store.staged)"]
+            )
+        }
+        self.failure = error
+    }
+
+    /// Answers all, or, while commits fail, those for whom nothing waits to become durable.
+    private func answer(isDurable: Bool) {
+        var held: [Answer] = []
+        var waiting: Set<ObjectIdentifier> = []
+        for answer in self.answers {
+            switch answer {
+            case .job(let finish, let needsCommit):
+                finish(isDurable || !needsCommit ? nil : self.failure ?? Self.closed)
+            case .completion(let completion, let client, let needsCommit, let frameBytes):
+                guard isDurable || !(needsCommit || waiting.contains(ObjectIdentifier(client))) else {
+                    // A client hears of its submissions in order.
+                    waiting.insert(ObjectIdentifier(client))
+                    held.append(answer)
+                    continue
+                }
+                self.report.addPending(-frameBytes)
+                client.commitCompleted(completion)
+            }
+        }
+        self.answers = held
+    }
+}

@@ -1,0 +1,104 @@
+import RelayCore
+import TTMSProtocol
+import Testing
+
+@testable import RelayStorage
+
+/// What gives way at the caps, of every store.
+@Suite struct StoreCapTests {
+    @Test(arguments: StoreKind.allCases) func newestFramesAreRefused(_ kind: StoreKind) throws {
+        let limits = StoreLimits(
+            terminalFrames: 3,
+            terminalBytes: 12,
+            totalFrames: 5,
+            totalBytes: 20,
+            policy: .rejectNewest
+        )
+        try kind.withStore(limits) { store in
+            for text in ["1", "2", "3"] { #expect(try store.append(text, to: .a).id != nil) }
+            #expect(try store.append("4", to: .a) == .rejected(.terminalFrames))
+            #expect(try store.append("1234567890123", to: .b) == .rejected(.terminalBytes))
+            #expect(try store.append("123456789012", to: .b).id != nil)
+            #expect(try store.append("123456", to: .c) == .rejected(.totalBytes))
+            #expect(try store.append("12345", to: .c).id != nil)
+            #expect(try store.append("", to: .c, size: 1) == .rejected(.totalFrames))
+            #expect(store.totals.rejected == 4)
+            #expect(store.totals.appended == 5)
+            #expect(try store.texts(.a) == ["1", "2", "3"])
+            // Changed while it runs.
+            store.limits.terminalFrames = 9
+            store.limits.totalFrames = 9
+            store.limits.totalBytes = 99
+            let outcome = try store.append("4", to: .a)
+            #expect(outcome.id?.sequence == 4)
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func theOldestOfATerminalGiveWay(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(terminalFrames: 3, terminalBytes: 10)) { store in
+            for number in 0..<6 {
+                #expect(try store.append("\(number)", to: .a).id != nil)
+                if number == 4 { try store.commit() }
+            }
+            try store.append("b", to: .b)
+            #expect(try store.texts(.a) == ["3", "4", "5"])
+            #expect(try store.append("123456789", to: .a).id != nil)
+            #expect(try store.texts(.a) == ["5", "123456789"])
+            #expect(store.totals.evicted == 5)
+            #expect(try store.texts(.b) == ["b"])
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func theOldestOfAllGiveWay(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(totalFrames: 4)) { store in
+            try store.append("b1", to: .b)
+            try store.append("a1", to: .a)
+            try store.append("a2", to: .a)
+            try store.commit()
+            try store.append("b2", to: .b)
+            for number in 1...3 { try store.append("c\(number)", to: .c) }
+            #expect(try store.texts(.a).isEmpty)
+            #expect(try store.texts(.b) == ["b2"])
+            #expect(try store.texts(.c) == ["c1", "c2", "c3"])
+            #expect(store.totals.evicted == 3)
+            #expect(store.totals.terminals == 2)
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func framesInFlightDoNotGiveWay(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(terminalFrames: 3, totalFrames: 4)) { store in
+            for text in ["1", "2", "3"] { try store.append(text, to: .a) }
+            try store.commit()
+            #expect(try store.read(.a, maximumBytes: 2) == ["1", "2"])
+            try store.append("4", to: .a)
+            #expect(try store.texts(.a) == ["1", "2", "4"])
+            #expect(try store.read(.a) == ["4"])
+            #expect(try store.append("5", to: .a) == .rejected(.terminalFrames))
+            try store.append("b1", to: .b)
+            try store.append("b2", to: .b)
+            #expect(try store.texts(.b) == ["b2"])
+            try store.commit()
+            store.rewind(.a)
+            try store.append("b3", to: .b)
+            #expect(try store.texts(.a) == ["2", "4"])
+            #expect(store.totals.evicted == 3)
+            #expect(store.totals.rejected == 1)
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func aFrameThatNeverFitsEvictsNothing(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(terminalBytes: 10, totalBytes: 12)) { store in
+            try store.append("12345", to: .a)
+            #expect(try store.append("12345678901", to: .a) == .rejected(.terminalBytes))
+            #expect(try store.append("12345678901", to: .b) == .rejected(.terminalBytes))
+            #expect(try store.texts(.a) == ["12345"])
+            #expect(store.totals.evicted == 0)
+        }
+    }
+}
+
+extension MessageStore {
+    fileprivate func append(_ text: String, to ccid: CCID, size: Int) throws(StoreError) -> AppendOutcome {
+        try self.append([UInt8](repeating: 0, count: size), to: ccid)
+    }
+}

@@ -1,0 +1,115 @@
+import RelayCore
+import TTMSProtocol
+import Testing
+
+@testable import RelayStorage
+
+/// The same calls, drawn at random, on the store on disk and on the reference: they answer alike, over restarts and crashes.
+@Suite struct StoreComparisonTests {
+    @Test(arguments: 0..<24) func bothStoresAnswerAlike(_ seed: UInt64) throws {
+        var random = SplitMix(state: seed)
+        var directory = try TemporaryDirectory()
+        var limits = StoreLimits(
+            terminalFrames: Int.random(in: 3...40, using: &random),
+            terminalBytes: 1_200,
+            totalFrames: Int.random(in: 20...120, using: &random),
+            totalBytes: 4_000,
+            policy: seed % 3 == 0 ? .rejectNewest : .dropOldest,
+            timeToLive: seed % 2 == 0 ? 30 : 0
+        )
+        if seed % 4 == 3 { limits = StoreLimits() }
+        let reference = MemoryStore(limits: limits)
+        var store = try RocksDBStore.open(directory, limits: limits)
+        let ccids = (0..<7).map { CCID(rawValue: $0) }
+        var ids: [MessageID] = []
+        var second: Int64 = 0
+
+        for step in 0..<1_500 {
+            second += Int64.random(in: 0...1, using: &random)
+            let ccid = ccids.randomElement(using: &random) ?? .a
+            switch Int.random(in: 0..<100, using: &random) {
+            case 0..<45:
+                let frame = (0..<Int.random(in: 1...60, using: &random)).map { _ in
+                    UInt8.random(in: .min ... .max, using: &random)
+                }
+                let timeToLive: UInt32? = [nil, nil, nil, 0, 5, 20].randomElement(using: &random) ?? nil
+                let isInFlight = Bool.random(using: &random)
+                let time = second - Int64.random(in: 0...3, using: &random)
+                let outcome = try store.append(frame, to: ccid, at: time, timeToLive: timeToLive, isInFlight: isInFlight)
+                #expect(
+                    try reference.append(frame, to: ccid, at: time, timeToLive: timeToLive, isInFlight: isInFlight) == outcome
+                )
+                if let id = outcome.id { ids.append(id) }
+            case 45..<58:
+                let bytes = Int.random(in: 0...300, using: &random)
+                let run = try store.readNext(of: ccid, maximumBytes: bytes, now: .second(second))
+                let expected = try reference.readNext(of: ccid, maximumBytes: bytes, now: .second(second))
+                #expect(run.marks == expected.marks && run.frames == expected.frames && run.hasMore == expected.hasMore)
+            case 58..<68:
+                guard let id = ids.suffix(40).randomElement(using: &random) else { continue }
+                #expect(try store.remove(of: ccid, through: id) == reference.remove(of: ccid, through: id))
+            case 68..<74:
+                store.rewind(ccid)
+                reference.rewind(ccid)
+            case 74..<80:
+                guard let id = ids.suffix(40).randomElement(using: &random) else { continue }
+                #expect(try store.message(id) == reference.message(id))
+                #expect(try store.delete(id) == reference.delete(id))
+            case 80..<82: #expect(try store.deleteAll(of: ccid) == reference.deleteAll(of: ccid))
+            case 82..<86:
+                #expect(
+                    try store.expire(now: .second(second), limit: .max) == reference.expire(now: .second(second), limit: .max)
+                )
+            case 86..<97:
+                try store.commit()
+                try reference.commit()
+            case 97:
+                try store.close()
+                store = try RocksDBStore.open(directory, limits: limits)
+                for ccid in ccids { reference.rewind(ccid) }
+            case 98:
+                // Everything is durable, so the copy holds the same as the original.
+                try store.commit()
+                directory = try directory.copy()
+                store = try RocksDBStore.open(directory, limits: limits)
+                for ccid in ccids { reference.rewind(ccid) }
+            default:
+                try store.commit(withCheckpoint: true)
+            }
+            try #require(store.totals == reference.totals, "at step \(step)")
+            try #require(store.totals.isBalanced)
+            if step % 10 == 0 { try self.compare(store, reference, ccids) }
+        }
+        try self.compare(store, reference, ccids)
+        try store.close()
+    }
+
+    private func compare(_ store: RocksDBStore, _ reference: MemoryStore, _ ccids: [CCID]) throws {
+        #expect(store.terminals(after: nil, limit: .max) == reference.terminals(after: nil, limit: .max))
+        for ccid in ccids {
+            let messages = try store.messages(of: ccid, after: nil, limit: .max)
+            let expected = try reference.messages(of: ccid, after: nil, limit: .max)
+            try #require(messages == expected)
+        }
+    }
+}
+
+extension StoreTotals {
+    /// Every frame that was taken is kept, or counted where it went.
+    var isBalanced: Bool {
+        self.appended == UInt64(self.frames) + self.removed + self.expired + self.deleted + self.evicted
+    }
+}
+
+/// Random numbers that are the same in every run.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9e37_79b9_7f4a_7c15
+        var word = self.state
+        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+        return word ^ (word >> 31)
+    }
+}
