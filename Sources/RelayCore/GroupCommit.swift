@@ -19,9 +19,6 @@ public protocol GroupCommit: Sendable {
     /// Whether the store takes frames, and if not, why.
     var health: StoreHealth { get }
 
-    /// Bytes of frames that were submitted and are not durable yet. Asked once per read of a sender whose frames go to the store.
-    var pendingBytes: Int { get }
-
     /// What the store thread has done so far.
     var statistics: GroupCommitStatistics { get }
 

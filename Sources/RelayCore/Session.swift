@@ -70,10 +70,10 @@ public struct Session: Sendable {
         return self.first == nil ? .superseded : nil
     }
 
-    /// Why to close a connection that was last heard of at `lastReceived`; `nil` to leave it open.
+    /// Why to close a connection that has been silent since `lastReceived`; `nil` to leave it open.
     ///
     /// - Parameters:
-    ///   - lastReceived: when bytes came last; for an unregistered connection, when it was accepted.
+    ///   - lastReceived: when bytes came last; for a connection without a heartbeat, when it was accepted.
     public func timeoutReached(lastReceived: NIODeadline, now: NIODeadline, options: SessionOptions) -> CloseReason? {
         let (limit, reason) =
             self.source == nil

@@ -25,7 +25,7 @@ final class TerminalConnection {
     /// The bytes of an unfinished frame; empty, and owning nothing, nearly always.
     var unfinished = ByteBuffer()
 
-    /// When bytes came last; at first, when it was accepted.
+    /// When bytes came last; before the first heartbeat, when it was accepted.
     var lastReceived: NIODeadline
     /// Counts reads, so that a quiet time that has been overtaken by a read is known as such.
     var reads: UInt32 = 0
@@ -143,7 +143,6 @@ final class TerminalConnection {
         guard isPaused != self.isPaused else { return }
         self.isPaused = isPaused
         try? self.channel.syncOptions?.setOption(.autoRead, value: !isPaused)
-        if !isPaused { self.channel.read() }
     }
 
     // MARK: Closing

@@ -25,7 +25,8 @@ final class TerminalHandler: ChannelInboundHandler {
         var buffer = self.unwrapInboundIn(data)
         defer { self.shard.receiveBuffers.giveBack(buffer) }
         guard let connection = self.connection, connection.closeReason == nil else { return }
-        connection.lastReceived = self.shard.tickTime()
+        // Before its first heartbeat a connection's time runs from its acceptance, however many bytes drip in.
+        if connection.session.source != nil { connection.lastReceived = self.shard.tickTime() }
         connection.reads &+= 1
         let boundary: FrameParser.Boundary = buffer.writableBytes > 0 ? .burstEnd : .more
         if connection.unfinished.readableBytes > 0 {

@@ -37,7 +37,8 @@ struct TerminalTable: ~Copyable {
     @inline(__always)
     private func home(_ key: UInt32) -> Int {
         let mixed = (UInt64(key) &+ 0x9e37_79b9_7f4a_7c15) &* Self.seed
-        return Int(truncatingIfNeeded: (mixed ^ mixed &>> 29) &* 0xbf58_476d_1ce4_e5b9 &>> self.shift)
+        let spread = (mixed ^ (mixed &>> 29)) &* 0xbf58_476d_1ce4_e5b9
+        return Int(truncatingIfNeeded: spread &>> self.shift)
     }
 
     /// The terminal with this CCID. Unmanaged, because a retain and a release per frame cost as much as the lookup.

@@ -1,0 +1,49 @@
+import Logging
+import Synchronization
+
+/// The level that is logged, which an operator can change while the relay runs.
+final class LogLevel: Sendable {
+    private let level: Mutex<Logger.Level>
+
+    init(_ level: Logger.Level) {
+        self.level = Mutex(level)
+    }
+
+    var current: Logger.Level {
+        get { self.level.withLock { $0 } }
+        set { self.level.withLock { $0 = newValue } }
+    }
+}
+
+/// Passes on what is of the current level or above.
+struct LeveledLogHandler: LogHandler {
+    private var handler: any LogHandler
+    private let level: LogLevel
+
+    init(_ handler: any LogHandler, level: LogLevel) {
+        self.handler = handler
+        self.handler.logLevel = .trace
+        self.level = level
+    }
+
+    var logLevel: Logger.Level {
+        get { self.level.current }
+        // Loggers share one level: it is the operator's.
+        set {}
+    }
+
+    var metadata: Logger.Metadata {
+        get { self.handler.metadata }
+        set { self.handler.metadata = newValue }
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.handler[metadataKey: key] }
+        set { self.handler[metadataKey: key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        guard event.level >= self.level.current else { return }
+        self.handler.log(event: event)
+    }
+}

@@ -1,0 +1,23 @@
+import Foundation
+import Logging
+
+/// Raises the soft limit of open files to the hard one: each terminal is an open file, and the soft limit is often 1024 only for
+/// the sake of programs that use `select`.
+enum OpenFiles {
+    /// Files that the process needs beside terminals: the store's, the admin API's, logs.
+    static let reserved = 512
+
+    /// - Returns: how many files may be open now.
+    @discardableResult
+    static func raiseLimit(logger: Logger) -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
+        let before = limit.rlim_cur
+        limit.rlim_cur = limit.rlim_max
+        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
+            limit.rlim_cur = before
+            logger.warning("The limit of open files could not be raised", metadata: ["limit": "\(before)"])
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Foundation
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// The relay daemon's entry: reads the configuration, and runs the relay until it is told to stop.
+@main
+struct Relayd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ttms-relayd",
+        abstract: "Relays frames between field terminals, and keeps them for terminals that are away.",
+        discussion: """
+            Settings come from a YAML file (--config), TTMS_... environment variables and the command line; the later win.
+            SIGTERM and SIGINT stop the relay: what is not delivered is on disk, and the exit code is 0. SIGHUP reads the
+            configuration again.
+            Exit codes: 0 stopped as told, 1 could not start or go on, 64 wrong usage, 78 wrong configuration.
+            """,
+        version: "ttms-relayd \(Release.version)"
+    )
+
+    @OptionGroup var options: RelaydOptions
+
+    func run() async throws {
+        let configuration = try self.load()
+        if self.options.checkConfig {
+            print(configuration.report)
+            return
+        }
+        let logLevel = LogLevel(configuration.logLevel)
+        LoggingSystem.bootstrap { label in LeveledLogHandler(StreamLogHandler.standardError(label: label), level: logLevel) }
+        var logger = Logger(label: "ttms-relayd")
+        logger.logLevel = .trace
+
+        let relay: RelayService
+        do {
+            relay = try RelayService(configuration, logger: logger)
+        } catch {
+            throw Self.failure("cannot start: \(error)")
+        }
+        let reload = ReloadService(options: self.options, logLevel: logLevel, relay: relay, logger: logger)
+        var group = ServiceGroupConfiguration(
+            services: [.init(service: relay), .init(service: reload)],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
+        )
+        // A relay that cannot finish its stop in this time is worth more dead: what it holds is what a crash would lose too.
+        group.maximumGracefulShutdownDuration = .seconds(30)
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch {
+            throw Self.failure("\(error)")
+        }
+    }
+
+    private func load() throws -> RelayConfiguration {
+        do {
+            return try RelayConfiguration.load(options: self.options)
+        } catch {
+            FileHandle.standardError.write(Data("ttms-relayd: \(error)\n".utf8))
+            throw RelaydOptions.configurationExitCode
+        }
+    }
+
+    private static func failure(_ text: String) -> ExitCode {
+        FileHandle.standardError.write(Data("ttms-relayd: \(text)\n".utf8))
+        return .failure
+    }
+}
