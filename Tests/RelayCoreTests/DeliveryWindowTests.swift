@@ -1,0 +1,131 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+import Testing
+
+@Suite struct DeliveryWindowTests {
+    private let one = CCID(rawValue: 1)
+    private let two = CCID(rawValue: 2)
+
+    private func delivered(_ window: inout DeliveryWindow, upTo offset: UInt64) -> [DeliveryWindow.Run] {
+        var runs: [DeliveryWindow.Run] = []
+        window.acknowledge(upTo: offset) { runs.append($0) }
+        return runs
+    }
+
+    @Test func framesForOneTerminalMakeOneRun() {
+        var window = DeliveryWindow()
+        for index in 0..<100 { window.append(owner: self.one, offset: UInt64(index * 20), size: 20, saysItsSize: true) }
+        #expect(window.frames == 100)
+        #expect(self.delivered(&window, upTo: 1_999).isEmpty)
+        let runs = self.delivered(&window, upTo: 2_000)
+        #expect(runs.map(\.frames) == [100])
+        #expect(runs.map(\.end) == [2_000])
+        #expect(window.isEmpty)
+    }
+
+    @Test func anotherTerminalOrAReplyInBetweenBeginsAnotherRun() {
+        var window = DeliveryWindow()
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
+        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true)
+        // 17 bytes of a heartbeat reply.
+        window.append(owner: self.two, offset: 57, size: 20, saysItsSize: true)
+        let runs = self.delivered(&window, upTo: 1_000)
+        #expect(runs.map(\.owner) == [self.one, self.two, self.two])
+        #expect(runs.map(\.start) == [0, 20, 57])
+    }
+
+    @Test func aRunIsDeliveredWithItsLastByteAndNotBefore() {
+        var window = DeliveryWindow()
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
+        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true)
+        #expect(self.delivered(&window, upTo: 19).isEmpty)
+        #expect(self.delivered(&window, upTo: 39).map(\.owner) == [self.one])
+        #expect(window.start == 20)
+        #expect(self.delivered(&window, upTo: 40).map(\.owner) == [self.two])
+        #expect(window.start == nil)
+    }
+
+    @Test func theRunsOfOneTerminalCanBeTakenOut() {
+        var window = DeliveryWindow()
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
+        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 40, size: 20, saysItsSize: true)
+        #expect(window.removeAll(of: self.one).map(\.start) == [0, 40])
+        #expect(self.delivered(&window, upTo: 60).map(\.owner) == [self.two])
+    }
+
+    @Test func storedRunsKeepTheirMarks() {
+        var window = DeliveryWindow()
+        let marks = [StoredRun.Mark(end: 20, id: MessageID(rawValue: 7)), .init(end: 50, id: MessageID(rawValue: 8))]
+        window.append(owner: self.one, offset: 100, bytes: 50, stored: marks)
+        window.append(owner: self.one, offset: 150, size: 20, saysItsSize: true)
+        let runs = self.delivered(&window, upTo: 170)
+        #expect(runs.map(\.copy) == [.stored(marks), .none])
+        #expect(runs.map(\.frames) == [2, 1])
+    }
+
+    @Test func journaledRunsBecomeStoredWhenTheReceiptComes() {
+        var window = DeliveryWindow()
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
+        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true)
+        var tokens: UInt32 = 0
+        window.journal(owner: self.one) { _ in
+            tokens += 1
+            return tokens
+        }
+        #expect(tokens == 1)
+        // Once is enough.
+        window.journal(owner: self.one) { _ in
+            tokens += 1
+            return tokens
+        }
+        #expect(tokens == 1)
+        let marks = [StoredRun.Mark(end: 20, id: MessageID(rawValue: 3))]
+        #expect(window.journaled(token: 1, marks: marks) == true)
+        #expect(window.journaled(token: 1, marks: marks) == false)
+        #expect(self.delivered(&window, upTo: 40).map(\.copy) == [.stored(marks), .none])
+    }
+
+    @Test func aRefusedJournalIsTriedAgain() {
+        var window = DeliveryWindow()
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
+        window.journal(owner: self.one) { _ in 5 }
+        window.journalRefused(token: 5)
+        var isAsked = false
+        window.journal(owner: self.one) { _ in
+            isAsked = true
+            return 6
+        }
+        #expect(isAsked)
+    }
+
+    /// Frames whose length fields say their size, and frames whose do not, in any mixture, are found again.
+    @Test(arguments: [[true, true, true], [false, false], [true, true, false, true], [false, true], [true, false, false]])
+    func framesAreFoundAgainInTheBytes(saysItsSize: [Bool]) {
+        var window = DeliveryWindow()
+        var bytes = ByteBuffer()
+        var sizes: [Int] = []
+        for (index, isSaid) in saysItsSize.enumerated() {
+            let start = bytes.writerIndex
+            bytes.writeFrame(address: self.one, command: .data, content: [UInt8](repeating: 1, count: 3 + index))
+            let size = bytes.writerIndex - start
+            if !isSaid { bytes.setInteger(UInt16(0), at: start + Frame.lengthOffset) }
+            window.append(owner: self.one, offset: UInt64(start), size: size, saysItsSize: isSaid)
+            sizes.append(size)
+        }
+        let runs = self.delivered(&window, upTo: UInt64(bytes.writerIndex))
+        #expect(runs.count == 1)
+        let found = bytes.withUnsafeReadableBytes { runs.first?.frameSizes(in: $0) }
+        #expect(found == sizes)
+    }
+
+    @Test func bytesThatAreNotWhatWasWrittenEndTheSearch() {
+        var window = DeliveryWindow()
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 20, size: 20, saysItsSize: true)
+        let runs = self.delivered(&window, upTo: 40)
+        let zeros = ByteBuffer(repeating: 0, count: 40)
+        #expect(zeros.withUnsafeReadableBytes { runs.first?.frameSizes(in: $0) } == [])
+    }
+}

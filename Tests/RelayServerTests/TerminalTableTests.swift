@@ -1,0 +1,66 @@
+import RelayCore
+import TTMSProtocol
+import Testing
+
+@testable import RelayServer
+
+@Suite struct TerminalTableTests {
+    /// Inserts, removals and look-ups at random, beside a dictionary.
+    @Test(arguments: 1...5) func agreesWithADictionary(seed: UInt64) {
+        var random = SplitMix(seed)
+        var table = TerminalTable()
+        var model: [CCID: Terminal] = [:]
+        for _ in 0..<20_000 {
+            // Few different numbers, so that removals and collisions are frequent.
+            let ccid = CCID(rawValue: UInt32(random.next() % 4_000))
+            if let terminal = model[ccid] {
+                #expect(table[ccid] === terminal)
+                if random.next() % 3 == 0 {
+                    table.remove(ccid)
+                    model[ccid] = nil
+                }
+            } else {
+                #expect(table.find(ccid) == nil)
+                let terminal = Terminal(ccid: ccid)
+                table.insert(terminal)
+                model[ccid] = terminal
+            }
+        }
+        #expect(table.count == model.count)
+        for (ccid, terminal) in model { #expect(table[ccid] === terminal) }
+        var found: Set<CCID> = []
+        table.forEach { found.insert($0.ccid) }
+        #expect(found == Set(model.keys))
+    }
+
+    @Test func everyNumberIsAnOrdinaryNumber() {
+        var table = TerminalTable()
+        for number in [0, 1, UInt32.max, 0x8000_0000] { table.insert(Terminal(ccid: CCID(rawValue: number))) }
+        for number in [0, 1, UInt32.max, 0x8000_0000] { #expect(table[CCID(rawValue: number)] != nil) }
+        #expect(table[CCID(rawValue: 2)] == nil)
+    }
+
+    @Test func removingWhatIsNotThereChangesNothing() {
+        var table = TerminalTable()
+        table.insert(Terminal(ccid: CCID(rawValue: 1)))
+        table.remove(CCID(rawValue: 2))
+        #expect(table.count == 1)
+    }
+}
+
+/// A small generator with a seed, so that a failure can be repeated.
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ seed: UInt64) {
+        self.state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = self.state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
