@@ -1,0 +1,31 @@
+import Foundation
+
+/// The programs of this package, as the build has left them.
+public enum BuiltProgram {
+    /// No such program where the tests were built.
+    public struct NotFound: Error, CustomStringConvertible {
+        /// Where it was looked for.
+        public let description: String
+    }
+
+    /// Finds a program: where the environment says (`TTMS_RELAYD` for `ttms-relayd`), or beside the test bundle.
+    ///
+    /// - Throws: ``NotFound``.
+    public static func url(_ name: String) throws -> URL {
+        let variable = name.uppercased().replacingOccurrences(of: "-", with: "_")
+        let candidates =
+            ProcessInfo.processInfo.environment[variable].map { [URL(fileURLWithPath: $0)] }
+            ?? Self.buildDirectories.map { $0.appendingPathComponent(name) }
+        guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) else {
+            let places = candidates.map(\.path).joined(separator: ", ")
+            throw NotFound(description: "\(name) is not at \(places); build it, or set \(variable) to its path")
+        }
+        return found
+    }
+
+    /// On Linux the tests are a program in the build directory; on macOS they are a bundle in it.
+    private static var buildDirectories: [URL] {
+        let program = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).resolvingSymlinksInPath()
+        return [program.deletingLastPathComponent()] + Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent() }
+    }
+}

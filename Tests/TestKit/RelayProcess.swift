@@ -1,0 +1,193 @@
+import Foundation
+import Synchronization
+
+/// The real relay: `ttms-relayd` in a process of its own, on free ports of the loopback, with a data directory of its own that
+/// outlives its restarts.
+public final class RelayProcess: Sendable {
+    /// Something about the process was not as it has to be.
+    public struct Failure: Error, CustomStringConvertible {
+        /// What happened, and what the relay printed last.
+        public let description: String
+    }
+
+    /// Host and port that terminals connect to.
+    public struct Endpoint: Hashable, Sendable {
+        /// An IPv4 or IPv6 address without brackets.
+        public var host: String
+        /// 1...65535.
+        public var port: UInt16
+
+        /// Reads `127.0.0.1:7222` or `[::1]:7222`.
+        public init?(_ text: String) {
+            guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+            self.host = text[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+            self.port = port
+        }
+    }
+
+    private struct Endpoints: Decodable {
+        var terminals: [String]
+        var admin: String
+        var pid: Int32
+    }
+
+    private struct Running {
+        var program: RunningProgram
+        var terminals: [Endpoint]
+        var admin: AdminClient
+    }
+
+    private let root: TemporaryDirectory
+    private let settings: [String: String]
+    private let listeners: [String]
+    private let running: Mutex<Running?> = Mutex(nil)
+
+    /// Starts a relay and waits until it is ready.
+    ///
+    /// - Parameters:
+    ///   - settings: configuration keys and values, given on its command line.
+    ///   - listeners: where terminals connect; port 0 picks a free one.
+    /// - Throws: ``Failure`` when it ends before it is ready, or is not ready in time.
+    public static func start(
+        _ settings: [String: String] = [:],
+        listeners: [String] = ["127.0.0.1:0"]
+    ) async throws -> RelayProcess {
+        let relay = try RelayProcess(settings: settings, listeners: listeners)
+        try await relay.start()
+        return relay
+    }
+
+    private init(settings: [String: String], listeners: [String]) throws {
+        self.root = try TemporaryDirectory()
+        self.settings = settings
+        self.listeners = listeners
+    }
+
+    // MARK: Where things are
+
+    /// What survives a restart.
+    public var dataDirectory: URL { self.root.url.appendingPathComponent("data") }
+
+    private var log: URL { self.root.url.appendingPathComponent("relay.log") }
+
+    /// Everything that was printed, over all restarts.
+    public var output: String { (try? String(contentsOf: self.log, encoding: .utf8)) ?? "" }
+
+    /// Where terminals connect, in the order of the listeners.
+    ///
+    /// - Throws: ``Failure`` when it does not run.
+    public var terminals: [Endpoint] { get throws { try self.current().terminals } }
+
+    /// Its admin API, with its token.
+    ///
+    /// - Throws: ``Failure`` when it does not run.
+    public var admin: AdminClient { get throws { try self.current().admin } }
+
+    /// The number of its process.
+    ///
+    /// - Throws: ``Failure`` when it does not run.
+    public var pid: Int32 { get throws { try self.current().program.pid } }
+
+    /// Connects a terminal.
+    ///
+    /// - Throws: ``Failure`` when the relay does not run; ``TerminalClient/Failure`` when it does not accept.
+    public func connect(listener: Int = 0, receiveBuffer: Int? = nil) throws -> TerminalClient {
+        let terminals = try self.terminals
+        guard terminals.indices.contains(listener) else { throw self.failure("there is no listener \(listener)") }
+        return try TerminalClient(terminals[listener], receiveBuffer: receiveBuffer)
+    }
+
+    // MARK: Its life
+
+    /// Starts it, again on the same data directory.
+    ///
+    /// - Parameter listeners: other listeners than it was made with.
+    /// - Throws: ``Failure``.
+    public func start(listeners: [String]? = nil) async throws {
+        let endpoints = self.dataDirectory.appendingPathComponent("endpoints.json")
+        let program = try self.launch(listeners: listeners ?? self.listeners)
+        let ready = try await eventually("the relay writes \(endpoints.path)", state: { self.tail }) {
+            if let exit = program.exit { throw self.failure("the relay ended with \(exit) before it was ready") }
+            // The file of an earlier process has another pid; a file that is being written does not decode.
+            let found = (try? Data(contentsOf: endpoints)).flatMap { try? JSONDecoder().decode(Endpoints.self, from: $0) }
+            return found?.pid == program.pid ? found : nil
+        }
+        let token = try String(contentsOf: self.dataDirectory.appendingPathComponent("admin.token"), encoding: .utf8)
+        guard let admin = URL(string: ready.admin) else { throw self.failure("'\(ready.admin)' is no URL") }
+        let terminals = ready.terminals.compactMap(Endpoint.init)
+        guard terminals.count == ready.terminals.count else { throw self.failure("\(ready.terminals) are no addresses") }
+        let client = AdminClient(base: admin, token: token.trimmingCharacters(in: .whitespacesAndNewlines))
+        self.running.withLock { $0 = Running(program: program, terminals: terminals, admin: client) }
+    }
+
+    /// Starts a process on the data directory and leaves it to the caller.
+    ///
+    /// - Throws: what ``RunningProgram`` throws.
+    public func launch(listeners: [String], log: URL? = nil) throws -> RunningProgram {
+        var arguments = ["--admin", "127.0.0.1:0", "--data-dir", self.dataDirectory.path]
+        for listener in listeners { arguments += ["--listen", listener] }
+        for (key, value) in self.settings.sorted(by: { $0.key < $1.key }) { arguments += ["--set", "\(key)=\(value)"] }
+        return try RunningProgram(BuiltProgram.url("ttms-relayd"), arguments: arguments, log: log ?? self.log)
+    }
+
+    /// Asks it to stop (`SIGTERM`), and waits until it has.
+    ///
+    /// - Throws: ``Failure`` when it ends otherwise than with code 0.
+    public func stop() async throws {
+        let exit = try await self.end(by: SIGTERM)
+        guard exit == .code(0) else { throw self.failure("after SIGTERM the relay ended with \(exit), not with code 0") }
+    }
+
+    /// Ends it at once (`SIGKILL`), as a crash does.
+    ///
+    /// - Throws: ``Failure`` when it does not run any more.
+    public func kill() async throws {
+        let exit = try await self.end(by: SIGKILL)
+        guard exit == .signal(SIGKILL) else { throw self.failure("the relay had ended with \(exit) before it was killed") }
+    }
+
+    private func end(by signal: Int32) async throws -> RunningProgram.Exit {
+        let program = try self.current().program
+        program.signal(signal)
+        let exit = try await program.waitForExit()
+        self.running.withLock { $0 = nil }
+        return exit
+    }
+
+    private func current() throws -> Running {
+        guard let running = self.running.withLock({ $0 }) else { throw self.failure("the relay does not run") }
+        return running
+    }
+
+    // MARK: Failures
+
+    private var tail: String {
+        self.output.split(separator: "\n").suffix(40).joined(separator: "\n")
+    }
+
+    private func failure(_ what: String) -> Failure {
+        Failure(description: "\(what)\n--- the relay's log\n\(self.tail)")
+    }
+
+    /// Runs a test against a new relay, and stops it afterwards; a test that throws does so with the relay's log.
+    ///
+    /// - Throws: ``Failure`` with what `body` has thrown, or when the relay has not stopped as it should.
+    public static func with<Value>(
+        _ settings: [String: String] = [:],
+        listeners: [String] = ["127.0.0.1:0"],
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (RelayProcess) async throws -> Value
+    ) async throws -> Value {
+        let relay = try await Self.start(settings, listeners: listeners)
+        let value: Value
+        do {
+            value = try await body(relay)
+        } catch {
+            let failure = relay.failure("\(error)")
+            if relay.running.withLock({ $0 }) != nil { try? await relay.kill() }
+            throw failure
+        }
+        if relay.running.withLock({ $0 }) != nil { try await relay.stop() }
+        return value
+    }
+}
