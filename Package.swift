@@ -119,7 +119,7 @@ let package = Package(
 
         .target(
             name: "TestKit",
-            dependencies: ["TTMSProtocol", "AdminAPI"],
+            dependencies: ["TTMSProtocol"],
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
@@ -166,14 +166,14 @@ let package = Package(
         ),
         .testTarget(
             name: "Conversations",
-            dependencies: ["TestKit", "AdminAPI", "ttms-relayd"],
+            dependencies: ["TestKit", "TTMSProtocol", "ttms-relayd"],
             path: "Tests/Conversations",
             resources: [.copy("Data")],
             swiftSettings: strict
         ),
         .testTarget(
             name: "Faults",
-            dependencies: ["TestKit", "AdminAPI", "ttms-relayd", "ttms-bench"],
+            dependencies: ["TestKit", "TTMSProtocol", "ttms-relayd", "ttms-bench"],
             path: "Tests/Faults",
             swiftSettings: strict
         ),
