@@ -144,6 +144,7 @@ let package = Package(
             dependencies: ["RelayAdmin", "AdminAPI", "RelayCore"],
             swiftSettings: strict
         ),
+        .testTarget(name: "BenchTests", dependencies: ["ttms-bench"], swiftSettings: strict),
         .testTarget(
             name: "RelaydTests",
             dependencies: [
