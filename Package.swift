@@ -1,11 +1,15 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
+/// `make check` and CI refuse warnings. Others do not: the new warnings of a newer compiler must not keep anybody from building.
+let refusesWarnings = Context.environment["WARNINGS_AS_ERRORS"] != nil
+
 /// Every target: no implicit existential boxes, imports visible only where written.
-let strict: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+let strict: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (refusesWarnings ? [.treatAllWarnings(as: .error)] : [])
 
 /// The relay path additionally drops the dynamic exclusivity checks in release builds: each of its objects is confined to one
 /// event loop, debug builds and the tests keep the checks, and they cost several nanoseconds on every field access per frame.
