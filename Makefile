@@ -1,0 +1,46 @@
+# make run    builds the relay and runs it on its defaults, with its data in ./data
+# make test   builds everything and runs all tests
+#
+# Both install what is missing from Debian first (deploy/install-packages.sh).
+
+SWIFT ?= swift
+# For the relay: make run ARGS="--listen 127.0.0.1:7222"
+ARGS ?=
+OWN = Sources Tests Package.swift
+
+.PHONY: run build test check check-format format documentation clean packages test-packages
+
+run: build
+	@exec .build/release/ttms-relayd $(ARGS)
+
+build: packages
+	$(SWIFT) build --configuration release --product ttms-relayd
+	$(SWIFT) build --configuration release --product ttmsctl
+
+test: test-packages
+	openapi/validate.sh
+	PATH="$$PATH:$(CURDIR)/.build/tools/usr/bin" $(SWIFT) test
+
+# What CI refuses: another format, and warnings in our own code.
+check: check-format test-packages
+	WARNINGS_AS_ERRORS=1 $(SWIFT) build --build-tests
+
+check-format:
+	$(SWIFT) format lint --strict --parallel --recursive $(OWN)
+
+format:
+	$(SWIFT) format --in-place --parallel --recursive $(OWN)
+
+# README's table of settings and deploy/ttms-relay.yaml.
+documentation:
+	WRITE_DOCUMENTATION=1 $(SWIFT) test --filter DocumentationTests
+
+# Not ./data: it holds messages.
+clean:
+	rm -rf .build
+
+packages:
+	@deploy/install-packages.sh
+
+test-packages:
+	@deploy/install-packages.sh test
