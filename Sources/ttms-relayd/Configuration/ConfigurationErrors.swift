@@ -53,7 +53,7 @@ extension ConfigurationErrors: CustomStringConvertible {
     var description: String {
         let count = self.errors.count == 1 ? "1 error" : "\(self.errors.count) errors"
         return """
-            The configuration has \(count), so ttms-relayd does not start:
+            The configuration has \(count):
             \(self.errors.map { "  \($0)" }.joined(separator: "\n"))
             Correct this, and check it with `ttms-relayd --check-config`.
             """

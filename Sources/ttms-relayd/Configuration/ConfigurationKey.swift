@@ -15,9 +15,6 @@ struct ConfigurationKey: Sendable {
     /// The field as it would be written.
     let show: @Sendable (RelayConfiguration) -> String
 
-    /// The environment variable that sets the key.
-    var environmentVariable: String { "TTMS_" + self.name.uppercased() }
-
     /// The default as it would be written.
     var defaultValue: String { self.show(RelayConfiguration()) }
 }

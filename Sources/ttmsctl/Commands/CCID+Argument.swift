@@ -6,9 +6,6 @@ extension CCID: ExpressibleByArgument {
     public init?(argument: String) {
         self.init(argument)
     }
-
-    /// The name of the value in help texts.
-    public var defaultValueDescription: String { self.description }
 }
 
 extension ArgumentHelp {

@@ -85,7 +85,7 @@ struct Simulate: AsyncParsableCommand {
         case .closed:
             let reason = await self.closeReason()
             try SimulationEvent(.closed, detail: reason).print(format)
-            throw Failure(.refused, "The relay closed the connection: \(reason)")
+            throw Failure(.refused, "The simulation ended because the relay closed the connection.")
         }
     }
 
@@ -111,12 +111,7 @@ struct Simulate: AsyncParsableCommand {
         guard let parts = try RelayLocation.endpoints(in: directory).terminals.first.flatMap(Self.parts) else {
             throw Failure(.notUnderstood, "The relay does not say where terminals connect. Give --address HOST:PORT.")
         }
-        // A relay that listens on all addresses is reached on this machine's own.
-        switch parts.host {
-        case "0.0.0.0": return ("127.0.0.1", parts.port)
-        case "::": return ("::1", parts.port)
-        default: return parts
-        }
+        return (RelayLocation.reachable(host: parts.host), parts.port)
     }
 
     static func parts(_ address: String) -> (host: String, port: Int)? {

@@ -35,7 +35,10 @@ struct RelayLocation: Equatable, Sendable {
         }
         let directory = Self.dataDirectory(options, environment: environment)
         let endpoints = try Self.endpoints(in: directory)
-        return try Self.make(url: endpoints.admin, tokenFile: options.tokenFile ?? "\(directory)/\(Endpoints.tokenFileName)")
+        return try Self.make(
+            url: Self.reachable(url: endpoints.admin),
+            tokenFile: options.tokenFile ?? "\(directory)/\(Endpoints.tokenFileName)"
+        )
     }
 
     /// The data directory that `options` name; its default is the relay's own.
@@ -66,6 +69,23 @@ struct RelayLocation: Equatable, Sendable {
                 "\(path) does not say where the relay is. Restart the relay: it writes the file anew."
             )
         }
+    }
+
+    /// The address to connect to on this machine, where a relay listens on `host`: one that listens on all addresses is reached
+    /// on the loopback.
+    static func reachable(host: String) -> String {
+        switch host {
+        case "0.0.0.0": "127.0.0.1"
+        case "::": "::1"
+        default: host
+        }
+    }
+
+    private static func reachable(url: String) -> String {
+        for (all, loopback) in [("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")] where url.contains(all) {
+            return url.replacingOccurrences(of: all, with: loopback)
+        }
+        return url
     }
 
     private static func make(url: String, tokenFile: String) throws(Failure) -> RelayLocation {

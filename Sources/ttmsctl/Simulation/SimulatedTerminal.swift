@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import TTMSProtocol
@@ -52,7 +53,7 @@ struct SimulatedTerminal: Sendable {
         } catch {
             throw Failure(
                 .unavailable,
-                "No terminal can connect to \(host):\(port): \(error). Is the relay running, and does it listen there?"
+                "No terminal can connect to \(host):\(port) (\(Self.reason(error))). Is the relay running, and does it listen there?"
             )
         }
         try report(SimulationEvent(.connected, detail: "\(host):\(port)"))
@@ -114,6 +115,13 @@ struct SimulatedTerminal: Sendable {
             // A reset, or a write to a connection that just ended, says no more than the end does.
         }
         return .closed
+    }
+
+    /// Why connecting failed, in the system's words.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? NIOConnectionError else { return "\(error)" }
+        if let failure = error.connectionErrors.last?.error as? IOError { return String(cString: strerror(failure.errnoCode)) }
+        return error.dnsAError == nil ? "\(error)" : "the name is not known"
     }
 
     private var heartbeatFrame: ByteBuffer {
