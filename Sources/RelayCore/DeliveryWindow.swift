@@ -19,6 +19,8 @@ public struct DeliveryWindow: Sendable {
         public var end: UInt64
         /// How many frames they are.
         public var frames: Int
+        /// When the first of them was put.
+        public var since: NIODeadline
         /// Where else they are.
         public var copy: Copy
         /// The bytes of each frame when their length fields do not say them.
@@ -37,7 +39,15 @@ public struct DeliveryWindow: Sendable {
 
     private var runs = CircularBuffer<Run>(initialCapacity: 0)
     /// The run that frames are being added to; its `frames` are 0 when there is none.
-    private var open = Run(owner: CCID(rawValue: 0), start: 0, end: 0, frames: 0, copy: .none, sizes: nil)
+    private var open = Run(
+        owner: CCID(rawValue: 0),
+        start: 0,
+        end: 0,
+        frames: 0,
+        since: .distantPast,
+        copy: .none,
+        sizes: nil
+    )
 
     /// Makes an empty window.
     public init() {}
@@ -62,10 +72,9 @@ public struct DeliveryWindow: Sendable {
     ///
     /// - Parameter saysItsSize: the frame's length field holds `size`, so that its end can be found again.
     @inline(__always)
-    public mutating func append(owner: CCID, offset: UInt64, size: Int, saysItsSize: Bool) {
+    public mutating func append(owner: CCID, offset: UInt64, size: Int, saysItsSize: Bool, now: NIODeadline) {
         if self.open.frames == 0 || self.open.owner != owner || self.open.end != offset {
-            self.close()
-            self.open = Run(owner: owner, start: offset, end: offset, frames: 0, copy: .none, sizes: nil)
+            self.begin(owner: owner, offset: offset, now: now)
         }
         if !saysItsSize || self.open.sizes != nil { self.appendSize(size) }
         self.open.end &+= UInt64(truncatingIfNeeded: size)
@@ -73,7 +82,13 @@ public struct DeliveryWindow: Sendable {
     }
 
     /// Frames read from the store were put behind everything else, at `offset`.
-    public mutating func append(owner: CCID, offset: UInt64, bytes: Int, stored marks: [StoredRun.Mark]) {
+    public mutating func append(
+        owner: CCID,
+        offset: UInt64,
+        bytes: Int,
+        stored marks: [StoredRun.Mark],
+        now: NIODeadline
+    ) {
         guard !marks.isEmpty else { return }
         self.close()
         self.runs.append(
@@ -82,10 +97,19 @@ public struct DeliveryWindow: Sendable {
                 start: offset,
                 end: offset + UInt64(bytes),
                 frames: marks.count,
+                since: now,
                 copy: .stored(marks),
                 sizes: nil
             )
         )
+    }
+
+    private mutating func begin(owner: CCID, offset: UInt64, now: NIODeadline) {
+        self.close()
+        self.open.owner = owner
+        self.open.start = offset
+        self.open.end = offset
+        self.open.since = now
     }
 
     private mutating func appendSize(_ size: Int) {
@@ -104,16 +128,21 @@ public struct DeliveryWindow: Sendable {
     // MARK: Acknowledgement
 
     /// Takes out the runs whose last byte lies before `offset`, oldest first: they are delivered.
+    ///
+    /// The run that frames are being added to ends here, so that it is delivered some time even if there is always one more frame.
     public mutating func acknowledge(upTo offset: UInt64, _ delivered: (Run) -> Void) {
         while let run = self.runs.first, run.end <= offset {
             self.runs.removeFirst()
             delivered(run)
         }
-        if self.runs.isEmpty, self.open.frames > 0, self.open.end <= offset {
+        guard self.open.frames > 0 else { return }
+        if self.runs.isEmpty, self.open.end <= offset {
             let run = self.open
             self.open.frames = 0
             self.open.sizes = nil
             delivered(run)
+        } else {
+            self.close()
         }
     }
 
@@ -132,12 +161,26 @@ public struct DeliveryWindow: Sendable {
 
     // MARK: Journal
 
-    /// Marks the runs of `owner` that are nowhere else as on their way to the store, oldest first.
+    /// Whether a run put no later than `deadline` is nowhere else.
+    public func hasUnjournaled(since deadline: NIODeadline) -> Bool {
+        if self.open.frames > 0, self.open.since <= deadline { return true }
+        return self.runs.contains { $0.copy == .none && $0.since <= deadline }
+    }
+
+    /// Marks runs that are nowhere else as on their way to the store, oldest first.
     ///
-    /// - Parameter journal: appends a run's frames, and returns the token of its receipt.
-    public mutating func journal(owner: CCID, _ journal: (Run) -> UInt32) {
-        self.close()
-        for index in self.runs.indices where self.runs[index].owner == owner && self.runs[index].copy == .none {
+    /// - Parameters:
+    ///   - owner: only this terminal's runs; `nil` for everybody's.
+    ///   - deadline: only runs put no later.
+    ///   - journal: appends a run's frames, and returns the token of its receipt.
+    public mutating func journal(
+        owner: CCID? = nil,
+        since deadline: NIODeadline = .distantFuture,
+        _ journal: (Run) -> UInt32
+    ) {
+        if self.open.since <= deadline { self.close() }
+        for index in self.runs.indices where self.runs[index].copy == .none && self.runs[index].since <= deadline {
+            guard owner == nil || self.runs[index].owner == owner else { continue }
             let token = journal(self.runs[index])
             self.runs[index].copy = .journaling(token: token)
         }

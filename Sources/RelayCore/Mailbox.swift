@@ -50,8 +50,15 @@ public struct Mailbox: Sendable {
     /// Appends of frames in flight whose ids are not known yet: what is delivered of them cannot be removed before.
     private var outstandingJournals = 0
 
+    /// Every frame goes through the store (`journal_after: 0`): the mailbox is never live.
+    private let isWriteThrough: Bool
+
     /// Makes the mailbox of a terminal that is offline.
-    public init() {}
+    ///
+    /// - Parameter isWriteThrough: every frame goes through the store.
+    public init(isWriteThrough: Bool = false) {
+        self.isWriteThrough = isWriteThrough
+    }
 
     /// Where the next frame goes.
     @inlinable
@@ -63,6 +70,11 @@ public struct Mailbox: Sendable {
         }
     }
 
+    /// Whether the store should be asked as soon as the connection has room.
+    public var isReadDue: Bool {
+        self.wantsRead && self.outstandingRead == nil && !self.wantsRewind
+    }
+
     /// Whether nothing is under way that needs the mailbox: it may be forgotten while it is offline.
     public var isSettled: Bool {
         self.mode == .offline && self.outstandingRead == nil && self.outstandingJournals == 0 && !self.wantsRewind
@@ -71,6 +83,8 @@ public struct Mailbox: Sendable {
     /// A frame was appended in the submission of this number.
     public mutating func appended(in submission: UInt64) {
         self.appendSubmission = submission
+        // Only a mailbox that is written through drains without a read outstanding or due.
+        if self.mode == .draining, self.outstandingRead == nil { self.wantsRead = true }
     }
 
     /// Frames in flight were appended, and a receipt will tell their ids.
@@ -86,7 +100,7 @@ public struct Mailbox: Sendable {
 
     /// A connection registered the terminal: ask the store.
     public mutating func attached() {
-        self.mode = .catchingUp
+        self.mode = self.isWriteThrough ? .draining : .catchingUp
         self.wantsRead = true
     }
 
@@ -118,7 +132,7 @@ public struct Mailbox: Sendable {
     /// - Parameter submission: the number of the submission that will carry the read.
     /// - Returns: the read's token.
     public mutating func readIfDue(submission: UInt64) -> UInt64? {
-        guard self.wantsRead, self.outstandingRead == nil, !self.wantsRewind else { return nil }
+        guard self.isReadDue else { return nil }
         let token = self.nextToken
         self.nextToken += 1
         self.outstandingRead = token
@@ -147,6 +161,11 @@ public struct Mailbox: Sendable {
         if hasMore {
             self.mode = .draining
             self.wantsRead = true
+            return .write
+        }
+        if self.isWriteThrough {
+            self.mode = .draining
+            self.wantsRead = self.appendSubmission > self.readSubmission
             return .write
         }
         if self.appendSubmission > self.readSubmission {

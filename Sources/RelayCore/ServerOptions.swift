@@ -15,6 +15,8 @@ public struct ServerOptions: Equatable, Sendable {
     public var tcp = TCPOptions()
     /// How much memory a terminal's outbound frames may take.
     public var outbound = OutboundOptions()
+    /// When a frame that is not delivered goes to disk, although its terminal is online (G4).
+    public var journal = JournalOptions.after(.milliseconds(10))
     /// Terminals without connection and backlog that are remembered at the most, for the operator's lists.
     public var maximumOfflineTerminals: Int = 100_000
 
@@ -33,12 +35,37 @@ public struct ListenerOptions: Equatable, Sendable {
     /// Forced on its connections; `nil` to learn it from their first frame.
     public var dialect: LengthDialect?
 
+    /// What counts as delivered on its connections.
+    public var confirm: Confirmation
+
     /// Makes options for one address.
-    public init(host: String, port: Int, dialect: LengthDialect? = nil) {
+    public init(
+        host: String,
+        port: Int,
+        dialect: LengthDialect? = nil,
+        confirm: Confirmation = .acknowledged
+    ) {
         self.host = host
         self.port = port
         self.dialect = dialect
+        self.confirm = confirm
     }
+}
+
+/// What counts as delivered (G3).
+public enum Confirmation: String, CaseIterable, Sendable {
+    /// The destination's kernel has acknowledged the frame's last byte.
+    case acknowledged
+    /// That, and a heartbeat has come after it on the same connection.
+    case heartbeat
+}
+
+/// When a frame that is not delivered goes to disk, although its terminal is online (G4).
+public enum JournalOptions: Equatable, Sendable {
+    /// This long after it was read; 0 before it is forwarded.
+    case after(TimeAmount)
+    /// Never: a crash loses what is in flight.
+    case off
 }
 
 /// What goes for each connection.

@@ -39,6 +39,9 @@ enum RelayMetrics {
             counter("frames_delivered", "Data frames that their destination has acknowledged.") { $0.delivered },
             counter("frames_delivered_bytes", "Bytes of the data frames delivered.") { $0.deliveredBytes },
             counter("frames_requeued", "Frames that went back to their queue when a connection ended.") { $0.requeued },
+            counter("frames_journaled", "Frames in flight that went to disk because they were not delivered in time.") {
+                $0.journaled
+            },
             counter("frames_unsound", "Frames taken although their checksum did not hold.") { $0.unsound },
             counter("frames_ignored", "Frames of unknown commands that were ignored.") { $0.ignored },
             MetricFamily(

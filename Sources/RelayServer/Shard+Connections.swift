@@ -28,7 +28,7 @@ extension Shard {
             descriptor: descriptor,
             listener: listener,
             shard: self,
-            now: self.tickTime()
+            now: self.startRead()
         )
         connection.index = self.connections.count
         self.connections.append(connection)
@@ -55,7 +55,7 @@ extension Shard {
 
     /// A terminal that this shard has not known.
     func makeTerminal(_ ccid: CCID) -> Terminal {
-        let terminal = Terminal(ccid: ccid)
+        let terminal = Terminal(ccid: ccid, isWriteThrough: self.options.journal == .after(.zero))
         self.terminals.insert(terminal)
         return terminal
     }
@@ -73,7 +73,7 @@ extension Shard {
     /// What `former` has not delivered goes back to the terminal's queue; `former` is closed if it holds no other terminal.
     func takeOver(_ terminal: Terminal, from former: TerminalConnection, now: Timestamp) {
         self.counters.takeovers += 1
-        self.sample(former)
+        self.sampleAcknowledged(former)
         self.detach(terminal, from: former, reason: .superseded, now: now)
         if former.source === terminal { former.source = nil }
         if let reason = former.session.superseded(terminal.ccid) { self.close(former, reason) }
@@ -163,7 +163,7 @@ extension Shard {
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
         guard connection.closeReason == nil else { return }
         _ = connection.flush()
-        self.sample(connection)
+        self.sampleAcknowledged(connection)
         connection.willClose(reason)
         self.counters.countClosed(reason)
         self.limiter.leave()

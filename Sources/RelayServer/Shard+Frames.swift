@@ -106,6 +106,7 @@ extension Shard {
             self.withSubmission { body(&$0.appends) }
             terminal.counters.framesQueued += 1
             terminal.update { $0.appended(in: self.submission.number) }
+            if terminal.mailbox.isReadDue { self.pump(terminal) }
         }
     }
 
@@ -129,6 +130,8 @@ extension Shard {
         let ccid = frame.address
         let action = connection.session.heartbeatReceived(from: ccid, options: self.options.session)
         if case .close(let reason) = action { return reason }
+        // What was acknowledged before this heartbeat is what it confirms.
+        if connection.listener.confirm == .heartbeat { self.sample(connection) }
         let now = self.clock.now
         FrameRewriter.heartbeatReply(
             to: frame,

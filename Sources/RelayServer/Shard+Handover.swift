@@ -121,7 +121,7 @@ extension Shard {
             if isClaimed {
                 self.takeOver(terminal, from: connection, now: now)
             } else {
-                self.sample(connection)
+                self.sampleAcknowledged(connection)
                 self.detach(terminal, from: connection, reason: .superseded, now: now)
                 if connection.source === terminal { connection.source = nil }
                 self.handover.claims[ccid] = connection
@@ -175,8 +175,8 @@ extension Shard {
     private func granted(_ ccid: CCID, terminal: Terminal?) {
         let connection = self.handover.claims.removeValue(forKey: ccid)
         guard terminal != nil || connection != nil || self.handover.isBorrowed(ccid) else { return }
-        let terminal = terminal ?? Terminal(ccid: ccid)
-        self.terminals.insert(terminal)
+        if let terminal { self.terminals.insert(terminal) }
+        let terminal = terminal ?? self.makeTerminal(ccid)
         guard let connection, connection.closeReason == nil, connection.session.holds(ccid) else {
             self.giveBackIfOffline(ccid)
             return

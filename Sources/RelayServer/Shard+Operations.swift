@@ -95,7 +95,7 @@ extension Shard {
         result.connections = self.connections.count
         result.terminalsOnline = self.terminalsOnline
         result.terminalsKnown = self.terminals.count
-        for connection in self.awaitingAcknowledgement where connection.closeReason == nil {
+        for connection in self.connections where !connection.window.isEmpty {
             result.inFlightFrames += connection.window.frames
             result.inFlightBytes += connection.outbound.unacknowledged
         }

@@ -15,12 +15,12 @@ extension Shard {
     }
 
     private func checkDrained(until deadline: NIODeadline, _ promise: EventLoopPromise<Void>) {
-        for connection in self.connections { self.sample(connection) }
+        for connection in self.connections { self.sampleAcknowledged(connection) }
         let isDrained = self.connections.allSatisfy { $0.outbound.unacknowledged == 0 }
         if isDrained || NIODeadline.now() >= deadline {
             promise.succeed(())
         } else {
-            self.eventLoop.scheduleTask(in: Self.drainInterval) { self.checkDrained(until: deadline, promise) }
+            self.eventLoop.scheduleTask(in: Self.starvedInterval) { self.checkDrained(until: deadline, promise) }
         }
     }
 

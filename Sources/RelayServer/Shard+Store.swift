@@ -57,6 +57,7 @@ extension Shard: GroupCommitClient {
 
     private func apply(_ completion: StoreCompletion) {
         self.committed = completion.number
+        _ = self.startRead()
         for receipt in completion.receipts { self.apply(receipt) }
         for run in completion.runs { self.apply(run) }
         self.releaseSettled()
@@ -72,8 +73,11 @@ extension Shard: GroupCommitClient {
         }
         guard let connection = terminal.connection else { return }
         if connection.outbound.unacknowledged >= self.options.outbound.lowWatermark {
-            self.sample(connection)
-            guard connection.outbound.unacknowledged < self.options.outbound.lowWatermark else { return }
+            self.sampleAcknowledged(connection)
+            guard connection.outbound.unacknowledged < self.options.outbound.lowWatermark else {
+                if terminal.mailbox.isReadDue { self.awaitRoom(connection) }
+                return
+            }
         }
         let number = self.submission.number
         if let token = terminal.update({ $0.readIfDue(submission: number) }) {
@@ -102,7 +106,8 @@ extension Shard: GroupCommitClient {
                 metadata: ["ccid": "\(run.ccid)", "error": "\(error)"]
             )
             terminal.update { $0.readFailed(token: run.token) }
-            self.scheduleSweep()
+            if let connection = terminal.connection { self.awaitRoom(connection) }
+            return
         }
         self.pump(terminal)
     }
@@ -130,7 +135,7 @@ extension Shard: GroupCommitClient {
             // It is closed at the end of the tick, not under the feet of the read that put the frame.
             return
         }
-        self.sample(connection)
+        self.sampleAcknowledged(connection)
         guard connection.outbound.unacknowledged > self.options.outbound.highWatermark else { return }
         self.counters.spills += 1
         for ccid in connection.session.ccids {
@@ -147,26 +152,37 @@ extension Shard: GroupCommitClient {
 
     private func journal(_ terminal: Terminal) {
         guard let connection = terminal.connection else { return }
-        connection.window.journal(owner: terminal.ccid) { run in
-            let bytes = connection.outbound.copy(from: run.start, to: run.end)
-            let token = self.makeToken()
-            var ends: [Int] = []
-            bytes.withUnsafeReadableBytes { bytes in
-                let sizes = run.frameSizes(in: bytes)
-                var start = 0
-                for (index, size) in sizes.enumerated() {
-                    let isLast = index == sizes.count - 1
-                    let entry = AppendBatch.Entry(ccid: terminal.ccid, token: isLast ? token : 0, isInFlight: true)
-                    let frame = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + size)])
-                    self.withSubmission { $0.appends.append(entry, frame: frame) }
-                    start += size
-                    ends.append(start)
-                }
+        connection.window.journal(owner: terminal.ccid) { self.append($0, inFlightOn: connection) }
+    }
+
+    /// What was put on `connection` no later than `deadline` and is not delivered goes to the store (G4).
+    func journal(_ connection: TerminalConnection, since deadline: NIODeadline) {
+        guard connection.window.hasUnjournaled(since: deadline) else { return }
+        connection.window.journal(since: deadline) { self.append($0, inFlightOn: connection) }
+    }
+
+    /// - Returns: the token of the receipt.
+    private func append(_ run: DeliveryWindow.Run, inFlightOn connection: TerminalConnection) -> UInt32 {
+        let bytes = connection.outbound.copy(from: run.start, to: run.end)
+        let token = self.makeToken()
+        var ends: [Int] = []
+        bytes.withUnsafeReadableBytes { bytes in
+            let sizes = run.frameSizes(in: bytes)
+            var start = 0
+            for (index, size) in sizes.enumerated() {
+                let isLast = index == sizes.count - 1
+                let entry = AppendBatch.Entry(ccid: run.owner, token: isLast ? token : 0, isInFlight: true)
+                let frame = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + size)])
+                self.withSubmission { $0.appends.append(entry, frame: frame) }
+                start += size
+                ends.append(start)
             }
-            self.journals[token] = Journal(connection: connection, ends: ends)
-            terminal.update { $0.journalStarted(in: self.submission.number) }
-            return token
         }
+        guard !ends.isEmpty else { return token }
+        self.counters.journaled += UInt64(ends.count)
+        self.journals[token] = Journal(connection: connection, ends: ends)
+        self.terminals[run.owner]?.update { $0.journalStarted(in: self.submission.number) }
+        return token
     }
 
     private func storeHeld(_ terminal: Terminal) {

@@ -4,63 +4,80 @@ import TTMSProtocol
 
 // What time brings: acknowledgements, timeouts, terminals to forget. One timer per shard, none per connection.
 extension Shard {
-    /// How often the kernel is asked what has been acknowledged, while anything is not: often enough that memory is given back
-    /// soon, seldom enough that a system call per connection and sweep does not show beside two per frame.
-    static let sweepInterval = TimeAmount.milliseconds(20)
-    /// The same while a terminal is fed from disk, where each answer lets the next frames go.
-    static let drainInterval = TimeAmount.milliseconds(2)
+    /// How long a connection's bytes may be on their way before the kernel is asked whether they have arrived: as long as a frame
+    /// may stay without a copy on disk, since that is when it matters. Asking sooner would cost a system call beside the two that
+    /// an un-pipelined frame takes; asking much later would keep memory.
+    var acknowledgementDelay: TimeAmount {
+        guard case .after(let time) = self.options.journal, time > .zero else { return Self.longestDelay }
+        return min(time, Self.longestDelay)
+    }
+    private static let longestDelay = TimeAmount.milliseconds(20)
+    /// How soon a connection without room is looked at again: its terminal is fed from disk, and waits for this.
+    static let starvedInterval = TimeAmount.milliseconds(2)
     /// How often timeouts are looked at.
     static let timeoutInterval = TimeAmount.milliseconds(250)
 
     // MARK: Acknowledgement
 
-    /// Has the sweep look at `connection` until its peer has acknowledged everything.
+    /// Has the sweep look at `connection` when its bytes have been on their way for some time.
+    @inline(__always)
     func awaitAcknowledgement(_ connection: TerminalConnection) {
         guard !connection.isAwaitingAcknowledgement, connection.closeReason == nil,
             connection.outbound.unacknowledged > 0
         else { return }
         connection.isAwaitingAcknowledgement = true
-        self.awaitingAcknowledgement.append(connection)
+        self.awaitingAcknowledgement.append(.init(connection: connection, since: self.tickTime))
         self.scheduleSweep()
     }
 
     func scheduleSweep() {
         guard !self.isSweepScheduled else { return }
         self.isSweepScheduled = true
-        let isDraining = self.awaitingAcknowledgement.contains { connection in
-            connection.outbound.unacknowledged >= self.options.outbound.lowWatermark
-        }
-        self.eventLoop.scheduleTask(in: isDraining ? Self.drainInterval : Self.sweepInterval) { self.sweep() }
+        let due = self.awaitingAcknowledgement.first.map { $0.since + self.acknowledgementDelay }
+        self.eventLoop.scheduleTask(deadline: due ?? .now() + Self.longestDelay) { self.sweep() }
     }
 
     private func sweep() {
         self.isSweepScheduled = false
-        var index = 0
-        while index < self.awaitingAcknowledgement.count {
-            let connection = self.awaitingAcknowledgement[index]
-            if connection.closeReason == nil {
-                self.sample(connection)
-                if connection.outbound.unacknowledged > 0 {
-                    self.pumpAll(of: connection)
-                    index += 1
-                    continue
-                }
-                self.pumpAll(of: connection)
-            }
-            connection.isAwaitingAcknowledgement = false
-            self.awaitingAcknowledgement.swapAt(index, self.awaitingAcknowledgement.count - 1)
-            self.awaitingAcknowledgement.removeLast()
+        let now = self.startRead()
+        let delay = self.acknowledgementDelay
+        while let first = self.awaitingAcknowledgement.first, first.since + delay <= now {
+            self.awaitingAcknowledgement.removeFirst()
+            first.connection.isAwaitingAcknowledgement = false
+            guard first.connection.closeReason == nil else { continue }
+            self.sampleAcknowledged(first.connection)
+            if case .after(let time) = self.options.journal { self.journal(first.connection, since: now - time) }
+            self.awaitAcknowledgement(first.connection)
         }
         self.goOnReading()
         if !self.awaitingAcknowledgement.isEmpty || !self.paused.isEmpty { self.scheduleSweep() }
     }
 
-    /// Terminals that are fed from disk can have their next frames when the connection has room again.
-    private func pumpAll(of connection: TerminalConnection) {
-        for ccid in connection.session.ccids {
-            guard let terminal = self.terminals[ccid], terminal.connection === connection else { continue }
-            if terminal.mailbox.mode != .live { self.pump(terminal) }
+    /// Has the store asked for the connection's terminals when the connection has room again.
+    func awaitRoom(_ connection: TerminalConnection) {
+        guard !connection.isStarved else { return }
+        connection.isStarved = true
+        self.starved.append(connection)
+        guard !self.isStarvedSweepScheduled else { return }
+        self.isStarvedSweepScheduled = true
+        self.eventLoop.scheduleTask(in: Self.starvedInterval) { self.feedStarved() }
+    }
+
+    private func feedStarved() {
+        self.isStarvedSweepScheduled = false
+        let starved = self.starved
+        self.starved = []
+        for connection in starved {
+            connection.isStarved = false
+            for ccid in connection.session.ccids {
+                if let terminal = self.terminals[ccid], terminal.connection === connection { self.pump(terminal) }
+            }
         }
+    }
+
+    /// Asks the kernel what `connection`'s peer has acknowledged, unless only a heartbeat counts on its listener.
+    func sampleAcknowledged(_ connection: TerminalConnection) {
+        if connection.listener.confirm == .acknowledged { self.sample(connection) }
     }
 
     /// Asks the kernel what `connection`'s peer has acknowledged, and counts what that delivers.
@@ -108,7 +125,7 @@ extension Shard {
     }
 
     private func closeSilent() {
-        let now = self.tickTime()
+        let now = NIODeadline.now()
         let session = self.options.session
         for connection in self.connections {
             let reason = connection.session.timeoutReached(
@@ -140,4 +157,10 @@ extension Shard {
     var terminalsOnline: Int {
         self.connections.reduce(0) { $0 + $1.session.count }
     }
+}
+
+/// A connection that has had unacknowledged bytes since some time.
+struct AwaitedAcknowledgement {
+    var connection: TerminalConnection
+    var since: NIODeadline
 }

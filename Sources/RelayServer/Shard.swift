@@ -40,11 +40,16 @@ final class Shard: @unchecked Sendable {
     var peerBatches: [AppendBatch] = []
     var submission = PendingSubmission()
 
-    /// Connections whose peers owe acknowledgements.
-    var awaitingAcknowledgement: [TerminalConnection] = []
+    /// The time of the latest read, sweep or answer of the store: the time of what is put, without a clock per frame.
+    private(set) var tickTime = NIODeadline.now()
+    /// Connections whose peers owe acknowledgements, by the time since when they are here.
+    var awaitingAcknowledgement = CircularBuffer<AwaitedAcknowledgement>()
+    /// Connections that have no room for what the store keeps for them.
+    var starved: [TerminalConnection] = []
     /// Connections that are not read from, because the store is behind.
     var paused: [TerminalConnection] = []
     var isSweepScheduled = false
+    var isStarvedSweepScheduled = false
 
     /// The submission whose number is the highest that is durable.
     var committed: UInt64 = 0
@@ -77,7 +82,11 @@ final class Shard: @unchecked Sendable {
         self.peerBatches = shards.map { _ in AppendBatch() }
     }
 
-    func tickTime() -> NIODeadline { .now() }
+    /// A read begins: what it puts is of this time.
+    func startRead() -> NIODeadline {
+        self.tickTime = .now()
+        return self.tickTime
+    }
 
     // MARK: The end of the tick
 
@@ -134,6 +143,8 @@ struct ShardCounters: Sendable {
     /// Of those, frames that the store did not keep.
     var deliveredLive: UInt64 = 0
     var deliveredBytes: UInt64 = 0
+    /// Frames in flight that went to disk because they were not delivered in time.
+    var journaled: UInt64 = 0
     /// Frames that were in flight when their connection ended, and go to the next one.
     var requeued: UInt64 = 0
     var connectionsAccepted: UInt64 = 0

@@ -7,7 +7,7 @@ import TTMSProtocol
 /// it, and on its way only the message knows it. `live` is what the hot path asks: it is set exactly while the mailbox is live.
 final class Terminal: @unchecked Sendable {
     let ccid: CCID
-    private(set) var mailbox = Mailbox()
+    private(set) var mailbox: Mailbox
     /// The connection that the terminal registered on last.
     private(set) var connection: TerminalConnection?
     /// The connection while frames go straight to it.
@@ -23,8 +23,9 @@ final class Terminal: @unchecked Sendable {
     /// Journaled runs that were delivered before their receipt came: how many frames each.
     var deliveredBeforeReceipt: [UInt32: Int] = [:]
 
-    init(ccid: CCID) {
+    init(ccid: CCID, isWriteThrough: Bool = false) {
         self.ccid = ccid
+        self.mailbox = Mailbox(isWriteThrough: isWriteThrough)
     }
 
     /// Asks the mailbox, or tells it something, and keeps `live` in step.

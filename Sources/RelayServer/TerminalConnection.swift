@@ -33,8 +33,10 @@ final class TerminalConnection {
     var index = 0
     /// It is in the shard's list of connections to flush.
     var isDirty = false
-    /// It is in the shard's list of connections whose acknowledgement is awaited.
+    /// It is in the shard's queue of connections whose acknowledgement is awaited.
     var isAwaitingAcknowledgement = false
+    /// It is in the shard's list of connections that wait for room before the store is asked for more.
+    var isStarved = false
     /// SwiftNIO is writing a piece.
     private var isBlocked = false
     /// It is not read from, because the store is behind.
@@ -65,7 +67,8 @@ final class TerminalConnection {
             owner: owner,
             offset: self.outbound.put,
             size: frame.size,
-            saysItsSize: Int(frame.lengthField) == frame.size
+            saysItsSize: Int(frame.lengthField) == frame.size,
+            now: self.shard.tickTime
         )
         FrameRewriter.forward(frame, from: source, to: self.outbound.reserve(frame.size))
     }
@@ -78,7 +81,8 @@ final class TerminalConnection {
             owner: owner,
             offset: self.outbound.put,
             size: frame.count,
-            saysItsSize: Int(view.lengthField) == frame.count
+            saysItsSize: Int(view.lengthField) == frame.count,
+            now: self.shard.tickTime
         )
         self.outbound.reserve(frame.count).copyMemory(from: start, byteCount: frame.count)
     }
@@ -86,7 +90,13 @@ final class TerminalConnection {
     /// Puts frames that the store has read.
     func put(_ run: StoredRun, to owner: CCID) {
         run.bytes.withUnsafeReadableBytes { bytes in
-            self.window.append(owner: owner, offset: self.outbound.put, bytes: bytes.count, stored: run.marks)
+            self.window.append(
+                owner: owner,
+                offset: self.outbound.put,
+                bytes: bytes.count,
+                stored: run.marks,
+                now: self.shard.tickTime
+            )
             self.outbound.put(bytes)
         }
     }

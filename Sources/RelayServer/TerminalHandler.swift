@@ -26,7 +26,8 @@ final class TerminalHandler: ChannelInboundHandler {
         defer { self.shard.receiveBuffers.giveBack(buffer) }
         guard let connection = self.connection, connection.closeReason == nil else { return }
         // Before its first heartbeat a connection's time runs from its acceptance, however many bytes drip in.
-        if connection.session.source != nil { connection.lastReceived = self.shard.tickTime() }
+        let now = self.shard.startRead()
+        if connection.session.source != nil { connection.lastReceived = now }
         connection.reads &+= 1
         let boundary: FrameParser.Boundary = buffer.writableBytes > 0 ? .burstEnd : .more
         if connection.unfinished.readableBytes > 0 {

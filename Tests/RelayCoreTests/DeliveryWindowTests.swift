@@ -6,6 +6,7 @@ import Testing
 @Suite struct DeliveryWindowTests {
     private let one = CCID(rawValue: 1)
     private let two = CCID(rawValue: 2)
+    private let now = NIODeadline.uptimeNanoseconds(1_000)
 
     private func delivered(_ window: inout DeliveryWindow, upTo offset: UInt64) -> [DeliveryWindow.Run] {
         var runs: [DeliveryWindow.Run] = []
@@ -15,7 +16,9 @@ import Testing
 
     @Test func framesForOneTerminalMakeOneRun() {
         var window = DeliveryWindow()
-        for index in 0..<100 { window.append(owner: self.one, offset: UInt64(index * 20), size: 20, saysItsSize: true) }
+        for index in 0..<100 {
+            window.append(owner: self.one, offset: UInt64(index * 20), size: 20, saysItsSize: true, now: self.now)
+        }
         #expect(window.frames == 100)
         #expect(self.delivered(&window, upTo: 1_999).isEmpty)
         let runs = self.delivered(&window, upTo: 2_000)
@@ -26,10 +29,10 @@ import Testing
 
     @Test func anotherTerminalOrAReplyInBetweenBeginsAnotherRun() {
         var window = DeliveryWindow()
-        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
-        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
+        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true, now: self.now)
         // 17 bytes of a heartbeat reply.
-        window.append(owner: self.two, offset: 57, size: 20, saysItsSize: true)
+        window.append(owner: self.two, offset: 57, size: 20, saysItsSize: true, now: self.now)
         let runs = self.delivered(&window, upTo: 1_000)
         #expect(runs.map(\.owner) == [self.one, self.two, self.two])
         #expect(runs.map(\.start) == [0, 20, 57])
@@ -37,8 +40,8 @@ import Testing
 
     @Test func aRunIsDeliveredWithItsLastByteAndNotBefore() {
         var window = DeliveryWindow()
-        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
-        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
+        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true, now: self.now)
         #expect(self.delivered(&window, upTo: 19).isEmpty)
         #expect(self.delivered(&window, upTo: 39).map(\.owner) == [self.one])
         #expect(window.start == 20)
@@ -48,9 +51,9 @@ import Testing
 
     @Test func theRunsOfOneTerminalCanBeTakenOut() {
         var window = DeliveryWindow()
-        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
-        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true)
-        window.append(owner: self.one, offset: 40, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
+        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true, now: self.now)
+        window.append(owner: self.one, offset: 40, size: 20, saysItsSize: true, now: self.now)
         #expect(window.removeAll(of: self.one).map(\.start) == [0, 40])
         #expect(self.delivered(&window, upTo: 60).map(\.owner) == [self.two])
     }
@@ -58,8 +61,8 @@ import Testing
     @Test func storedRunsKeepTheirMarks() {
         var window = DeliveryWindow()
         let marks = [StoredRun.Mark(end: 20, id: MessageID(rawValue: 7)), .init(end: 50, id: MessageID(rawValue: 8))]
-        window.append(owner: self.one, offset: 100, bytes: 50, stored: marks)
-        window.append(owner: self.one, offset: 150, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 100, bytes: 50, stored: marks, now: self.now)
+        window.append(owner: self.one, offset: 150, size: 20, saysItsSize: true, now: self.now)
         let runs = self.delivered(&window, upTo: 170)
         #expect(runs.map(\.copy) == [.stored(marks), .none])
         #expect(runs.map(\.frames) == [2, 1])
@@ -67,8 +70,8 @@ import Testing
 
     @Test func journaledRunsBecomeStoredWhenTheReceiptComes() {
         var window = DeliveryWindow()
-        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
-        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
+        window.append(owner: self.two, offset: 20, size: 20, saysItsSize: true, now: self.now)
         var tokens: UInt32 = 0
         window.journal(owner: self.one) { _ in
             tokens += 1
@@ -89,7 +92,7 @@ import Testing
 
     @Test func aRefusedJournalIsTriedAgain() {
         var window = DeliveryWindow()
-        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
         window.journal(owner: self.one) { _ in 5 }
         window.journalRefused(token: 5)
         var isAsked = false
@@ -122,8 +125,8 @@ import Testing
 
     @Test func bytesThatAreNotWhatWasWrittenEndTheSearch() {
         var window = DeliveryWindow()
-        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true)
-        window.append(owner: self.one, offset: 20, size: 20, saysItsSize: true)
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
+        window.append(owner: self.one, offset: 20, size: 20, saysItsSize: true, now: self.now)
         let runs = self.delivered(&window, upTo: 40)
         let zeros = ByteBuffer(repeating: 0, count: 40)
         #expect(zeros.withUnsafeReadableBytes { runs.first?.frameSizes(in: $0) } == [])
