@@ -18,6 +18,24 @@ public struct SendMessageRequest: Codable, Equatable, Sendable {
     /// The names of all fields: any other is refused.
     public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
 
+    /// Reads a request.
+    ///
+    /// - Throws: `DecodingError` that names the field.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        self.source = try fields.decodeIfPresent(String.self, forKey: .source)
+        self.payload = try fields.decode(String.self, forKey: .payload)
+        self.payloadEncoding = try fields.decode(PayloadEncoding.self, forKey: .payloadEncoding)
+        // Read as a number of any size first: Foundation's error for one that does not fit does not name the field.
+        self.timeToLiveSeconds = try fields.decodeIfPresent(Double.self, forKey: .timeToLiveSeconds).map { number in
+            guard let seconds = UInt32(exactly: number) else {
+                let reason = "It has to be a whole number from 0 to \(UInt32.max)."
+                throw DecodingError.dataCorruptedError(forKey: .timeToLiveSeconds, in: fields, debugDescription: reason)
+            }
+            return seconds
+        }
+    }
+
     /// Makes a request.
     public init(
         source: String? = nil,
