@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct ttms_http_daemon {
@@ -133,7 +134,10 @@ uint16_t ttms_http_port(ttms_http_daemon *daemon) {
 }
 
 void ttms_http_quiesce(ttms_http_daemon *daemon) {
-    if (daemon->quiesced == MHD_INVALID_SOCKET) daemon->quiesced = MHD_quiesce_daemon(daemon->mhd);
+    if (daemon->quiesced != MHD_INVALID_SOCKET) return;
+    daemon->quiesced = MHD_quiesce_daemon(daemon->mhd);
+    // The library no longer looks at the socket; shut down, it refuses clients instead of letting them wait in its backlog.
+    if (daemon->quiesced != MHD_INVALID_SOCKET) shutdown(daemon->quiesced, SHUT_RDWR);
 }
 
 void ttms_http_stop(ttms_http_daemon *daemon) {

@@ -13,7 +13,8 @@ struct QueryParameters: Sendable {
     /// - Parameter known: the names that the route has a meaning for.
     /// - Throws: ``ProblemDetails``.
     init(_ fields: [RequestHead.Field], known: [String]) throws(ProblemDetails) {
-        for field in fields {
+        // `?` alone, and `&` at the end, make a field of nothing.
+        for field in fields where !field.name.isEmpty || field.value != nil {
             guard let name = PercentDecoding.decode(field.name), let value = PercentDecoding.decode(field.value ?? "") else {
                 throw ProblemDetails(.invalidParameter, detail: "The query is not percent-encoded UTF-8.")
             }

@@ -62,7 +62,7 @@ ttms_http_daemon *_Nullable ttms_http_start(
 );
 /// The port that the daemon listens on.
 uint16_t ttms_http_port(ttms_http_daemon *daemon);
-/// Stops listening; connections live on.
+/// Stops listening: further clients are refused, and connections live on.
 void ttms_http_quiesce(ttms_http_daemon *daemon);
 /// Closes all connections, joins the thread and frees the daemon. The process dies if a request is suspended.
 void ttms_http_stop(ttms_http_daemon *daemon);
