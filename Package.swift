@@ -31,7 +31,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        // What swift-configuration reads YAML with; on our own only for the lines that keys stand in.
+        // What swift-configuration reads YAML with; on our own for the lines that keys stand in, and to read the OpenAPI document
+        // in its test.
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -145,7 +146,12 @@ let package = Package(
         .testTarget(name: "RelayServerTests", dependencies: ["RelayServer", "RelayCore"], swiftSettings: strict),
         .testTarget(
             name: "RelayAdminTests",
-            dependencies: ["RelayAdmin", "AdminAPI", "RelayCore"],
+            dependencies: [
+                "RelayAdmin", "AdminAPI", "RelayCore", "TTMSProtocol",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "BenchTests", dependencies: ["ttms-bench"], swiftSettings: strict),

@@ -1,0 +1,96 @@
+import AdminAPI
+import Testing
+
+@testable import RelayAdmin
+
+/// Who may ask for what.
+@Suite struct AccessTests {
+    private static let tokens = [
+        "", "Bearer", "Bearer ", "Bearer wrong", "Basic TOKEN", "TOKEN", "Bearer TOKENx", "Bearer xTOKEN", "Bearer TOKENTOKEN",
+    ]
+
+    @Test("every route under /api wants the token, and so does every path there that is none")
+    func token() async throws {
+        try await TestServer.run { server async throws in
+            let routes = RouteTable.routes(server.relay)
+            let closed = routes.filter { $0.path.rawValue.hasPrefix("/api") }.map {
+                ($0.method.rawValue, $0.path.path("0000002a"))
+            }
+            #expect(closed.count == 10)
+            let paths =
+                closed + [("GET", "/api"), ("GET", "/api/v2/status"), ("PUT", "/api/v1/status"), ("OPTIONS", "/api/v1/status")]
+            for (method, path) in paths {
+                for token in Self.tokens {
+                    let authorization = token.replacing("TOKEN", with: server.token)
+                    let reply = try await server.send(method, path, headers: ["Authorization": authorization])
+                    #expect(reply.status == 401, "\(method) \(path) \(token)")
+                    #expect(reply.problemCode == .unauthorized)
+                    #expect(reply.header("www-authenticate") == "Bearer realm=\"ttms-relay\"")
+                }
+            }
+            let half = String(server.token.dropLast())
+            #expect(try await server.send("GET", "/api/v1/status", headers: ["Authorization": "Bearer \(half)"]).status == 401)
+            let lower = ["Authorization": "bearer \(server.token)"]
+            #expect(try await server.send("GET", "/api/v1/status", headers: lower).status == 200)
+        }
+    }
+
+    @Test("probes are open, and metrics on loopback")
+    func open() async throws {
+        try await TestServer.run { server async throws in
+            for path in ["/livez", "/readyz", "/metrics"] {
+                #expect(try await server.send("GET", path, headers: ["Authorization": ""]).status == 200)
+            }
+        }
+    }
+
+    @Test("metrics want the token on other addresses, where every host name is served")
+    func remote() async throws {
+        try await TestServer.run(configure: { $0.host = "0.0.0.0" }) { server async throws in
+            #expect(
+                try await server.send("GET", "/livez", headers: ["Authorization": "", "Host": "relay.example"]).status == 200
+            )
+            #expect(try await server.send("GET", "/metrics", headers: ["Authorization": ""]).problemCode == .unauthorized)
+            #expect(try await server.send("GET", "/metrics").status == 200)
+        }
+    }
+
+    @Test("on loopback only loopback's names are served")
+    func hosts() async throws {
+        try await TestServer.run { server async throws in
+            for host in ["127.0.0.1", "localhost", "LOCALHOST:1", "[::1]", "[::1]:7280", "127.0.0.2:80"] {
+                #expect(try await server.send("GET", "/livez", headers: ["Host": host]).status == 200, "\(host)")
+            }
+            for host in [
+                "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7280", "[::2]", "[::1", "10.0.0.1",
+                "x@127.0.0.1",
+            ] {
+                let reply = try await server.send("GET", "/livez", headers: ["Host": host])
+                #expect(reply.problemCode == .misdirectedRequest, "\(host)")
+            }
+        }
+    }
+
+    @Test("IPv6 is served like IPv4")
+    func ipv6() async throws {
+        try await TestServer.run(configure: { $0.host = "::1" }) { server async throws in
+            let client = try HTTPClient(port: server.port, isIPv6: true)
+            try await client.send(server.request("GET", "/metrics", headers: ["Authorization": ""]))
+            #expect(try await client.reply().status == 200)
+        }
+    }
+
+    @Test("an address that cannot be bound is an error that says so")
+    func bind() async throws {
+        try await TestServer.run { server async throws in
+            for (host, port) in [("127.0.0.1", server.port), ("no address", 0), ("192.0.2.1", 0), ("127.0.0.1", 65_536)] {
+                let directory = try TemporaryDirectory()
+                let options = AdminOptions(host: host, port: port, tokenFile: directory.file("admin.token"))
+                let second = try AdminServer(options: options, operations: FakeRelay(), logger: .silent)
+                let error = #expect(throws: AdminError.self) { try second.start() }
+                #expect(error?.description.contains("port \(port)") == true)
+                await second.shutdown()
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+import RelayCore
+import Synchronization
+import TTMSProtocol
+
+/// The far side of the seam: a relay without terminals and disk, whose every answer a test can decide.
+final class FakeRelay: RelayOperations {
+    struct State {
+        var terminals: [CCID: TerminalSnapshot] = [:]
+        var messages: [StoredMessage] = []
+        var injected: [Injection] = []
+        /// Thrown by the injection after so many.
+        var injectionFailure: (after: Int, error: any Error)?
+        /// Thrown by everything that would read the store.
+        var storeFailure: (any Error)?
+        var readiness = Readiness(checks: [Readiness.Check(name: "store", isPassing: true)])
+        var metrics: [MetricFamily] = []
+    }
+
+    private let state = Mutex(State())
+    /// ``status()`` passes through it.
+    let gate = Gate()
+
+    /// Looks at the state, or changes it.
+    func withState<Result>(_ body: (inout State) throws -> sending Result) rethrows -> sending Result {
+        try self.state.withLock { try body(&$0) }
+    }
+
+    /// A terminal with a connection.
+    static func online(_ ccid: CCID, connection id: UInt64 = 1) -> TerminalSnapshot {
+        let opened = Timestamp(microseconds: 1_700_000_000_123_456)
+        return TerminalSnapshot(
+            ccid: ccid,
+            connection: ConnectionSnapshot(
+                id: id,
+                remoteAddress: "192.0.2.7:40112",
+                listener: "127.0.0.1:7222",
+                openedAt: opened,
+                dialect: .afterLength
+            ),
+            since: opened,
+            lastHeartbeatAt: opened,
+            lastCloseReason: .idleTimeout
+        )
+    }
+
+    /// Keeps a message whose frame holds `payload`.
+    @discardableResult
+    func keep(
+        _ payload: [UInt8],
+        for ccid: CCID,
+        from source: CCID = CCID(rawValue: 1),
+        isInFlight: Bool = false,
+        expiresAt: Timestamp? = nil
+    ) -> MessageID {
+        self.state.withLock { state in
+            let id = MessageID(slot: 1, sequence: UInt64(state.messages.count + 1))
+            let size = UInt16(truncatingIfNeeded: payload.count + Frame.minimumSize)
+            let address = withUnsafeBytes(of: source.rawValue.bigEndian) { Array($0) }
+            let frame =
+                Array("$TTMX".utf8) + [UInt8(size >> 8), UInt8(size & 255)] + address + [Command.data.rawValue] + payload + [0]
+            state.messages.append(
+                StoredMessage(
+                    id: id,
+                    destination: ccid,
+                    frame: frame,
+                    acceptedAt: Timestamp(microseconds: 1_700_000_000_007_000),
+                    expiresAt: expiresAt,
+                    isInFlight: isInFlight
+                )
+            )
+            if state.terminals[ccid] == nil { state.terminals[ccid] = TerminalSnapshot(ccid: ccid) }
+            return id
+        }
+    }
+
+    func status() async -> RelayStatus {
+        await self.gate.pass()
+        var ledger = Ledger()
+        ledger.accepted = 7
+        ledger.queued = 6
+        let start = Timestamp(microseconds: 1_700_000_000_000_000)
+        return RelayStatus(
+            version: "0.1.0",
+            startedAt: start,
+            now: start.advanced(bySeconds: 90),
+            listeners: ["127.0.0.1:7222"],
+            eventLoops: 2,
+            connections: 3,
+            terminalsOnline: 2,
+            ledger: ledger,
+            store: StoreTotals(),
+            readiness: await self.readiness()
+        )
+    }
+
+    func readiness() async -> Readiness {
+        self.state.withLock { $0.readiness }
+    }
+
+    func metrics() async -> [MetricFamily] {
+        self.state.withLock { $0.metrics }
+    }
+
+    func terminals(_ query: TerminalQuery) async throws -> [TerminalSnapshot] {
+        try self.readStore { state in
+            let found = state.terminals.values.filter { terminal in
+                (query.isOnline ?? terminal.isOnline) == terminal.isOnline
+                    && terminal.ccid.description.hasPrefix(query.prefix)
+                    && query.after.map { terminal.ccid > $0 } ?? true
+            }
+            return Array(found.sorted { $0.ccid < $1.ccid }.prefix(query.limit))
+        }
+    }
+
+    func terminal(_ ccid: CCID) async throws -> TerminalSnapshot? {
+        try self.readStore { $0.terminals[ccid] }
+    }
+
+    func disconnect(_ ccid: CCID) async -> Bool {
+        self.state.withLock { state in
+            guard state.terminals[ccid]?.connection != nil else { return false }
+            state.terminals[ccid]?.connection = nil
+            return true
+        }
+    }
+
+    func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage] {
+        try self.readStore { state in
+            let found = state.messages.filter { message in
+                message.destination == ccid && after.map { message.id.rawValue > $0.rawValue } ?? true
+            }
+            return Array(found.prefix(limit))
+        }
+    }
+
+    func message(_ id: MessageID) async throws -> StoredMessage? {
+        try self.readStore { $0.messages.first { $0.id == id } }
+    }
+
+    func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome {
+        try self.readStore { state in
+            guard let index = state.messages.firstIndex(where: { $0.id == id }) else { return .unknown }
+            guard !state.messages[index].isInFlight else { return .inFlight }
+            state.messages.remove(at: index)
+            return .deleted
+        }
+    }
+
+    func deleteMessages(of ccid: CCID) async throws -> Int {
+        try self.readStore { state in
+            let before = state.messages.count
+            state.messages.removeAll { $0.destination == ccid && !$0.isInFlight }
+            return before - state.messages.count
+        }
+    }
+
+    func inject(_ injection: Injection) async throws -> InjectionOutcome {
+        try self.state.withLock { state in
+            if let failure = state.injectionFailure, state.injected.count >= failure.after { throw failure.error }
+            state.injected.append(injection)
+            let isOnline = state.terminals[injection.destination]?.isOnline ?? false
+            let id = MessageID(slot: 2, sequence: UInt64(state.injected.count))
+            return InjectionOutcome(id: id, state: isOnline ? .inFlight : .queued)
+        }
+    }
+
+    private func readStore<Result>(_ body: (inout State) -> sending Result) throws -> sending Result {
+        try self.state.withLock { state in
+            if let failure = state.storeFailure { throw failure }
+            return body(&state)
+        }
+    }
+}
+
+/// Holds up whoever passes while it is closed.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = true
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// How many wait.
+    var waiting: Int { self.state.withLock { $0.waiting.count } }
+
+    func close() {
+        self.state.withLock { $0.isOpen = false }
+    }
+
+    func open() {
+        let waiting = self.state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = self.state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+}

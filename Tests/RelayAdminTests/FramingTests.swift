@@ -1,0 +1,86 @@
+import AdminAPI
+import RelayAdmin
+import Testing
+
+/// Requests whose shape two parsers would read differently: each is refused, and nothing behind it is taken for a request.
+@Suite struct FramingTests {
+    struct Shape: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        var head: String
+        var status = 400
+        var code = ProblemCode.malformedRequest
+    }
+
+    static let shapes: [Shape] = [
+        Shape(testDescription: "length and chunked", head: "Content-Length: 5\r\nTransfer-Encoding: chunked"),
+        Shape(testDescription: "chunked and length", head: "Transfer-Encoding: chunked\r\nContent-Length: 5"),
+        Shape(testDescription: "two lengths", head: "Content-Length: 5\r\nContent-Length: 0"),
+        Shape(testDescription: "two equal lengths", head: "Content-Length: 5\r\nContent-Length: 5"),
+        Shape(testDescription: "chunked twice", head: "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+        Shape(
+            testDescription: "gzip, chunked",
+            head: "Transfer-Encoding: gzip, chunked",
+            status: 501,
+            code: .unsupportedTransferEncoding
+        ),
+        Shape(
+            testDescription: "an unknown coding",
+            head: "Transfer-Encoding: xchunked",
+            status: 501,
+            code: .unsupportedTransferEncoding
+        ),
+        Shape(testDescription: "a space before the colon", head: "Content-Length : 5"),
+        Shape(testDescription: "a second host", head: "Host: localhost"),
+        Shape(testDescription: "a name that is no token", head: "X(Y): 1"),
+        Shape(testDescription: "a control character in a value", head: "X-Y: a\u{1}b"),
+    ]
+
+    @Test("is refused and closes the connection", arguments: shapes)
+    func refusal(_ shape: Shape) async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            let smuggled = "GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(server.token)\r\n\r\n"
+            try await client.send("POST /livez HTTP/1.1\r\nHost: localhost\r\n\(shape.head)\r\n\r\n\(smuggled)")
+            let reply = try await client.reply()
+            #expect(reply.status == shape.status)
+            #expect(reply.problemCode == shape.code)
+            #expect(reply.header("connection")?.lowercased() == "close")
+            #expect(try await client.isClosedByServer())
+        }
+    }
+
+    @Test("a request without a host is refused, but for HTTP/1.0")
+    func host() async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            try await client.send("GET /livez HTTP/1.1\r\n\r\n")
+            #expect(try await client.reply().problemCode == .malformedRequest)
+            let old = try HTTPClient(port: server.port)
+            try await old.send("GET /livez HTTP/1.0\r\n\r\n")
+            #expect(try await old.reply().status == 200)
+            let chunked = try HTTPClient(port: server.port)
+            try await chunked.send("POST /livez HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+            #expect(try await chunked.reply().problemCode == .malformedRequest)
+        }
+    }
+
+    @Test("what the library refuses itself does not end the process")
+    func garbage() async throws {
+        try await TestServer.run(configure: { $0.clientTimeout = .seconds(1) }) { server async throws in
+            let garbage = [
+                "\u{0}\u{1}\u{2}\r\n\r\n",
+                "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                "GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+                "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "y", count: 60_000))\r\n\r\n",
+                "GET /\(String(repeating: "a", count: 60_000)) HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            ]
+            for bytes in garbage {
+                let client = try HTTPClient(port: server.port)
+                try? await client.send(bytes)
+                let reply = try? await client.reply()
+                #expect(reply.map { (400...599).contains($0.status) } ?? true)
+            }
+            #expect(try await server.send("GET", "/livez").status == 200)
+        }
+    }
+}

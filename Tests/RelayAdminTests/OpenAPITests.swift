@@ -1,0 +1,154 @@
+import AdminAPI
+import Foundation
+import Testing
+import Yams
+
+@testable import RelayAdmin
+
+/// The OpenAPI document describes exactly what exists.
+@Suite struct OpenAPITests {
+    typealias Object = [String: Any]
+
+    /// The document, with references resolved on the way.
+    struct Document {
+        let root: Object
+
+        init() throws {
+            let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .appendingPathComponent("../../openapi/ttms-relay.yaml")
+            self.root = try #require(try Yams.load(yaml: String(contentsOf: file, encoding: .utf8)) as? Object)
+        }
+
+        func resolve(_ value: Any?) -> Object {
+            guard let object = value as? Object else { return [:] }
+            guard let reference = object["$ref"] as? String else { return object }
+            return reference.split(separator: "/").dropFirst()
+                .reduce(self.root) { self.resolve($0[String($1)]) }
+        }
+
+        func schema(_ name: String) -> Object {
+            self.resolve(["$ref": "#/components/schemas/\(name)"])
+        }
+
+        /// All operations: path, method, the operation, and the parameters of the path and its own.
+        var operations: [(path: String, method: String, operation: Object, parameters: [Object])] {
+            self.resolve(self.root["paths"]).flatMap { path, value in
+                let item = self.resolve(value)
+                let shared = item["parameters"] as? [Any] ?? []
+                return item.filter { $0.key != "parameters" }.map { method, value in
+                    let operation = self.resolve(value)
+                    let parameters = shared + (operation["parameters"] as? [Any] ?? [])
+                    return (path, method.uppercased(), operation, parameters.map(self.resolve))
+                }
+            }
+        }
+    }
+
+    @Test("paths, methods, parameters and access are those of the route table")
+    func routes() throws {
+        let document = try Document()
+        let routes = RouteTable.routes(FakeRelay())
+        let described = document.operations.map { operation in
+            let names = { (place: String) in
+                operation.parameters.filter { $0["in"] as? String == place }.compactMap { $0["name"] as? String }.sorted()
+            }
+            let access: String
+            switch operation.operation["security"] as? [Object] {
+            case nil: access = "token"
+            case .some(let security): access = security.isEmpty ? "open" : "openOnLoopback"
+            }
+            return "\(operation.method) \(operation.path) \(names("path")) \(names("query")) \(access)"
+        }
+        let existing = routes.map { route in
+            let inPath = route.path.rawValue.matches(of: /{([a-z_]+)}/).map { String($0.output.1) }.sorted()
+            return "\(route.method.rawValue) \(route.path.rawValue) \(inPath) \(route.query.sorted()) \(route.access)"
+        }
+        #expect(described.sorted() == existing.sorted())
+        #expect(Set(routes.map(\.path)) == Set(RoutePath.allCases))
+    }
+
+    @Test("operations have unique names, and tell of every refusal that they share")
+    func operations() throws {
+        let document = try Document()
+        let names = document.operations.compactMap { $0.operation["operationId"] as? String }
+        #expect(Set(names).count == document.operations.count)
+        for (path, method, operation, _) in document.operations {
+            let responses = document.resolve(operation["responses"])
+            #expect(responses["400"] != nil && responses["default"] != nil, "\(method) \(path)")
+            #expect((responses["401"] != nil) == (path != "/livez" && path != "/readyz"), "\(method) \(path)")
+            for (status, response) in responses where status.hasPrefix("4") || status == "default" {
+                let content = document.resolve(document.resolve(response)["content"])
+                #expect(Array(content.keys) == [ProblemDetails.mediaType], "\(method) \(path) \(status)")
+            }
+        }
+    }
+
+    @Test("codes and words are the models'")
+    func words() throws {
+        let document = try Document()
+        func values(_ schema: String) -> Set<String> { Set(document.schema(schema)["enum"] as? [String] ?? []) }
+        #expect(values("ProblemCode") == Set(ProblemCode.allCases.map(\.rawValue)))
+        #expect(values("PayloadEncoding") == Set(PayloadEncoding.allCases.map(\.rawValue)))
+        #expect(values("MessageState") == Set(MessageState.allCases.map(\.rawValue)))
+        #expect(values("TerminalState") == Set(TerminalState.allCases.map(\.rawValue)))
+        let fields = document.resolve(document.schema("SendMessageRequest")["properties"])
+        #expect(Set(fields.keys) == SendMessageRequest.fieldNames)
+    }
+
+    @Test("examples are what the models read and write, field by field")
+    func examples() throws {
+        let document = try Document()
+        var checked: Set<String> = []
+        for (path, method, operation, _) in document.operations {
+            for (status, response) in document.resolve(operation["responses"]) {
+                for (type, value) in document.resolve(document.resolve(response)["content"]) where type != "text/plain" {
+                    let media = document.resolve(value)
+                    guard let example = media["example"] else { continue }
+                    let reference = try #require((media["schema"] as? Object)?["$ref"] as? String)
+                    let name = try #require(reference.split(separator: "/").last.map(String.init))
+                    let data = try JSONSerialization.data(withJSONObject: example)
+                    let written = try JSONSerialization.jsonObject(with: try Self.roundTrip(data, as: name))
+                    #expect(written as? NSObject == example as? NSObject, "\(method) \(path) \(status)")
+                    self.expectFields(of: example, match: document.schema(name), in: document, name)
+                    checked.insert(name)
+                }
+            }
+        }
+        #expect(checked.count == 11)
+    }
+
+    private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
+        if let items = example as? [Any] {
+            for item in items { self.expectFields(of: item, match: document.resolve(schema["items"]), in: document, place) }
+        }
+        guard let object = example as? Object else { return }
+        let alternatives = (schema["anyOf"] as? [Any] ?? []).map(document.resolve)
+        let schema = alternatives.first { $0["properties"] != nil } ?? schema
+        let properties = document.resolve(schema["properties"])
+        #expect(Set(object.keys).isSubset(of: properties.keys), "\(place)")
+        #expect(Set(schema["required"] as? [String] ?? []).isSubset(of: object.keys), "\(place)")
+        for (key, value) in object {
+            self.expectFields(of: value, match: document.resolve(properties[key]), in: document, "\(place).\(key)")
+        }
+    }
+
+    private static func roundTrip(_ data: Data, as schema: String) throws -> Data {
+        func again<Model: Codable>(_ type: Model.Type) throws -> Data {
+            try APIJSON.encode(APIJSON.decode(type, from: data))
+        }
+        switch schema {
+        case "Liveness": return try again(LivenessResource.self)
+        case "Readiness": return try again(ReadinessResource.self)
+        case "Status": return try again(StatusResource.self)
+        case "Terminal": return try again(TerminalResource.self)
+        case "TerminalPage": return try again(Page<TerminalResource>.self)
+        case "Message": return try again(MessageResource.self)
+        case "MessagePage": return try again(Page<MessageResource>.self)
+        case "MessageReceipt": return try again(MessageReceipt.self)
+        case "MessageReceiptList": return try again(List<MessageReceipt>.self)
+        case "DeletionReceipt": return try again(DeletionReceipt.self)
+        case "Problem": return try again(ProblemDetails.self)
+        default: throw HTTPClient.Failure(message: "no model for the schema \(schema)")
+        }
+    }
+}
