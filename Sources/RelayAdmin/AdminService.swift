@@ -52,7 +52,16 @@ struct AdminService: HTTPService {
     ) async -> HTTPResponse {
         do {
             let query = try QueryParameters(head.query, known: route.query)
-            return try await route.handler(HTTPRequest(head: head, parameters: parameters, query: query, body: body))
+            let request = HTTPRequest(head: head, parameters: parameters, query: query, body: body)
+            let response = try await route.handler(request)
+            self.logger.debug(
+                "An admin request was carried out",
+                metadata: [
+                    "request": "\(head.id)", "method": "\(route.method.rawValue)", "route": "\(route.path.rawValue)",
+                    "status": "\(response.status)",
+                ]
+            )
+            return response
         } catch {
             return self.refusal(self.problem(of: error, head), head)
         }
