@@ -142,7 +142,7 @@ struct ConfigurationSourceTests {
         let found = try errors(environment: ["TTMS_EVENT_LOOPS": "0", "TTMS_KEEPALIVE_PROBES": "x"])
         #expect(
             ConfigurationErrors(errors: found).description == """
-                The configuration has 2 errors, so ttms-relayd does not start:
+                The configuration has 2 errors:
                   environment variable TTMS_EVENT_LOOPS: event_loops: "0" is not allowed. Allowed: 1 to 64.
                   environment variable TTMS_KEEPALIVE_PROBES: keepalive_probes: "x" is not allowed. Allowed: 1 to 127.
                 Correct this, and check it with `ttms-relayd --check-config`.
