@@ -17,10 +17,10 @@ enum Console {
         FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
-    /// Writes a model as JSON in one line.
-    static func write(json value: some Encodable) throws(Failure) {
+    /// Writes a model as JSON in one line, with `prefix` in front.
+    static func write(json value: some Encodable, after prefix: String = "") throws(Failure) {
         do {
-            Self.write(String(decoding: try APIJSON.encode(value), as: UTF8.self))
+            Self.write(prefix + String(decoding: try APIJSON.encode(value), as: UTF8.self))
         } catch {
             throw Failure(.notUnderstood, "The answer cannot be written as JSON: \(error).")
         }

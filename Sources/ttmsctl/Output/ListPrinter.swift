@@ -19,9 +19,8 @@ struct ListPrinter<Item: Encodable> {
             for line in self.table.lines(items.map(self.row)) { Console.write(line) }
         case .json:
             for item in items {
-                Console.write(self.isFirst ? "[" : ",")
+                try Console.write(json: item, after: self.isFirst ? "[" : ",")
                 self.isFirst = false
-                try Console.write(json: item)
             }
         }
     }
