@@ -158,7 +158,7 @@ let package = Package(
         .testTarget(
             name: "RelaydTests",
             dependencies: [
-                "ttms-relayd", "RelayCore", "TTMSProtocol",
+                "TestKit", "ttms-relayd", "RelayCore", "TTMSProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -168,7 +168,7 @@ let package = Package(
         .testTarget(
             name: "TTMSCtlTests",
             dependencies: [
-                "ttmsctl", "AdminAPI", "TTMSProtocol",
+                "TestKit", "ttmsctl", "ttms-relayd", "AdminAPI", "TTMSProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

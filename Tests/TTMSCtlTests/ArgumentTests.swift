@@ -1,6 +1,7 @@
 import AdminAPI
 import ArgumentParser
 import TTMSProtocol
+import TestKit
 import Testing
 
 @testable import ttmsctl
@@ -87,16 +88,16 @@ struct ArgumentTests {
         let maximum = Frame.maximumSize - Frame.minimumSize
         for (size, fits) in [(0, true), (1, true), (maximum, true), (maximum + 1, false)] {
             let content = [UInt8](repeating: 0xfe, count: size)
-            try withTemporaryDirectory { directory in
-                let file = try directory.write(content, to: "payload")
-                let send = try Send.parse(["0000002a", "--file", file])
-                guard fits else {
-                    #expect(throws: Failure.self) { try send.request() }
-                    return
-                }
-                let request = try send.request()
-                #expect(request.payloadEncoding.decode(request.payload) == content)
+            let directory = try TemporaryDirectory()
+            defer { withExtendedLifetime(directory) {} }
+            let file = try directory.write(content, to: "payload")
+            let send = try Send.parse(["0000002a", "--file", file])
+            guard fits else {
+                #expect(throws: Failure.self) { try send.request() }
+                continue
             }
+            let request = try send.request()
+            #expect(request.payloadEncoding.decode(request.payload) == content)
         }
         let missing = try Send.parse(["0000002a", "--file", "/nonexistent"])
         #expect { try missing.request() } throws: { ($0 as? Failure)?.status == .noInput }

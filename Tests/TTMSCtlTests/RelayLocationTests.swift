@@ -1,5 +1,6 @@
 import AdminAPI
 import ArgumentParser
+import TestKit
 import Testing
 
 @testable import ttmsctl
@@ -21,19 +22,19 @@ struct RelayLocationTests {
 
     @Test("a relay on this machine is found by what it left in its data directory")
     func local() throws {
-        try withTemporaryDirectory { directory in
-            let endpoints = Endpoints(terminals: ["127.0.0.1:1"], admin: "http://127.0.0.1:2", pid: 3)
-            _ = try directory.write(Array(try APIJSON.encode(endpoints)), to: "endpoints.json")
-            #expect(try Self.status(["--data-dir", directory.path]) == .noPermission)
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let endpoints = Endpoints(terminals: ["127.0.0.1:1"], admin: "http://127.0.0.1:2", pid: 3)
+        _ = try directory.write(Array(try APIJSON.encode(endpoints)), to: "endpoints.json")
+        #expect(try Self.status(["--data-dir", directory.path]) == .noPermission)
 
-            let file = try directory.write(Array("secret\n".utf8), to: "admin.token")
-            let expected = RelayLocation(url: "http://127.0.0.1:2", token: "secret", tokenOrigin: file)
-            #expect(try Self.find(["--data-dir", directory.path]) == expected)
-            #expect(try Self.find([], environment: ["STATE_DIRECTORY": "\(directory.path):/other"]) == expected)
+        let file = try directory.write(Array("secret\n".utf8), to: "admin.token")
+        let expected = RelayLocation(url: "http://127.0.0.1:2", token: "secret", tokenOrigin: file)
+        #expect(try Self.find(["--data-dir", directory.path]) == expected)
+        #expect(try Self.find([], environment: ["STATE_DIRECTORY": "\(directory.path):/other"]) == expected)
 
-            let other = try directory.write(Array("other".utf8), to: "copy")
-            #expect(try Self.find(["--data-dir", directory.path, "--token-file", other]).token == "other")
-        }
+        let other = try directory.write(Array("other".utf8), to: "copy")
+        #expect(try Self.find(["--data-dir", directory.path, "--token-file", other]).token == "other")
     }
 
     @Test("a relay elsewhere is found by its URL, and needs a token")
@@ -51,11 +52,30 @@ struct RelayLocationTests {
 
     @Test("a directory without a relay says so")
     func missing() throws {
-        try withTemporaryDirectory { directory in
-            #expect(try Self.status(["--data-dir", directory.path]) == .unavailable)
-            _ = try directory.write(Array("{}".utf8), to: "endpoints.json")
-            #expect(try Self.status(["--data-dir", directory.path]) == .notUnderstood)
-        }
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        #expect(try Self.status(["--data-dir", directory.path]) == .unavailable)
+        _ = try directory.write(Array("{}".utf8), to: "endpoints.json")
+        #expect(try Self.status(["--data-dir", directory.path]) == .notUnderstood)
+    }
+
+    @Test(
+        "a relay that listens on all addresses is asked on the loopback",
+        arguments: [
+            ("http://0.0.0.0:2", "http://127.0.0.1:2"), ("http://[::]:2", "http://[::1]:2"),
+            ("http://192.0.2.1:2", "http://192.0.2.1:2"),
+        ]
+    )
+    func allAddresses(listening: String, asked: String) throws {
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let endpoints = Endpoints(terminals: [], admin: listening, pid: 3)
+        _ = try directory.write(Array(try APIJSON.encode(endpoints)), to: "endpoints.json")
+        _ = try directory.write(Array("secret".utf8), to: "admin.token")
+        #expect(try Self.find(["--data-dir", directory.path]).url == asked)
+        #expect(RelayLocation.reachable(host: "0.0.0.0") == "127.0.0.1")
+        #expect(RelayLocation.reachable(host: "::") == "::1")
+        #expect(RelayLocation.reachable(host: "192.0.2.1") == "192.0.2.1")
     }
 
     @Test("addresses of this machine")
