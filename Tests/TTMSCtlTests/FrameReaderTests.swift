@@ -16,10 +16,20 @@ struct FrameReaderTests {
 
     private static let one = CCID(rawValue: 1)
 
-    /// Forwarded data from 00000001 whose length field says `length`.
+    /// A payload of which the first byte makes the checksum hold half way through the frame.
+    private static let misleading: [UInt8] = {
+        let head = Self.forwarded([], length: 16).dropLast()
+        return [head.reduce(0, ^), 0x68, 0x69]
+    }()
+
     private static func forwarded(_ payload: String, length: UInt16) -> [UInt8] {
+        Self.forwarded(Array(payload.utf8), length: length)
+    }
+
+    /// Forwarded data from 00000001 whose length field says `length`.
+    private static func forwarded(_ payload: [UInt8], length: UInt16) -> [UInt8] {
         let fields = [UInt8(length >> 8), UInt8(length & 0xff), 0, 0, 0, 1, 0xaa]
-        let bytes = Array("$TTMX".utf8) + fields + Array(payload.utf8)
+        let bytes = Array("$TTMX".utf8) + fields + payload
         return bytes + [bytes.reduce(0, ^)]
     }
 
@@ -45,6 +55,11 @@ struct FrameReaderTests {
         }
         + [
             Vector(testDescription: "no payload", bytes: forwarded("", length: 13), frame: .data(from: one, payload: [])),
+            Vector(
+                testDescription: "a frame that looks complete half way",
+                bytes: forwarded(misleading, length: 16),
+                frame: .data(from: one, payload: misleading)
+            ),
             Vector(
                 testDescription: "a payload that holds the header",
                 bytes: forwarded("a$TTMSb", length: 20),
