@@ -74,7 +74,7 @@ struct Exercise {
         case .active: self.work(index)
         case .registering, .leaving, .finishing: break
         }
-        if let stream = self.terminals[index].stream, !stream.flush() { self.broken(index) }
+        self.terminals[index].stream?.flush()
     }
 
     private mutating func work(_ index: Int) {

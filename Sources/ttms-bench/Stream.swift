@@ -50,20 +50,19 @@ final class Stream {
         self.outbound += bytes
     }
 
-    /// Sends what the socket takes.
-    ///
-    /// - Returns: `false` when the connection is broken.
-    func flush() -> Bool {
+    /// Sends what the socket takes. On a broken connection the bytes are dropped; reading still gives what had come before, and
+    /// then says that it has ended.
+    func flush() {
         var sent = 0
         defer { self.outbound.removeFirst(sent) }
         while sent < self.outbound.count {
             let size = self.outbound.withUnsafeBytes {
                 send(self.descriptor, $0.baseAddress.map { $0 + sent }, $0.count - sent, Int32(MSG_NOSIGNAL))
             }
-            guard size > 0 else { return errno == EAGAIN || errno == EINTR }
+            if size < 0, errno != EAGAIN, errno != EINTR { sent = self.outbound.count }
+            guard size > 0 else { return }
             sent += size
         }
-        return true
     }
 
     /// Says that nothing more will be sent.
