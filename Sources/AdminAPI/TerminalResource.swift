@@ -107,9 +107,9 @@ extension TerminalResource {
         /// Bytes of those.
         public var bytesReceived: UInt64 = 0
         /// Data frames written to it.
-        public var framesSent: UInt64 = 0
+        public var framesDelivered: UInt64 = 0
         /// Bytes of those.
-        public var bytesSent: UInt64 = 0
+        public var bytesDelivered: UInt64 = 0
         /// Frames from it whose checksum did not hold: a stricter rule would have refused them.
         public var unsoundFrames: UInt64 = 0
         /// Frames for it that went to disk.
@@ -121,8 +121,8 @@ extension TerminalResource {
             case heartbeats = "heartbeats_total"
             case framesReceived = "frames_received_total"
             case bytesReceived = "bytes_received_total"
-            case framesSent = "frames_sent_total"
-            case bytesSent = "bytes_sent_total"
+            case framesDelivered = "frames_delivered_total"
+            case bytesDelivered = "bytes_delivered_total"
             case unsoundFrames = "unsound_frames_total"
             case framesQueued = "frames_queued_total"
             case connections = "connections_total"

@@ -58,8 +58,8 @@ extension TerminalResource.Counters {
         self.heartbeats = counters.heartbeats
         self.framesReceived = counters.framesReceived
         self.bytesReceived = counters.bytesReceived
-        self.framesSent = counters.framesDelivered
-        self.bytesSent = counters.bytesDelivered
+        self.framesDelivered = counters.framesDelivered
+        self.bytesDelivered = counters.bytesDelivered
         self.unsoundFrames = counters.unsoundFrames
         self.framesQueued = counters.framesQueued
         self.connections = counters.connections

@@ -49,6 +49,11 @@ public struct DeliveryWindow: Sendable {
         sizes: nil
     )
 
+    /// Frames put later than this make a run of their own: what is old enough for the journal is told by a run's first frame, and
+    /// its last should not be much younger.
+    private var openUntil = NIODeadline.distantPast
+    private static let longestRun = TimeAmount.milliseconds(1)
+
     /// Makes an empty window.
     public init() {}
 
@@ -73,7 +78,7 @@ public struct DeliveryWindow: Sendable {
     /// - Parameter saysItsSize: the frame's length field holds `size`, so that its end can be found again.
     @inline(__always)
     public mutating func append(owner: CCID, offset: UInt64, size: Int, saysItsSize: Bool, now: NIODeadline) {
-        if self.open.frames == 0 || self.open.owner != owner || self.open.end != offset {
+        if self.open.frames == 0 || self.open.owner != owner || self.open.end != offset || now > self.openUntil {
             self.begin(owner: owner, offset: offset, now: now)
         }
         if !saysItsSize || self.open.sizes != nil { self.appendSize(size) }
@@ -110,6 +115,7 @@ public struct DeliveryWindow: Sendable {
         self.open.start = offset
         self.open.end = offset
         self.open.since = now
+        self.openUntil = now + Self.longestRun
     }
 
     private mutating func appendSize(_ size: Int) {

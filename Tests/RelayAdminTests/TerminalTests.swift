@@ -8,7 +8,7 @@ import Testing
     func show() async throws {
         let relay = FakeRelay()
         var terminal = FakeRelay.online(CCID(rawValue: 0xABCD_EF01), connection: .max)
-        terminal.counters.framesSent = 5
+        terminal.counters.framesDelivered = 5
         let accepted = Timestamp(microseconds: 1_700_000_000_999_999)
         terminal.backlog = Backlog(frames: 3, bytes: 45, inFlightFrames: 1, oldestAcceptedAt: accepted)
         relay.withState { $0.terminals[terminal.ccid] = terminal }
@@ -23,7 +23,7 @@ import Testing
             #expect(shown.lastCloseReason == "idle_timeout")
             #expect(shown.connection?.id == "18446744073709551615")
             #expect(shown.connection?.dialect == "after-length")
-            #expect(shown.counters.framesSent == 5)
+            #expect(shown.counters.framesDelivered == 5)
             #expect(shown.backlog.frames == 3)
             #expect(shown.backlog.inFlightFrames == 1)
             #expect(shown.backlog.oldestAcceptedAt == "2023-11-14T22:13:20.999Z")

@@ -114,7 +114,7 @@ import Testing
             bytes.writeFrame(address: self.one, command: .data, content: [UInt8](repeating: 1, count: 3 + index))
             let size = bytes.writerIndex - start
             if !isSaid { bytes.setInteger(UInt16(0), at: start + Frame.lengthOffset) }
-            window.append(owner: self.one, offset: UInt64(start), size: size, saysItsSize: isSaid)
+            window.append(owner: self.one, offset: UInt64(start), size: size, saysItsSize: isSaid, now: self.now)
             sizes.append(size)
         }
         let runs = self.delivered(&window, upTo: UInt64(bytes.writerIndex))

@@ -52,7 +52,7 @@ struct Terminal: AsyncParsableCommand {
                 ("in flight", "\(terminal.backlog.inFlightFrames) frames"),
                 ("heartbeats", "\(counters.heartbeats)"),
                 ("received from it", "\(counters.framesReceived) frames, \(counters.bytesReceived) bytes"),
-                ("sent to it", "\(counters.framesSent) frames, \(counters.bytesSent) bytes"),
+                ("delivered to it", "\(counters.framesDelivered) frames, \(counters.bytesDelivered) bytes"),
                 ("queued for it", "\(counters.framesQueued) frames"),
                 ("unsound frames", "\(counters.unsoundFrames)"),
                 ("connections", "\(counters.connections)"),
