@@ -16,6 +16,9 @@ public protocol GroupCommit: Sendable {
         _ body: @escaping @Sendable (any MessageStore) throws -> Result
     ) async throws -> Result
 
+    /// The terminals for which the store keeps frames, as of the last submission that was carried out.
+    var kept: KeptTerminals { get }
+
     /// Whether the store takes frames, and if not, why.
     var health: StoreHealth { get }
 

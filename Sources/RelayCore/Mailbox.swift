@@ -98,8 +98,14 @@ public struct Mailbox: Sendable {
         self.outstandingJournals -= 1
     }
 
-    /// A connection registered the terminal: ask the store.
-    public mutating func attached() {
+    /// A connection registered the terminal: ask the store, unless it is known to keep nothing.
+    ///
+    /// - Parameter storeIsEmpty: nothing is kept for the terminal, and nothing is on its way to the store.
+    public mutating func attached(storeIsEmpty: Bool = false) {
+        if storeIsEmpty, self.isSettled, !self.isWriteThrough {
+            self.mode = .live
+            return
+        }
         self.mode = self.isWriteThrough ? .draining : .catchingUp
         self.wantsRead = true
     }

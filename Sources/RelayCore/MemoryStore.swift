@@ -9,6 +9,8 @@ public final class MemoryStore: MessageStore {
     public var limits: StoreLimits
     /// Frames and bytes kept, and what has become of all others.
     public private(set) var totals = StoreTotals()
+    /// The terminals for which frames are kept.
+    public let kept = KeptTerminals()
     /// Changes since the last commit.
     public private(set) var staged = 0
 
@@ -243,6 +245,8 @@ public final class MemoryStore: MessageStore {
         self.inFlightFrames += after.inFlightFrames - before.inFlightFrames
         self.inFlightBytes += after.inFlightBytes - before.inFlightBytes
         self.totals.terminals += (after.frames > 0 ? 1 : 0) - (before.frames > 0 ? 1 : 0)
+        if before.frames == 0, after.frames > 0 { self.kept.insert(ccid) }
+        if before.frames > 0, after.frames == 0 { self.kept.remove(ccid) }
     }
 }
 

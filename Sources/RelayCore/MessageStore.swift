@@ -22,6 +22,9 @@ public protocol MessageStore: AnyObject {
     /// Frames and bytes kept, and what has become of all others since the store was made.
     var totals: StoreTotals { get }
 
+    /// The terminals for which frames are kept, those in flight included, for other threads to look at.
+    var kept: KeptTerminals { get }
+
     /// Changes staged since the last successful commit. Rises with each change; 0 when a commit would write nothing.
     var staged: Int { get }
 

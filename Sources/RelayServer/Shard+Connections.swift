@@ -66,7 +66,11 @@ extension Shard {
             guard former !== connection else { return }
             self.takeOver(terminal, from: former, now: now)
         }
-        terminal.attach(connection, now: now)
+        // With an answer to every submission, this shard has nothing on its way that the store might still keep; and whatever
+        // another shard had was durable before the terminal came here.
+        let isAnswered = self.submission.appends.isEmpty && self.committed + 1 == self.submission.number
+        let storeIsEmpty = isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
+        terminal.attach(connection, storeIsEmpty: storeIsEmpty, now: now)
         self.pump(terminal)
     }
 

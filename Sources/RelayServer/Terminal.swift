@@ -35,11 +35,11 @@ final class Terminal: @unchecked Sendable {
         return body(&self.mailbox)
     }
 
-    func attach(_ connection: TerminalConnection, now: Timestamp) {
+    func attach(_ connection: TerminalConnection, storeIsEmpty: Bool, now: Timestamp) {
         self.connection = connection
         self.since = now
         self.counters.connections += 1
-        self.update { $0.attached() }
+        self.update { $0.attached(storeIsEmpty: storeIsEmpty) }
     }
 
     func detach(reason: CloseReason, now: Timestamp) {

@@ -24,6 +24,8 @@ public final class GroupCommitThread: GroupCommit {
         }
     }
 
+    /// The terminals for which the store keeps frames.
+    public let kept: KeptTerminals
     private let inbox: StoreInbox
     private let report = StoreReport()
     private let thread: StoreThread
@@ -42,6 +44,7 @@ public final class GroupCommitThread: GroupCommit {
     ) throws(StoreError) {
         let inbox = StoreInbox()
         self.inbox = inbox
+        self.kept = store.kept
         self.report.update { $0.statistics.totals = store.totals }
         // The worker is handed to its thread here and touched by no other.
         nonisolated(unsafe) let worker = StoreWorker(

@@ -35,6 +35,7 @@ extension RocksDBStore {
         )
         if wasEmpty {
             self.totals.terminals += 1
+            self.kept.insert(ccid)
             self.table[slot].timeToLive = timeToLive
             self.table[slot].isMixed = false
         } else if timeToLive != self.table[slot].timeToLive {

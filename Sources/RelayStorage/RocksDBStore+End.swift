@@ -143,7 +143,10 @@ extension RocksDBStore {
         self.totals.frames -= frames
         self.totals.bytes -= bytes
         self.totals[keyPath: end] += UInt64(frames)
-        if self.table[slot].frames == 0 { self.totals.terminals -= 1 }
+        if self.table[slot].frames == 0 {
+            self.totals.terminals -= 1
+            if let ccid = self.table[slot].ccid { self.kept.remove(ccid) }
+        }
         self.deadBytes += bytes + frames * (Chunk.headerSize + Chunk.entrySize)
         self.staged += frames
         self.noteChange(of: slot)

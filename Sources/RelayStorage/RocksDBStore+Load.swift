@@ -90,6 +90,7 @@ extension RocksDBStore {
             let queue = self.table.queues[slot]
             (frames, bytes, terminals) = (frames + queue.frames, bytes + queue.bytes, terminals + (queue.frames > 0 ? 1 : 0))
             self.publishHead(of: UInt32(truncatingIfNeeded: slot))
+            if queue.frames > 0, let ccid = queue.ccid { self.kept.insert(ccid) }
         }
         guard frames == self.totals.frames, bytes == self.totals.bytes, terminals == self.totals.terminals else {
             throw RocksDBFailure.damaged(

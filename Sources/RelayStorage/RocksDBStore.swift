@@ -58,6 +58,8 @@ public final class RocksDBStore: MessageStore {
     var deadBytes = 0
     let batch = WriteBatch()
     var chunkWriter = ChunkWriter()
+    /// The terminals for which frames are kept.
+    public let kept = KeptTerminals()
 
     /// Opens the store in `directory`, which is made if it is missing, and counts what it holds.
     ///

@@ -95,6 +95,28 @@ import Testing
         #expect(self.mailbox(mode).0.placement == placement)
     }
 
+    @Test(arguments: [
+        (isEmpty: true, isWriteThrough: false, isSettled: true, mode: Mailbox.Mode.live),
+        (false, false, true, .catchingUp),
+        (true, true, true, .draining),
+        (true, false, false, .catchingUp),
+    ])
+    func theStoreIsNotAskedWhenItIsKnownToKeepNothing(
+        isEmpty: Bool,
+        isWriteThrough: Bool,
+        isSettled: Bool,
+        mode: Mailbox.Mode
+    ) {
+        var mailbox = Mailbox(isWriteThrough: isWriteThrough)
+        if !isSettled {
+            mailbox.attached()
+            _ = mailbox.readIfDue(submission: 1)
+            mailbox.detached()
+        }
+        mailbox.attached(storeIsEmpty: isEmpty)
+        #expect(mailbox.mode == mode)
+    }
+
     // MARK: Reads
 
     @Test func oneReadIsOutstandingAtATime() {
