@@ -173,6 +173,15 @@ public struct DeliveryWindow: Sendable {
         return self.runs.contains { $0.copy == .none && $0.since <= deadline }
     }
 
+    /// Whether a run put no later than `deadline` is not known to be on disk.
+    public func hasUnsafe(since deadline: NIODeadline) -> Bool {
+        if self.open.frames > 0, self.open.since <= deadline { return true }
+        return self.runs.contains { run in
+            if case .stored = run.copy { return false }
+            return run.since <= deadline
+        }
+    }
+
     /// Marks runs that are nowhere else as on their way to the store, oldest first.
     ///
     /// - Parameters:

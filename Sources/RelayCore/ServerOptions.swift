@@ -37,18 +37,22 @@ public struct ListenerOptions: Equatable, Sendable {
 
     /// What counts as delivered on its connections.
     public var confirm: Confirmation
+    /// Whether a heartbeat is answered only when all that its connection sent before is delivered or on disk (G5).
+    public var givesReceipts: Bool
 
     /// Makes options for one address.
     public init(
         host: String,
         port: Int,
         dialect: LengthDialect? = nil,
-        confirm: Confirmation = .acknowledged
+        confirm: Confirmation = .acknowledged,
+        givesReceipts: Bool = true
     ) {
         self.host = host
         self.port = port
         self.dialect = dialect
         self.confirm = confirm
+        self.givesReceipts = givesReceipts
     }
 }
 

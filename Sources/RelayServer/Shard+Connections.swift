@@ -93,14 +93,10 @@ extension Shard {
         }
         if requeued > 0 {
             self.counters.requeued += UInt64(requeued)
+            self.raiseSafetyWaits()
             terminal.update { $0.appended(in: self.submission.number) }
         }
-        if !terminal.held.isEmpty {
-            let held = terminal.held
-            terminal.held = AppendBatch()
-            held.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
-            terminal.update { $0.appended(in: self.submission.number) }
-        }
+        self.storeHeld(terminal)
         terminal.detach(reason: reason, now: now)
         self.injections.disconnected(terminal.ccid)
         self.pump(terminal)

@@ -15,9 +15,9 @@ extension Shard {
         guard let start = bytes.baseAddress else { return (0, .needsBytes) }
         var parser = connection.parser
         var offset = 0
-        var frames: UInt64 = 0
-        var frameBytes = 0
+        var taken = TakenFrames()
         let storedBefore = self.submission.appends.count
+        let elsewhereBefore = self.framesElsewhere
         var step = FrameParser.Step.needsBytes
         while offset < bytes.count {
             step = parser.step(start + offset, count: bytes.count &- offset, boundary: boundary)
@@ -25,21 +25,24 @@ extension Shard {
             let frame = FrameView(bytes: start + offset, size: size, isSound: isSound)
             offset &+= size
             if frame.command == Command.data.rawValue, let source = connection.session.source {
-                frames &+= 1
-                frameBytes &+= size
+                taken.add(frame)
+                connection.destinations.note(frame.address)
                 self.deliver(frame, from: source)
-                if !isSound { self.countUnsound(connection) }
             } else {
                 connection.parser = parser
+                self.count(&taken, from: connection)
+                if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
                 if let reason = self.handle(frame, from: connection) {
                     self.close(connection, reason)
                     break
                 }
+                if connection.isAwaitingReceipt { break }
             }
             step = .needsBytes
         }
         connection.parser = parser
-        if frames > 0 { self.countAccepted(frames, bytes: frameBytes, from: connection) }
+        self.count(&taken, from: connection)
+        if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
         if self.submission.appends.count != storedBefore { self.holdBackIfBehind(connection) }
         return (offset, step)
     }
@@ -100,6 +103,7 @@ extension Shard {
         }
         switch terminal.mailbox.placement {
         case .held, .live:
+            if terminal.held.isEmpty { self.holding.insert(destination) }
             body(&terminal.held)
             if terminal.held.frameBytes > self.options.outbound.lowWatermark { self.spill(terminal) }
         case .store:
@@ -132,35 +136,86 @@ extension Shard {
         if case .close(let reason) = action { return reason }
         // What was acknowledged before this heartbeat is what it confirms.
         if connection.listener.confirm == .heartbeat { self.sample(connection) }
+        guard !connection.isEnding else { return nil }
         let now = self.clock.now
-        FrameRewriter.heartbeatReply(
-            to: frame,
-            dialect: connection.parser.dialect ?? .marker,
-            time: self.options.session.heartbeatTime.content(unixMilliseconds: now.milliseconds),
-            target: connection.outbound.reserve(Frame.heartbeatSize)
-        )
-        self.markDirty(connection)
-        if action == .replyAndRegister { self.register(ccid, on: connection, now: now) }
         self.counters.heartbeats += 1
-        connection.source = self.terminals[ccid]
-        connection.source?.counters.heartbeats += 1
-        connection.source?.lastHeartbeatAt = now
+        let isRegistration = action == .replyAndRegister
+        if connection.destinations.isEmpty || !connection.listener.givesReceipts {
+            self.writeReply(to: frame, connection, now: now, target: connection.outbound.reserve(Frame.heartbeatSize))
+            self.complete(ccid, isRegistration, connection, now: now)
+        } else {
+            var reply = ByteBufferAllocator().buffer(capacity: Frame.heartbeatSize)
+            reply.writeWithUnsafeMutableBytes(minimumWritableBytes: Frame.heartbeatSize) { target in
+                guard let start = target.baseAddress else { return 0 }
+                self.writeReply(to: frame, connection, now: now, target: start)
+                return Frame.heartbeatSize
+            }
+            connection.source = self.terminals[ccid]
+            self.whenSafe(connection) {
+                reply.withUnsafeReadableBytes { connection.outbound.put($0) }
+                self.complete(ccid, isRegistration, connection, now: now)
+            }
+        }
         if !frame.isSound { self.countUnsound(connection) }
         return nil
     }
 
-    // MARK: Counting
-
-    private func countAccepted(_ frames: UInt64, bytes: Int, from connection: TerminalConnection) {
-        self.counters.accepted &+= frames
-        self.counters.acceptedBytes &+= UInt64(bytes)
-        connection.source?.counters.framesReceived &+= frames
-        connection.source?.counters.bytesReceived &+= UInt64(bytes)
+    private func writeReply(
+        to frame: FrameView,
+        _ connection: TerminalConnection,
+        now: Timestamp,
+        target: UnsafeMutableRawPointer
+    ) {
+        FrameRewriter.heartbeatReply(
+            to: frame,
+            dialect: connection.parser.dialect ?? .marker,
+            time: self.options.session.heartbeatTime.content(unixMilliseconds: now.milliseconds),
+            target: target
+        )
     }
 
-    @inline(never)
+    /// The reply of a heartbeat has been put: what is for the terminal may follow.
+    private func complete(_ ccid: CCID, _ isRegistration: Bool, _ connection: TerminalConnection, now: Timestamp) {
+        self.markDirty(connection)
+        if isRegistration, connection.session.holds(ccid) { self.register(ccid, on: connection, now: now) }
+        let terminal = self.terminals[ccid]
+        if connection.session.source == ccid { connection.source = terminal }
+        terminal?.counters.heartbeats += 1
+        terminal?.lastHeartbeatAt = now
+    }
+
+    // MARK: Counting
+
+    /// Counts the data frames that were taken from one source in a row.
+    private func count(_ taken: inout TakenFrames, from connection: TerminalConnection) {
+        guard taken.frames > 0 else { return }
+        self.counters.accepted &+= taken.frames
+        self.counters.acceptedBytes &+= taken.bytes
+        self.counters.unsound &+= taken.unsound
+        if let source = connection.source {
+            source.counters.framesReceived &+= taken.frames
+            source.counters.bytesReceived &+= taken.bytes
+            source.counters.unsoundFrames &+= taken.unsound
+        }
+        taken = TakenFrames()
+    }
+
     private func countUnsound(_ connection: TerminalConnection) {
         self.counters.unsound += 1
         connection.source?.counters.unsoundFrames += 1
+    }
+}
+
+/// Counters of one read, kept in registers until its end.
+private struct TakenFrames {
+    var frames: UInt64 = 0
+    var bytes: UInt64 = 0
+    var unsound: UInt64 = 0
+
+    @inline(__always)
+    mutating func add(_ frame: FrameView) {
+        self.frames &+= 1
+        self.bytes &+= UInt64(truncatingIfNeeded: frame.size)
+        if !frame.isSound { self.unsound &+= 1 }
     }
 }

@@ -22,9 +22,11 @@ extension Shard {
         case nil:
             self.withSubmission { body(&$0.appends) }
         case .lent(let borrower):
+            self.framesElsewhere += 1
             body(&self.peerBatches[borrower])
             self.scheduleTickEnd()
         case .recalling(var waiting, let claimants):
+            self.framesElsewhere += 1
             self.handover.loans[ccid] = nil
             body(&waiting)
             self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
@@ -40,6 +42,7 @@ extension Shard {
             body(&waiting)
             self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
         } else {
+            self.framesElsewhere += 1
             body(&self.peerBatches[home])
             self.scheduleTickEnd()
         }
@@ -56,7 +59,7 @@ extension Shard {
     }
 
     /// Runs `body` on another shard, after the frames that were put into its batch before.
-    private func send(to index: Int, _ body: @escaping @Sendable (Shard) -> Void) {
+    func send(to index: Int, _ body: @escaping @Sendable (Shard) -> Void) {
         if !self.peerBatches[index].isEmpty { self.handOver(to: index) }
         let shard = self.shards[index]
         shard.eventLoop.execute { body(shard) }

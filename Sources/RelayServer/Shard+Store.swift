@@ -60,6 +60,7 @@ extension Shard: GroupCommitClient {
         _ = self.startRead()
         for receipt in completion.receipts { self.apply(receipt) }
         for run in completion.runs { self.apply(run) }
+        self.checkSafety()
         self.releaseSettled()
         self.goOnReading()
     }
@@ -114,8 +115,8 @@ extension Shard: GroupCommitClient {
 
     private func releaseHeld(_ terminal: Terminal) {
         guard !terminal.held.isEmpty else { return }
-        let held = terminal.held
-        terminal.held = AppendBatch()
+        let held = terminal.takeHeld()
+        self.holding.remove(terminal.ccid)
         held.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
     }
 
@@ -185,10 +186,11 @@ extension Shard: GroupCommitClient {
         return token
     }
 
-    private func storeHeld(_ terminal: Terminal) {
+    func storeHeld(_ terminal: Terminal) {
         guard !terminal.held.isEmpty else { return }
-        let held = terminal.held
-        terminal.held = AppendBatch()
+        let held = terminal.takeHeld()
+        self.holding.remove(terminal.ccid)
+        self.raiseSafetyWaits()
         held.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
         terminal.counters.framesQueued += UInt64(held.count)
         terminal.update { $0.appended(in: self.submission.number) }

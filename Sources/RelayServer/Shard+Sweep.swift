@@ -134,7 +134,7 @@ extension Shard {
                 options: session
             )
             // A connection that is held back is silent because of us.
-            if let reason, !connection.isPaused { self.close(connection, reason) }
+            if let reason, !connection.isPaused, !connection.isAwaitingReceipt { self.close(connection, reason) }
         }
     }
 

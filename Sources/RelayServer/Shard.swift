@@ -36,7 +36,7 @@ final class Shard: @unchecked Sendable {
 
     // What leaves at the end of the tick.
     private var isTickScheduled = false
-    private var dirty: [TerminalConnection] = []
+    private(set) var dirty: [TerminalConnection] = []
     var peerBatches: [AppendBatch] = []
     var submission = PendingSubmission()
 
@@ -48,6 +48,13 @@ final class Shard: @unchecked Sendable {
     var starved: [TerminalConnection] = []
     /// Connections that are not read from, because the store is behind.
     var paused: [TerminalConnection] = []
+    /// Receipts that wait for frames to be safe, in the order of their heartbeats.
+    var safetyWaits: [SafetyWait] = []
+    var isSafetyCheckScheduled = false
+    /// Terminals that hold frames until the store has been asked.
+    var holding: Set<CCID> = []
+    /// Counts frames that went to other shards.
+    var framesElsewhere: UInt64 = 0
     var isSweepScheduled = false
     var isStarvedSweepScheduled = false
 

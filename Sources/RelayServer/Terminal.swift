@@ -49,6 +49,12 @@ final class Terminal: @unchecked Sendable {
         self.update { $0.detached() }
     }
 
+    /// Hands out what is held.
+    func takeHeld() -> AppendBatch {
+        defer { self.held = AppendBatch() }
+        return self.held
+    }
+
     /// Whether nothing would be lost by forgetting the terminal, but what operators see of it.
     var isForgettable: Bool {
         self.connection == nil && self.mailbox.isSettled && self.deliveredBeforeReceipt.isEmpty && self.held.isEmpty

@@ -22,6 +22,15 @@ final class TerminalConnection {
     var outbound: OutboundBytes
     /// The terminal of the latest heartbeat, for its counters; `nil` while another event loop has it.
     var source: Terminal?
+    /// Where it has sent data since its last heartbeat.
+    var destinations = RecentDestinations()
+    /// A heartbeat is not answered yet: what the connection sent before it is not safe. What came behind it waits.
+    var isAwaitingReceipt = false {
+        didSet { self.updateReading() }
+    }
+    /// The connection is over; the rest of what it brought is handled, but not answered.
+    var isEnding = false
+    weak var handler: TerminalHandler?
     /// The bytes of an unfinished frame; empty, and owning nothing, nearly always.
     var unfinished = ByteBuffer()
 
@@ -41,6 +50,7 @@ final class TerminalConnection {
     private var isBlocked = false
     /// It is not read from, because the store is behind.
     private(set) var isPaused = false
+    private var isReading = true
     private(set) var closeReason: CloseReason?
 
     init(id: UInt64, channel: any Channel, descriptor: CInt, listener: ListenerOptions, shard: Shard, now: NIODeadline) {
@@ -152,7 +162,14 @@ final class TerminalConnection {
     func setPaused(_ isPaused: Bool) {
         guard isPaused != self.isPaused else { return }
         self.isPaused = isPaused
-        try? self.channel.syncOptions?.setOption(.autoRead, value: !isPaused)
+        self.updateReading()
+    }
+
+    private func updateReading() {
+        let reads = !self.isPaused && !self.isAwaitingReceipt
+        guard reads != self.isReading, self.channel.isActive else { return }
+        self.isReading = reads
+        try? self.channel.syncOptions?.setOption(.autoRead, value: reads)
     }
 
     // MARK: Closing

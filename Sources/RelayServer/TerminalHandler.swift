@@ -19,6 +19,7 @@ final class TerminalHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.connection = self.shard.accept(context.channel, listener: self.listener)
+        self.connection?.handler = self
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -30,7 +31,9 @@ final class TerminalHandler: ChannelInboundHandler {
         if connection.session.source != nil { connection.lastReceived = now }
         connection.reads &+= 1
         let boundary: FrameParser.Boundary = buffer.writableBytes > 0 ? .burstEnd : .more
-        if connection.unfinished.readableBytes > 0 {
+        if connection.isAwaitingReceipt {
+            connection.unfinished.writeBuffer(&buffer)
+        } else if connection.unfinished.readableBytes > 0 {
             connection.unfinished.writeBuffer(&buffer)
             self.receiveUnfinished(connection, boundary)
         } else {
@@ -42,6 +45,12 @@ final class TerminalHandler: ChannelInboundHandler {
             connection.unfinished.writeBuffer(&buffer)
             if step == .needsBytesOrQuiet { self.awaitQuiet(connection) }
         }
+    }
+
+    /// The heartbeat that nothing overtakes has been answered: what came behind it is next.
+    func goOn() {
+        guard let connection, connection.closeReason == nil, connection.unfinished.readableBytes > 0 else { return }
+        self.receiveUnfinished(connection, .burstEnd)
     }
 
     /// Handles the frames in what was kept and has been joined with new bytes.
@@ -103,6 +112,13 @@ final class TerminalHandler: ChannelInboundHandler {
     }
 
     private func end(_ reason: CloseReason) {
-        if let connection { self.shard.close(connection, reason) }
+        guard let connection, connection.closeReason == nil else { return }
+        if connection.isAwaitingReceipt {
+            // Nobody is there for the answer any more, but what came whole behind the heartbeat was sent all the same.
+            connection.isEnding = true
+            connection.isAwaitingReceipt = false
+            self.goOn()
+        }
+        self.shard.close(connection, reason)
     }
 }

@@ -1,3 +1,4 @@
+import RelayCore
 import Testing
 
 @testable import ttms_relayd
@@ -55,6 +56,10 @@ struct ConfigurationValueTests {
                 ("127.0.0.1:0", "127.0.0.1:0"),
                 ("[::1]:7222", "[::1]:7222"),
                 ("127.0.0.1:1?dialect=after-length", "127.0.0.1:1?dialect=after-length"),
+                (
+                    "127.0.0.1:1?confirm=heartbeat&heartbeat_receipt=off&dialect=total",
+                    "127.0.0.1:1?dialect=total&confirm=heartbeat&heartbeat_receipt=off"
+                ),
                 ("127.0.0.1:1, [::]:65535", "127.0.0.1:1, [::]:65535"),
                 ("127.0.0.1:0,127.0.0.1:0", "127.0.0.1:0, 127.0.0.1:0"),
             ],
@@ -107,6 +112,17 @@ struct ConfigurationValueTests {
             good: [("1GiB", "1GiB"), ("512KiB", "512KiB")],
             tooSmall: "65535",
             tooLarge: "1025MiB"
+        ),
+        .choice("confirm", ["acknowledged", "heartbeat"]),
+        Row(
+            "heartbeat_receipt",
+            good: [("on", "on"), ("off", "off"), ("true", "on"), ("false", "off")],
+            bad: ["", "x", "ON", "yes", "1"]
+        ),
+        Row(
+            "journal_after",
+            good: [("10ms", "10ms"), ("0", "0"), ("off", "off"), ("false", "off"), ("1m", "1m")],
+            bad: ["", "10", "-1ms", "5us", "61s", "never", "OFF"]
         ),
         .size(
             "outbound_low_watermark",
@@ -161,7 +177,12 @@ struct ConfigurationValueTests {
         }
         let untouched = try load()
         #expect(untouched.redactedEntries.allSatisfy { $0.place == .default })
-        #expect(untouched.server == RelayConfiguration().server)
+        #expect(untouched.server == ServerOptions(listeners: untouched.server.listeners))
+        #expect(
+            untouched.server.listeners == [
+                ListenerOptions(host: "0.0.0.0", port: 7222), ListenerOptions(host: "::", port: 7222),
+            ]
+        )
         #expect(untouched.storeLimits == RelayConfiguration().storeLimits)
     }
 }

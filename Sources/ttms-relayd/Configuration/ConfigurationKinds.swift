@@ -118,19 +118,53 @@ extension ConfigurationKey {
         .single(name, field, allowed: Endpoint.allowed, help: help, show: \.description, parse: Endpoint.init)
     }
 
-    /// Addresses with their ports, each with an optional dialect.
-    static func listeners(_ name: String, _ field: any Field<[ListenerOptions]>, _ help: String) -> ConfigurationKey {
+    /// Something that is on or off. YAML reads both words as booleans, so those are taken, too.
+    static func flag(_ name: String, _ field: any Field<Bool>, _ help: String) -> ConfigurationKey {
+        .single(name, field, allowed: "on, off", help: help, show: { OnOff($0).rawValue }) { text in
+            OnOff(rawValue: text)?.isOn ?? Bool(text)
+        }
+    }
+
+    /// A time, 0, or `off`.
+    static func journal(
+        _ name: String,
+        _ field: any Field<JournalOptions>,
+        _ range: ClosedRange<TimeAmount>,
+        _ help: String
+    ) -> ConfigurationKey {
+        .single(
+            name,
+            field,
+            allowed:
+                "\(DurationText.text(range.lowerBound)) to \(DurationText.text(range.upperBound)) after it was read, with a unit "
+                + "(ms, s, m, h, d); 0: before it is forwarded; off: never",
+            help: help,
+            show: { journal in
+                guard case .after(let time) = journal else { return "off" }
+                return DurationText.text(time)
+            },
+            parse: { text -> JournalOptions? in
+                // YAML reads a bare off as a boolean.
+                if text == "off" || text == "false" { return .off }
+                guard let time = DurationText.time(text), time.nanoseconds % 1_000_000 == 0 else { return nil }
+                return range.contains(time) || time == .zero ? .after(time) : nil
+            }
+        )
+    }
+
+    /// Addresses with their ports, each with settings of its own.
+    static func listeners(_ name: String, _ field: any Field<[ListenerSetting]>, _ help: String) -> ConfigurationKey {
         ConfigurationKey(
             name: name,
-            allowed: "a list of one or more: \(Endpoint.allowed), with ?dialect=NAME behind it to force that dialect",
+            allowed: ListenerSetting.allowed,
             help: help,
             isList: true,
             read: { texts, configuration throws(InvalidValue) in
-                var listeners: [ListenerOptions] = []
+                var listeners: [ListenerSetting] = []
                 for text in texts {
-                    guard let listener = ListenerOptions(configurationText: text) else { throw InvalidValue(text: text) }
+                    guard let listener = ListenerSetting(text) else { throw InvalidValue(text: text) }
                     let isRepeated = listeners.contains {
-                        listener.port != 0 && $0.host == listener.host && $0.port == listener.port
+                        listener.endpoint.port != 0 && $0.endpoint == listener.endpoint
                     }
                     guard !isRepeated else { throw InvalidValue("\"\(text)\" is in the list twice") }
                     listeners.append(listener)
@@ -138,7 +172,7 @@ extension ConfigurationKey {
                 guard !listeners.isEmpty else { throw InvalidValue("the list is empty") }
                 configuration[keyPath: field] = listeners
             },
-            show: { $0[keyPath: field].map(\.configurationText).joined(separator: ", ") }
+            show: { $0[keyPath: field].map(\.description).joined(separator: ", ") }
         )
     }
 }

@@ -6,7 +6,7 @@ import RelayCore
 /// The one place that names keys: reading, errors, `--check-config`, README's table and the sample file follow from it.
 enum ConfigurationTable {
     /// All keys.
-    static let keys: [ConfigurationKey] = addresses + framing + connections + queue + memory
+    static let keys: [ConfigurationKey] = addresses + framing + connections + delivery + queue + memory
 
     /// The key called `name`.
     static func key(_ name: String) -> ConfigurationKey? {
@@ -28,7 +28,7 @@ enum ConfigurationTable {
     private static let manyBytes = 1024 << 40
 
     private static let addresses: [ConfigurationKey] = [
-        .listeners("listen", \.server.listeners, "Where terminals connect"),
+        .listeners("listen", \.listeners, "Where terminals connect"),
         .endpoint("admin", \.admin, "Where the admin API, the probes and the metrics are"),
         .path(
             "data_dir",
@@ -148,6 +148,25 @@ enum ConfigurationTable {
         .count("maximum_frames", \.storeLimits.totalFrames, 1...manyFrames, "Frames kept in all"),
         .size("maximum_bytes", \.storeLimits.totalBytes, 64 << 10...manyBytes, "Bytes of frames kept in all"),
         .choice("when_full", \.storeLimits.policy, "What gives way at these limits"),
+    ]
+
+    private static let delivery: [ConfigurationKey] = [
+        .choice(
+            "confirm",
+            \.confirm,
+            "When a frame counts as delivered: its destination's kernel has acknowledged it, or a heartbeat has come after that"
+        ),
+        .flag(
+            "heartbeat_receipt",
+            \.givesReceipts,
+            "Whether a heartbeat is answered only when all that its connection sent before is delivered or on disk"
+        ),
+        .journal(
+            "journal_after",
+            \.server.journal,
+            .milliseconds(1) ... .seconds(60),
+            "When a frame that is not delivered goes to disk although its terminal is online"
+        ),
     ]
 
     private static let memory: [ConfigurationKey] = [

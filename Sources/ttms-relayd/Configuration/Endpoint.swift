@@ -41,26 +41,3 @@ extension Endpoint: CustomStringConvertible {
         self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
     }
 }
-
-extension ListenerOptions {
-    private static let dialectMark = "?dialect="
-
-    /// Reads an ``Endpoint``, with or without `?dialect=NAME` behind it.
-    init?(configurationText text: String) {
-        let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let address = parts.first, let endpoint = Endpoint(String(address)) else { return nil }
-        var dialect: LengthDialect?
-        if parts.count == 2 {
-            guard text.dropFirst(address.count).hasPrefix(Self.dialectMark),
-                let named = LengthDialect(rawValue: String(text.dropFirst(address.count + Self.dialectMark.count)))
-            else { return nil }
-            dialect = named
-        }
-        self.init(host: endpoint.host, port: endpoint.port, dialect: dialect)
-    }
-
-    /// As ``init(configurationText:)`` reads it.
-    var configurationText: String {
-        Endpoint(host: self.host, port: self.port).description + (self.dialect.map { Self.dialectMark + $0.rawValue } ?? "")
-    }
-}

@@ -18,10 +18,12 @@ struct RelayConfiguration: Equatable, Sendable {
         var place: ConfigurationPlace
     }
 
-    /// How terminals are treated.
-    var server = ServerOptions(listeners: [
-        ListenerOptions(host: "0.0.0.0", port: 7222), ListenerOptions(host: "::", port: 7222),
-    ])
+    /// Where terminals connect.
+    var listeners = [
+        ListenerSetting(Endpoint(host: "0.0.0.0", port: 7222)), ListenerSetting(Endpoint(host: "::", port: 7222)),
+    ]
+    /// How terminals are treated; its listeners follow from those above.
+    var server = ServerOptions(listeners: [])
     /// What is kept for terminals that are away.
     var storeLimits = StoreLimits()
     /// Where the admin API listens.
@@ -32,6 +34,10 @@ struct RelayConfiguration: Equatable, Sendable {
     var logLevel = Logger.Level.info
     /// What listeners force that do not name a dialect of their own; `nil` to learn.
     var dialect: LengthDialect?
+    /// What counts as delivered on listeners that do not say it themselves.
+    var confirm = Confirmation.acknowledged
+    /// Whether heartbeats are receipts on listeners that do not say it themselves.
+    var givesReceipts = true
     /// Every key in the order of the table, with its value and where it was set. No key holds a secret: the admin token has its
     /// own file, so there is nothing to redact yet; a key that does would show `(set)` here.
     private(set) var redactedEntries: [Entry] = []
@@ -91,8 +97,12 @@ struct RelayConfiguration: Equatable, Sendable {
         errors += Self.contradictions(in: configuration, places: places)
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
 
-        for index in configuration.server.listeners.indices where configuration.server.listeners[index].dialect == nil {
-            configuration.server.listeners[index].dialect = configuration.dialect
+        configuration.server.listeners = configuration.listeners.map { [configuration] in
+            $0.options(
+                dialect: configuration.dialect,
+                confirm: configuration.confirm,
+                givesReceipts: configuration.givesReceipts
+            )
         }
         configuration.redactedEntries = ConfigurationTable.keys.map { key in
             Entry(key: key.name, value: key.show(configuration), place: places[key.name] ?? .default)
