@@ -87,6 +87,17 @@ final class Database {
         }
     }
 
+    /// Writes what is in memory into files, so that the next start need not read it from the log. A failure is let pass: it will.
+    func flush() {
+        let options = rocksdb_flushoptions_create()
+        defer { rocksdb_flushoptions_destroy(options) }
+        for family in [self.meta, self.messages] {
+            var text: UnsafeMutablePointer<CChar>?
+            rocksdb_flush_cf(self.handle, options, family, &text)
+            if let text { rocksdb_free(text) }
+        }
+    }
+
     /// Walks over the records of a family as they are now.
     func iterator(_ family: Family) throws(StoreError) -> DatabaseIterator {
         guard let iterator = rocksdb_create_iterator_cf(self.handle, self.readOptions, self.family(family)) else {

@@ -20,7 +20,7 @@ final class DatabaseOptions {
     /// Delta records are gone after the next checkpoint, so that few ever need to leave this buffer.
     private static let metaBufferBytes = 16 << 20
     /// The log is kept until both families have written what is in it. This bounds the time that a start takes.
-    private static let logBytes: UInt64 = 96 << 20
+    private static let logBytes: UInt64 = 64 << 20
 
     init() throws(StoreError) {
         guard let heads = ttms_heads_create(), let filter = ttms_heads_filter(heads) else {

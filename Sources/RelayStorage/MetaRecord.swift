@@ -81,6 +81,8 @@ struct TerminalRecord: Equatable {
     var isOldestExact: Bool
     var isMixed: Bool
 
+    /// Bytes of a record.
+    static let size = 64
     private static let oldestExactFlag: UInt32 = 1
     private static let mixedFlag: UInt32 = 2
 

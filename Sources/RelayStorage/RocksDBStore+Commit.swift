@@ -4,10 +4,17 @@ import RelayCore
 
 /// Making what is staged durable.
 extension RocksDBStore {
-    /// A checkpoint is written when the deltas since the last have this many bytes, or are this many. Both bound what a start
-    /// reads; a checkpoint costs a record per terminal that has changed since the last one.
-    private static let maximumDeltaBytes = 8 << 20
+    /// A checkpoint is written when the deltas since the last have so many bytes, or are so many. Both bound what a start reads.
+    private static let deltaBytes = (8 << 20)...(64 << 20)
     private static let maximumDeltas: UInt64 = 10_000
+
+    /// A checkpoint writes a record of its own for each terminal that has changed since the last one, so with many terminals it
+    /// waits until the deltas are a few times that.
+    private var isCheckpointDue: Bool {
+        let worthwhile = 4 * TerminalRecord.size * self.unrecorded.count
+        return self.deltaBytes > min(max(worthwhile, Self.deltaBytes.lowerBound), Self.deltaBytes.upperBound)
+            || self.commitNumber - self.checkpointNumber >= Self.maximumDeltas
+    }
 
     /// Makes everything staged durable, in one synced write.
     public func commit() throws(StoreError) {
@@ -21,9 +28,9 @@ extension RocksDBStore {
         do throws(StoreError) {
             let database = try self.soundDatabase()
             let number = self.commitNumber + 1
-            let isCheckpoint =
-                withCheckpoint || self.deltaBytes > Self.maximumDeltaBytes
-                || number - self.checkpointNumber > Self.maximumDeltas
+            let isCheckpoint = withCheckpoint || self.isCheckpointDue
+            // RocksDB sorts what it is given: neighbours that come one after the other cost it half as much.
+            self.changed.sort()
             self.batch.removeAll()
             self.addMessages(in: database.family(.messages))
             let deltaBytes = self.addMeta(number, isCheckpoint: isCheckpoint, in: database.family(.meta))
@@ -95,7 +102,7 @@ extension RocksDBStore {
         let commit = CommitRecord(number: number, clock: self.clock.last, totals: self.totals)
         var buffer = ByteBuffer()
         guard isCheckpoint else {
-            buffer.reserveCapacity(128 + self.changed.count * 64)
+            buffer.reserveCapacity(128 + self.changed.count * TerminalRecord.size)
             commit.write(to: &buffer)
             for slot in self.changed { self.record(of: slot)?.write(to: &buffer) }
             buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.delta(number), $0, in: family) }

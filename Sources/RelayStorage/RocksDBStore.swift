@@ -100,6 +100,7 @@ public final class RocksDBStore: MessageStore {
     public func close() throws(StoreError) {
         defer { self.letGo() }
         try self.commit(withCheckpoint: true)
+        self.database?.flush()
     }
 
     /// In this order: RocksDB wants its iterators gone first, and the files are its own until it has closed them.
