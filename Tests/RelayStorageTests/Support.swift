@@ -7,7 +7,7 @@ import TTMSProtocol
 @testable import RelayStorage
 
 /// A directory that is gone when the test is over.
-final class TemporaryDirectory {
+final class TemporaryDirectory: Sendable {
     let path: String
 
     init() throws {

@@ -1,0 +1,211 @@
+import Foundation
+import Logging
+import NIOCore
+import RelayCore
+import Synchronization
+import TTMSProtocol
+import Testing
+
+@testable import RelayStorage
+
+/// The store's thread, over the store on disk.
+@Suite struct GroupCommitThreadTests {
+    /// Keeps what it is told.
+    private final class Client: GroupCommitClient {
+        private let completions = Mutex<[StoreCompletion]>([])
+
+        func commitCompleted(_ completion: StoreCompletion) {
+            self.completions.withLock { $0.append(completion) }
+        }
+
+        var all: [StoreCompletion] { self.completions.withLock { $0 } }
+
+        /// Waits until there are `count` completions.
+        func wait(for count: Int) async throws -> [StoreCompletion] {
+            try await poll { self.all.count >= count }
+            return self.all
+        }
+    }
+
+    private func thread(
+        _ store: sending any MessageStore,
+        pace: GroupCommitThread.Pace = GroupCommitThread.Pace(retry: .milliseconds(20), sweep: .milliseconds(20)),
+        second: Int64 = 0
+    ) throws -> GroupCommitThread {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        return try GroupCommitThread(store: store, logger: logger, pace: pace) { .second(second) }
+    }
+
+    private func batch(_ texts: [String], to ccid: CCID, timeToLive: UInt32? = nil, isInFlight: Bool = false) -> AppendBatch {
+        var batch = AppendBatch()
+        for (index, text) in texts.enumerated() {
+            let entry = AppendBatch.Entry(
+                ccid: ccid,
+                timeToLive: timeToLive,
+                token: UInt32(index % 2),
+                isInFlight: isInFlight
+            )
+            Array(text.utf8).withUnsafeBytes { batch.append(entry, frame: $0) }
+        }
+        return batch
+    }
+
+    @Test func submissionsAreCarriedOutAndAnsweredInOrder() async throws {
+        let directory = try TemporaryDirectory()
+        let thread = try self.thread(try RocksDBStore.open(directory))
+        let client = Client()
+        for number: UInt64 in 0..<100 {
+            var submission = StoreSubmission(number: number, client: client, acceptedAt: .second(0))
+            submission.appends = self.batch(["\(number)", "\(number)'"], to: .a)
+            thread.submit(submission)
+        }
+        let read = StoreSubmission.ReadRequest(ccid: .a, token: 9, maximumBytes: .max)
+        thread.submit(StoreSubmission(number: 100, client: client, acceptedAt: .second(0), reads: [read]))
+        let completions = try await client.wait(for: 101)
+        #expect(completions.map(\.number) == Array(0...100))
+        #expect(
+            completions.flatMap(\.receipts)
+                == (0..<100).map { number in
+                    StoreCompletion.Receipt(
+                        ccid: .a,
+                        token: 1,
+                        outcome: .queued(MessageID(slot: 0, sequence: 2 * number + 2))
+                    )
+                }
+        )
+        let run = try #require(completions.last?.runs.first)
+        #expect(run.token == 9)
+        #expect(try run.result.get().texts == (0..<100).flatMap { ["\($0)", "\($0)'"] })
+        #expect(thread.pendingBytes == 0)
+        #expect(thread.health == .healthy)
+        #expect(thread.statistics.totals.frames == 200)
+        #expect(thread.statistics.commits >= 1)
+
+        // Answered means durable.
+        #expect(try RocksDBStore.open(try directory.copy()).totals.frames == 200)
+        try await thread.shutdown()
+    }
+
+    @Test func aRewindComesAfterTheReadsSubmittedBeforeIt() async throws {
+        let directory = try TemporaryDirectory()
+        let thread = try self.thread(try RocksDBStore.open(directory))
+        let client = Client()
+        let read = StoreSubmission.ReadRequest(ccid: .a, token: 1, maximumBytes: 1)
+        // All of it gathers behind this, and is one turn.
+        let gate = DispatchSemaphore(value: 0)
+        async let held: Void = thread.perform { _ in gate.wait() }
+        try await poll { thread.statistics.commits == 0 }
+        thread.submit(
+            StoreSubmission(number: 1, client: client, acceptedAt: .second(0), appends: self.batch(["1", "2"], to: .a))
+        )
+        thread.submit(StoreSubmission(number: 2, client: client, acceptedAt: .second(0), reads: [read]))
+        thread.submit(StoreSubmission(number: 3, client: client, acceptedAt: .second(0), rewinds: [.a], reads: [read]))
+        gate.signal()
+        try await held
+        let runs = try await client.wait(for: 3).flatMap(\.runs).map { try $0.result.get().texts }
+        #expect(runs == [["1"], ["1"]])
+        try await thread.shutdown()
+    }
+
+    @Test func removalsAndJournalledFramesEndInOneSubmission() async throws {
+        let directory = try TemporaryDirectory()
+        let thread = try self.thread(try RocksDBStore.open(directory))
+        let client = Client()
+        var submission = StoreSubmission(number: 1, client: client, acceptedAt: .second(0))
+        submission.appends = self.batch(["1", "2"], to: .a, isInFlight: true)
+        submission.removals = [StoreSubmission.Removal(ccid: .a, through: MessageID(slot: 0, sequence: 1))]
+        submission.rewinds = [.a]
+        thread.submit(submission)
+        _ = try await client.wait(for: 1)
+        #expect(try await thread.perform { try $0.messages(of: .a, after: nil, limit: 9).map(\.text) } == ["2"])
+        try await thread.shutdown()
+    }
+
+    @Test func jobsGiveBackWhatTheirBodiesReturnOrThrow() async throws {
+        let directory = try TemporaryDirectory()
+        let thread = try self.thread(try RocksDBStore.open(directory))
+        let outcome = try await thread.perform { store in try store.append("1", to: .a) }
+        #expect(outcome == .queued(MessageID(slot: 0, sequence: 1)))
+        #expect(try RocksDBStore.open(try directory.copy()).totals.frames == 1)
+        struct Failure: Error {}
+        await #expect(throws: Failure.self) { try await thread.perform { _ in throw Failure() } }
+        try await thread.shutdown()
+        await #expect(throws: StoreError.self) { try await thread.perform { $0.totals } }
+        #expect(thread.health == .closed)
+    }
+
+    @Test func expiredFramesAreSwept() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory, limits: StoreLimits(timeToLive: 5))
+        let pace = GroupCommitThread.Pace(retry: .seconds(1), sweep: .milliseconds(10), sweepLimit: 3)
+        let thread = try self.thread(store, pace: pace, second: 60)
+        try await thread.perform { store in
+            for number in 0..<10 { try store.append("\(number)", to: .a) }
+        }
+        try await poll { thread.statistics.totals.expired == 10 }
+        try await thread.shutdown()
+    }
+
+    @Test func shutdownCommitsWhatIsPending() async throws {
+        let directory = try TemporaryDirectory()
+        let thread = try self.thread(try RocksDBStore.open(directory))
+        let client = Client()
+        thread.submit(
+            StoreSubmission(number: 1, client: client, acceptedAt: .second(0), appends: self.batch(["1"], to: .a))
+        )
+        try await thread.shutdown()
+        #expect(client.all.map(\.number) == [1])
+        thread.submit(
+            StoreSubmission(number: 2, client: client, acceptedAt: .second(0), appends: self.batch(["2"], to: .a))
+        )
+        #expect(thread.pendingBytes == 0)
+        #expect(try RocksDBStore.open(directory).texts(.a) == ["1"])
+    }
+
+    @Test func nothingIsAnsweredBeforeItIsDurable() async throws {
+        // The disk that fails is a directory in the place of the file with which the store tries it.
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        try store.append("0", to: .a)
+        try store.commit()
+        let obstacle = "\(directory.path)/probe"
+        try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: false)
+        store.failure = StoreError(.inputOutput, "The disk was gone.")
+        let thread = try self.thread(store)
+        let writer = Client()
+        let reader = Client()
+        let read = StoreSubmission.ReadRequest(ccid: .a, token: 1, maximumBytes: .max)
+        thread.submit(
+            StoreSubmission(number: 1, client: writer, acceptedAt: .second(0), appends: self.batch(["1"], to: .b))
+        )
+        thread.submit(StoreSubmission(number: 2, client: writer, acceptedAt: .second(0), reads: [read]))
+        try await poll { thread.statistics.failures >= 3 }
+        thread.submit(StoreSubmission(number: 1, client: reader, acceptedAt: .second(0), rewinds: [.a], reads: [read]))
+        let served = try await reader.wait(for: 1)
+        #expect(try served.first?.runs.first?.result.get().texts == ["0"])
+        #expect(writer.all.isEmpty, "in order, and not before the commit")
+        #expect(thread.pendingBytes == 1)
+        if case .failing(let error) = thread.health {
+            #expect(error.code == .inputOutput)
+        } else {
+            Issue.record("It is not failing.")
+        }
+        #expect(try await thread.perform { $0.totals.frames } == 2, "looking needs no commit")
+        await #expect(throws: StoreError.self) { try await thread.perform { try $0.deleteAll(of: .b) } }
+
+        try FileManager.default.removeItem(atPath: obstacle)
+        #expect(try await writer.wait(for: 2).map(\.number) == [1, 2])
+        #expect(thread.health == .healthy)
+        #expect(thread.pendingBytes == 0)
+        try await thread.shutdown()
+    }
+}
+
+/// Waits until `condition` holds; fails when that takes half a minute.
+private func poll(_ condition: () -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while !condition() {
+        try #require(ContinuousClock.now < deadline)
+        try await Task.sleep(for: .milliseconds(1))
+    }
+}
