@@ -27,6 +27,17 @@ import Testing
         }
     }
 
+    /// Holds the store's thread up.
+    private final class Gate: Sendable {
+        let isReached = Atomic(false)
+        let opening = DispatchSemaphore(value: 0)
+
+        func pass() {
+            self.isReached.store(true, ordering: .releasing)
+            self.opening.wait()
+        }
+    }
+
     private func thread(
         _ store: sending any MessageStore,
         pace: GroupCommitThread.Pace = GroupCommitThread.Pace(retry: .milliseconds(20), sweep: .milliseconds(20)),
@@ -92,15 +103,15 @@ import Testing
         let client = Client()
         let read = StoreSubmission.ReadRequest(ccid: .a, token: 1, maximumBytes: 1)
         // All of it gathers behind this, and is one turn.
-        let gate = DispatchSemaphore(value: 0)
-        async let held: Void = thread.perform { _ in gate.wait() }
-        try await poll { thread.statistics.commits == 0 }
+        let gate = Gate()
+        async let held: Void = thread.perform { _ in gate.pass() }
+        try await poll { gate.isReached.load(ordering: .acquiring) }
         thread.submit(
             StoreSubmission(number: 1, client: client, acceptedAt: .second(0), appends: self.batch(["1", "2"], to: .a))
         )
         thread.submit(StoreSubmission(number: 2, client: client, acceptedAt: .second(0), reads: [read]))
         thread.submit(StoreSubmission(number: 3, client: client, acceptedAt: .second(0), rewinds: [.a], reads: [read]))
-        gate.signal()
+        gate.opening.signal()
         try await held
         let runs = try await client.wait(for: 3).flatMap(\.runs).map { try $0.result.get().texts }
         #expect(runs == [["1"], ["1"]])
