@@ -145,16 +145,19 @@ final class StoreDirectory {
 
     // MARK: Directories
 
+    /// Makes the directory and those above it, so that they survive a power failure, too.
     private static func makeDirectories(_ path: String) throws(StoreError) {
-        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
-            throw RocksDBFailure.system("Making the directory \(path)")
+        let slash = path.lastIndex(of: "/")
+        let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        if mkdir(path, 0o700) != 0 {
+            if errno == EEXIST { return }
+            guard errno == ENOENT, parent != path else { throw RocksDBFailure.system("Making the directory \(path)") }
+            try self.makeDirectories(parent)
+            guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+                throw RocksDBFailure.system("Making the directory \(path)")
+            }
         }
-        try self.makeDirectories(String(path[..<slash]))
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw RocksDBFailure.system("Making the directory \(path)")
-        }
-        try self.syncDirectory(String(path[..<slash]))
+        try self.syncDirectory(parent)
     }
 
     private static func syncDirectory(_ path: String) throws(StoreError) {

@@ -6,6 +6,7 @@ import Synchronization
 final class StoreThread: Sendable {
     private let thread: pthread_t
     private let end: End
+    private let isJoined = Atomic(false)
 
     private final class End: Sendable {
         let hasCome = Atomic(false)
@@ -23,7 +24,7 @@ final class StoreThread: Sendable {
         }
     }
 
-    /// Starts a thread that runs `body`; `nil` when the system has none to give. ``join()`` has to be called once.
+    /// Starts a thread that runs `body`; `nil` when the system has none to give. ``join()`` has to be called.
     ///
     /// - Parameter name: at most 15 bytes, as `top -H` shows it.
     init?(name: String, _ body: @escaping @Sendable () -> Void) {
@@ -54,8 +55,9 @@ final class StoreThread: Sendable {
     /// Whether the body has returned.
     var hasEnded: Bool { self.end.hasCome.load(ordering: .acquiring) }
 
-    /// Waits until the body has returned.
+    /// Waits until the body has returned. Only the first call waits: a thread can be joined once.
     func join() {
+        guard !self.isJoined.exchange(true, ordering: .relaxed) else { return }
         pthread_join(self.thread, nil)
     }
 }

@@ -63,6 +63,23 @@ import Testing
         #expect(try RocksDBStore.open(try directory.copy()).texts(.a) == ["0", "9"])
     }
 
+    @Test func aDeletionOfAllOverridesThatOfOne() throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        var ids: [MessageID] = []
+        for chunk in 0..<3 {
+            for number in 0..<3 { ids += try [store.append("\(chunk)\(number)", to: .a).id].compactMap { $0 } }
+            try store.commit()
+        }
+        #expect(try store.read(.a, maximumBytes: 2) == ["00"])
+        #expect(try store.delete(ids[4]) == .deleted)
+        #expect(try store.deleteAll(of: .a) == 7)
+        #expect(try store.texts(.a) == ["00"])
+        try store.commit()
+        #expect(try store.texts(.a) == ["00"])
+        #expect(try RocksDBStore.open(try directory.copy()).texts(.a) == ["00"])
+    }
+
     @Test func aRecordCutOffAtTheEndOfTheLogWasNeverPromised() throws {
         let directory = try TemporaryDirectory()
         let store = try RocksDBStore.open(directory)

@@ -6,7 +6,7 @@ import Testing
 
 /// The same calls, drawn at random, on the store on disk and on the reference: they answer alike, over restarts and crashes.
 @Suite struct StoreComparisonTests {
-    @Test(arguments: 0..<24) func bothStoresAnswerAlike(_ seed: UInt64) throws {
+    @Test(arguments: 0..<16) func bothStoresAnswerAlike(_ seed: UInt64) throws {
         var random = SplitMix(state: seed)
         var directory = try TemporaryDirectory()
         var limits = StoreLimits(
