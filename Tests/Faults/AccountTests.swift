@@ -1,0 +1,44 @@
+import TestKit
+import Testing
+
+extension Faults {
+    /// Every payload numbered, and accounted for on the other side.
+    struct AccountTests {
+        @Test("200 terminals sending to each other at random", arguments: [1, 2])
+        func online(eventLoops: Int) async throws {
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                try await Load(relay.terminals[0], ["--terminals", "200", "--frames", "20000"]).expectClean()
+                try await Self.expectBalanced(relay, frames: 20_000)
+            }
+        }
+
+        @Test("200 terminals that leave and come back, so that frames are cached and drained", arguments: [1, 2])
+        func leavingAndReturning(eventLoops: Int) async throws {
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let load = try Load(relay.terminals[0], ["--terminals", "200", "--frames", "20000", "--reconnect-every", "30"])
+                try await load.expectClean()
+                try await Self.expectBalanced(relay, frames: 20_000)
+            }
+        }
+
+        @Test("Large payloads between few terminals", arguments: [1, 2])
+        func large(eventLoops: Int) async throws {
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let arguments = ["--terminals", "5", "--frames", "2000", "--payload", "65522", "--reconnect-every", "100"]
+                try await Load(relay.terminals[0], arguments).expectClean()
+                try await Self.expectBalanced(relay, frames: 2_000)
+            }
+        }
+
+        /// Every frame was accepted once and delivered once, and nothing is left.
+        private static func expectBalanced(_ relay: RelayProcess, frames: Int) async throws {
+            try await relay.waitForStatus("ledger.delivered_total", frames)
+            try await relay.waitForStatus("store.frames", 0)
+            let ledger = try #require(try await relay.admin.json("GET", "/api/v1/status")["ledger"])
+            #expect(ledger["accepted_total"]?.int == frames)
+            for name in ["queued", "in_flight", "expired_total", "deleted_total", "evicted_total", "imbalance"] {
+                #expect(ledger[name] == 0, "\(name)")
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import TTMSProtocol
+import TestKit
+import Testing
+
+extension Faults {
+    /// Frames that have waited too long.
+    struct ExpiryTests {
+        @Test("After their time to live frames are not delivered, and are counted")
+        func expired() async throws {
+            try await RelayProcess.with(["time_to_live": "1s"]) { relay in
+                let sender = try relay.terminal(.sender)
+                try sender.send(NumberedFrames.to(.receiver, 0..<3))
+                try await relay.waitForStatus("ledger.expired_total", 3)
+                try await relay.waitForBacklog(of: .receiver, 0)
+                try relay.connect().expectNothing(for: .receiver)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+            }
+        }
+
+        @Test("Time goes on while the relay is away")
+        func expiredWhileAway() async throws {
+            try await RelayProcess.with(["time_to_live": "2s"]) { relay in
+                let sender = try relay.terminal(.sender)
+                try sender.send(NumberedFrames.to(.receiver, 0..<3))
+                try await relay.waitForBacklog(of: .receiver, 3)
+                try await relay.kill()
+                // The test is about time that passes.
+                try await Task.sleep(for: .seconds(3))
+                try await relay.start()
+                try relay.connect().expectNothing(for: .receiver)
+            }
+        }
+
+        @Test("A message can have a time to live of its own, and live for ever")
+        func individual() async throws {
+            try await RelayProcess.with(["time_to_live": "1s"]) { relay in
+                let path = "/api/v1/terminals/\(CCID.receiver)/messages"
+                for (payload, timeToLive) in [("short", 1), ("long", 3_600), ("ever", 0)] as [(String, Int)] {
+                    let message: JSONValue = [
+                        "payload": .string(payload), "payload_encoding": "utf8",
+                        "time_to_live_seconds": .number(Double(timeToLive)), "source": .string("\(CCID.sender)"),
+                    ]
+                    _ = try await relay.admin.json("POST", path, json: message, status: 202)
+                }
+                try await relay.waitForStatus("ledger.expired_total", 1)
+                let messages = try #require(try await relay.admin.json("GET", "\(path)?payload_encoding=utf8")["data"]?.array)
+                #expect(messages.map { $0["payload"] } == ["long", "ever"])
+                #expect(messages.map { $0["expires_at"] == .null } == [false, true])
+                let receiver = try relay.terminal(.receiver)
+                for payload in ["long", "ever"] {
+                    #expect(try receiver.receiveFrame() == WireFrame.forwarded(from: .sender, Array(payload.utf8)))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import TestKit
+
+/// `ttms-bench verify`, running against a relay.
+struct Load {
+    /// It found something wrong.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private let program: RunningProgram
+    private let directory: TemporaryDirectory
+
+    /// Starts it.
+    ///
+    /// - Throws: what starting a program throws.
+    init(_ address: RelayProcess.Endpoint, _ arguments: [String]) throws {
+        self.directory = try TemporaryDirectory()
+        self.program = try RunningProgram(
+            BuiltProgram.url("ttms-bench"),
+            arguments: ["verify", "--address", "\(address.host):\(address.port)"] + arguments,
+            log: self.directory.url.appendingPathComponent("bench.log")
+        )
+    }
+
+    /// Waits until a relay has taken so many frames since its start.
+    ///
+    /// - Throws: ``DeadlineExceeded``; ``Failure`` when the load has ended before.
+    func waitForAccepted(_ frames: Int, at relay: RelayProcess) async throws {
+        let admin = try relay.admin
+        try await eventually("\(frames) frames are accepted", state: { self.program.output }) {
+            if let exit = self.program.exit {
+                throw Failure(description: "the load ended with \(exit)\n\(self.program.output)")
+            }
+            let accepted = try await admin.json("GET", "/api/v1/status").at("ledger.accepted_total")?.int ?? 0
+            return accepted >= frames ? () : nil
+        }
+    }
+
+    /// Waits until everything is accounted for.
+    ///
+    /// - Throws: ``Failure`` with its report when anything is wrong; ``DeadlineExceeded``.
+    func expectClean() async throws {
+        let exit = try await self.program.waitForExit(within: .seconds(120))
+        guard exit == .code(0) else { throw Failure(description: "the load ended with \(exit)\n\(self.program.output)") }
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import TTMSProtocol
+import TestKit
+import Testing
+
+extension Faults {
+    /// `SIGTERM`, and what a second process may do.
+    struct RestartTests {
+        @Test("Stopping closes the terminals' connections, and exits with 0")
+        func stop() async throws {
+            try await RelayProcess.with { relay in
+                let terminal = try relay.terminal(.sender)
+                try await relay.stop()
+                #expect(try terminal.receiveUntilClosed().isEmpty)
+            }
+        }
+
+        @Test("Stopped under load, the relay loses nothing for which a terminal has a receipt", arguments: [1, 2])
+        func underLoad(eventLoops: Int) async throws {
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let address = try relay.terminals[0]
+                let load = try Load(
+                    address,
+                    ["--terminals", "50", "--frames", "30000", "--reconnect-every", "200", "--tolerate-restarts"]
+                )
+                for share in [5_000, 15_000] {
+                    try await load.waitForAccepted(share, at: relay)
+                    try await relay.stop()
+                    try await relay.start(listeners: ["\(address.host):\(address.port)"])
+                }
+                try await load.expectClean()
+            }
+        }
+
+        @Test("A second start on the same data directory is refused, and does not disturb the first")
+        func secondStart() async throws {
+            let directory = try TemporaryDirectory()
+            try await RelayProcess.with { relay in
+                let sender = try relay.terminal(.sender)
+                try sender.send(NumberedFrames.to(.receiver, 0..<3))
+                try await relay.waitForBacklog(of: .receiver, 3)
+
+                let log = directory.url.appendingPathComponent("second.log")
+                let second = try relay.launch(listeners: ["127.0.0.1:0"], log: log)
+                let exit = try await second.waitForExit()
+                #expect(exit != .code(0))
+                if case .signal = exit { Issue.record("the second relay ended with \(exit)") }
+                #expect(second.output.contains(relay.dataDirectory.path))
+                #expect(second.output.contains("\(try relay.pid)"))
+
+                let receiver = try relay.terminal(.receiver)
+                #expect(try receiver.receiveNumbers(3) == [0, 1, 2])
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import TTMSProtocol
+import TestKit
+import Testing
+
+extension Faults {
+    /// A terminal that comes back on a new connection before its old one is known to be dead (PROTOCOL.md, 3.5).
+    struct TakeoverTests {
+        @Test(
+            "What the old connection has not acknowledged goes to the new one, in order, before anything newer",
+            arguments: [1, 2]
+        )
+        func unacknowledged(eventLoops: Int) async throws {
+            let count = 1_000
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let sender = try relay.terminal(.sender)
+                // It reads nothing, and its kernel takes little: most frames stay unacknowledged.
+                let old = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                try sender.send(NumberedFrames.to(.receiver, 0..<count, size: 1_000))
+                try await Self.waitForFramesReceived(relay, count)
+
+                let new = try relay.terminal(.receiver)
+                try sender.send(NumberedFrames.to(.receiver, count..<count + 10, size: 1_000))
+                let first = try new.receiveNumbers(1)[0]
+                #expect(try new.receiveNumbers(count + 9 - first) == Array(first + 1..<count + 10))
+                try new.expectNothing(for: .receiver)
+
+                let acknowledged = try NumberedFrames.numbers(in: old.receiveUntilClosed())
+                #expect(acknowledged == Array(0..<acknowledged.count))
+                #expect(first <= acknowledged.count, "the frames between the two connections are lost")
+                #expect(first > 0, "the old connection had acknowledged some")
+            }
+        }
+
+        @Test("What a reset connection has not acknowledged comes on the next one, in order", arguments: [1, 2])
+        func reset(eventLoops: Int) async throws {
+            let count = 1_000
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let sender = try relay.terminal(.sender)
+                let old = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                try sender.send(NumberedFrames.to(.receiver, 0..<count, size: 1_000))
+                try await Self.waitForFramesReceived(relay, count)
+                let read = try old.receiveNumbers(2)
+                #expect(read == [0, 1])
+                old.reset()
+                try await relay.waitForStatus("ledger.in_flight", 0)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+
+                let new = try relay.terminal(.receiver)
+                let first = try new.receiveNumbers(1)[0]
+                // The kernel of the old connection may have taken some more than were read.
+                #expect((2..<count).contains(first))
+                #expect(try new.receiveNumbers(count - 1 - first) == Array(first + 1..<count))
+                try new.expectNothing(for: .receiver)
+            }
+        }
+
+        private static func waitForFramesReceived(_ relay: RelayProcess, _ count: Int) async throws {
+            let admin = try relay.admin
+            try await eventually("the relay has taken \(count) frames") {
+                let sender = try await admin.terminal(.sender)
+                return sender?.at("counters.frames_received_total")?.int == count ? () : nil
+            }
+        }
+    }
+}
