@@ -11,7 +11,7 @@ extension Faults {
             let (count, size) = (2_000, 8_192)
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let sender = try relay.terminal(.sender)
-                let stuck = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                let stuck = try relay.terminal(.receiver, receiveBuffer: 16_384)
                 let other = try relay.terminal(.other)
                 for first in stride(from: 0, to: count, by: 100) {
                     try sender.send(NumberedFrames.to(.receiver, first..<first + 100, size: size))
@@ -26,10 +26,10 @@ extension Faults {
 
         @Test("What a stuck terminal was sent survives its leaving, without a gap", arguments: [1, 2])
         func stuckLeaves(eventLoops: Int) async throws {
-            let (count, size) = (1_000, 8_192)
+            let (count, size) = (400, 8_192)
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let sender = try relay.terminal(.sender)
-                let stuck = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                let stuck = try relay.terminal(.receiver, receiveBuffer: 16_384)
                 try sender.send(NumberedFrames.to(.receiver, 0..<count, size: size))
                 try sender.register(.sender)
                 stuck.finish()

@@ -10,7 +10,7 @@ extension Faults {
             arguments: [1, 2]
         )
         func unacknowledged(eventLoops: Int) async throws {
-            let count = 1_000
+            let count = 300
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let sender = try relay.terminal(.sender)
                 // It reads nothing, and its kernel takes little: most frames stay unacknowledged.
@@ -33,7 +33,7 @@ extension Faults {
 
         @Test("What a reset connection has not acknowledged comes on the next one, in order", arguments: [1, 2])
         func reset(eventLoops: Int) async throws {
-            let count = 1_000
+            let count = 300
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let sender = try relay.terminal(.sender)
                 let old = try relay.terminal(.receiver, receiveBuffer: 4_096)

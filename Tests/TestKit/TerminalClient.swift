@@ -11,8 +11,6 @@ public final class TerminalClient {
 
     private let descriptor: Int32
     private var isOpen = true
-    /// Everything that was received.
-    public private(set) var received: [UInt8] = []
 
     /// Connects.
     ///
@@ -123,7 +121,6 @@ public final class TerminalClient {
             filled = max(size, 0)
             ended = size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)
         }
-        self.received += bytes
         return ended ? nil : bytes
     }
 
