@@ -71,8 +71,8 @@ struct Exercise {
             guard self.history.tally.sent >= until || self.isAllSent else { return }
             // While the relay is away this fails until it is back, or until patience ends.
             if (try? self.connect(index)) != nil { self.reconnections += 1 }
-        case .active: self.work(index)
-        case .registering, .leaving, .finishing: break
+        case .active where self.terminals[index].stream?.isBroken == false: self.work(index)
+        case .active, .registering, .leaving, .finishing: break
         }
         self.terminals[index].stream?.flush()
     }

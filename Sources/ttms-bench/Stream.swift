@@ -43,6 +43,9 @@ final class Stream {
 
     deinit { close(self.descriptor) }
 
+    /// Writing has failed; only what had come before can still be read.
+    private(set) var isBroken = false
+
     /// Bytes that wait for the socket.
     var unsent: Int { self.outbound.count }
 
@@ -59,7 +62,10 @@ final class Stream {
             let size = self.outbound.withUnsafeBytes {
                 send(self.descriptor, $0.baseAddress.map { $0 + sent }, $0.count - sent, Int32(MSG_NOSIGNAL))
             }
-            if size < 0, errno != EAGAIN, errno != EINTR { sent = self.outbound.count }
+            if size < 0, errno != EAGAIN, errno != EINTR {
+                self.isBroken = true
+                sent = self.outbound.count
+            }
             guard size > 0 else { return }
             sent += size
         }
