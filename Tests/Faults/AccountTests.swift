@@ -7,7 +7,7 @@ extension Faults {
         @Test("200 terminals sending to each other at random", arguments: [1, 2])
         func online(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
-                try await Load(relay.terminals[0], ["--terminals", "200", "--frames", "20000"]).expectClean()
+                try await Load(relay.terminals[0], ["--terminals", "200", "--frames", "20000"]).expectClean(at: relay)
                 try await Self.expectBalanced(relay, frames: 20_000)
             }
         }
@@ -16,7 +16,7 @@ extension Faults {
         func leavingAndReturning(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let load = try Load(relay.terminals[0], ["--terminals", "200", "--frames", "20000", "--reconnect-every", "30"])
-                try await load.expectClean()
+                try await load.expectClean(at: relay)
                 try await Self.expectBalanced(relay, frames: 20_000)
             }
         }
@@ -25,7 +25,7 @@ extension Faults {
         func large(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let arguments = ["--terminals", "5", "--frames", "300", "--payload", "65522", "--reconnect-every", "20"]
-                try await Load(relay.terminals[0], arguments).expectClean()
+                try await Load(relay.terminals[0], arguments).expectClean(at: relay)
                 try await Self.expectBalanced(relay, frames: 300)
             }
         }

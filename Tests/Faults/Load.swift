@@ -37,11 +37,16 @@ struct Load {
         }
     }
 
-    /// Waits until everything is accounted for.
+    /// Waits until everything is accounted for; a failure shows why the relay has closed connections.
     ///
     /// - Throws: ``Failure`` with its report when anything is wrong; ``DeadlineExceeded``.
-    func expectClean() async throws {
+    func expectClean(at relay: RelayProcess) async throws {
         let exit = try await self.program.waitForExit(within: .seconds(120))
-        guard exit == .code(0) else { throw Failure(description: "the load ended with \(exit)\n\(self.program.output)") }
+        guard exit == .code(0) else {
+            let closings = try await relay.admin.metrics().filter {
+                $0.key.hasPrefix("ttms_connections_closed_total") && $0.value > 0
+            }
+            throw Failure(description: "the load ended with \(exit)\n\(self.program.output)\(closings)")
+        }
     }
 }
