@@ -90,7 +90,7 @@ struct Exercise {
             return
         }
         for _ in 0..<Plan.turn {
-            guard !self.isAllSent, let stream = self.terminals[index].stream, stream.unsent < Plan.unsentLimit else { return }
+            guard !self.isAllSent, self.terminals[index].maySend else { break }
             self.sendPayload(index)
         }
         if self.terminals[index].sinceHeartbeat >= Plan.receiptInterval, !self.terminals[index].awaitsReply {

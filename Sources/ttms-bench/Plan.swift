@@ -14,6 +14,9 @@ struct Plan {
 
     /// A terminal asks for a receipt, by a heartbeat, after so many payloads.
     static let receiptInterval = 32
+    /// A terminal sends no more after so many payloads while it waits for a receipt: what the kernels of both sides would take
+    /// meanwhile is far more, and all of it uncertain when the connection breaks.
+    static let receiptWindow = 128
     /// A terminal sends no more while so many bytes wait for its socket: memory stays bounded when the relay holds back.
     static let unsentLimit = 32 << 10
     /// Payloads that a terminal sends before the next one has its turn.

@@ -40,6 +40,12 @@ struct SimulatedTerminal {
         self.state = .away(until: 0)
     }
 
+    /// Whether enough of what it has sent is on its way.
+    var maySend: Bool {
+        guard let stream, stream.unsent < Plan.unsentLimit else { return false }
+        return !self.awaitsReply || self.sinceHeartbeat < Plan.receiptWindow
+    }
+
     /// Writes a frame in the dialect `total` to be sent.
     func put(address: UInt32, command: Command, content: [UInt8]) {
         var frame = Array("$TTMS".utf8)

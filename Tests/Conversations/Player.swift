@@ -114,7 +114,7 @@ struct Player {
                 return fields.allSatisfy { last?.at($0.key) ?? .null == $0.value } ? () : nil
             }
         } catch let error as DeadlineExceeded {
-            throw Failure(description: "\(error)\ninstead: \(String(describing: last))")
+            throw Failure(description: "\(error)\ninstead: \(last?.description ?? "it is not known")")
         }
     }
 

@@ -87,7 +87,7 @@ extension RelayProcess {
     func waitForBacklog(of ccid: CCID, _ frames: Int) async throws {
         let admin = try self.admin
         try await eventually("\(frames) frames are kept for \(ccid)") {
-            "\((try? await admin.terminal(ccid))?["backlog"] as Any)"
+            (try? await admin.terminal(ccid))?["backlog"]?.description ?? "the terminal is not known"
         } _: {
             try await admin.backlog(of: ccid) == frames ? () : nil
         }
@@ -99,7 +99,7 @@ extension RelayProcess {
     func waitForStatus(_ path: String, _ value: Int) async throws {
         let admin = try self.admin
         try await eventually("\(path) is \(value)") {
-            "\((try? await admin.json("GET", "/api/v1/status")) as Any)"
+            (try? await admin.json("GET", "/api/v1/status"))?.description ?? "there is no status"
         } _: {
             try await admin.json("GET", "/api/v1/status").at(path)?.int == value ? () : nil
         }
