@@ -10,6 +10,11 @@ int linux_tcp_unacknowledged(int descriptor) {
     return ioctl(descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : -1;
 }
 
+int linux_tcp_readable(int descriptor) {
+    int bytes = 0;
+    return ioctl(descriptor, FIONREAD, &bytes) == 0 ? bytes : -1;
+}
+
 long linux_tcp_send(int descriptor, const struct iovec *vectors, int count) {
     struct msghdr message = {.msg_iov = (struct iovec *)vectors, .msg_iovlen = (size_t)count};
     for (;;) {

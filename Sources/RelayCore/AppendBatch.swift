@@ -27,6 +27,11 @@ public struct AppendBatch: Sendable {
     public private(set) var count = 0
     /// Bytes of the frames.
     public private(set) var frameBytes = 0
+    /// What the frames take in memory until they are durable, in bytes: beside the frame itself its entry here, in the store's
+    /// staging and in its memtable. It is what senders are held back for, so that small frames count for what they cost.
+    public var cost: Int { self.frameBytes + self.count * Self.costPerFrame }
+    private static let costPerFrame = 128
+
     /// Per frame: CCID, time to live, token (4 bytes each), size (2), flags (1), then the frame; host byte order.
     private var bytes = ByteBuffer()
 

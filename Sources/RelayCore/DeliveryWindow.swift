@@ -71,6 +71,11 @@ public struct DeliveryWindow: Sendable {
         self.runs.reduce(self.open.frames) { $0 + $1.frames }
     }
 
+    /// Frames that are not delivered, and nowhere else.
+    public var unjournaledFrames: Int {
+        self.runs.reduce(self.open.frames) { $0 + ($1.copy == .none ? $1.frames : 0) }
+    }
+
     // MARK: Handing over
 
     /// A frame for `owner` was put behind everything else, at `offset`.

@@ -5,8 +5,8 @@ import TTMSProtocol
 public protocol GroupCommit: Sendable {
     /// Hands over what a shard has for the store. Never blocks for the disk.
     ///
-    /// Submissions of one client are carried out in the order of their numbers. Within one: appends, removals, rewinds, commit,
-    /// reads. The client hears of it through ``GroupCommitClient/commitCompleted(_:)``, after the commit.
+    /// Submissions of one client are carried out in the order of their numbers. Within one: removals, rewinds, appends, reads,
+    /// commit. The client hears of it through ``GroupCommitClient/commitCompleted(_:)``, after the commit.
     func submit(_ submission: StoreSubmission)
 
     /// Runs `body` on the store thread between two commits, commits what it staged, and gives back what it returned.
@@ -15,6 +15,10 @@ public protocol GroupCommit: Sendable {
     func perform<Result: Sendable>(
         _ body: @escaping @Sendable (any MessageStore) throws -> Result
     ) async throws -> Result
+
+    /// Runs `body` on the store thread when everything submitted until now has been carried out, committed or not; it only looks.
+    /// With `nil`, and anywhere, when the store is closed.
+    func post(_ body: @escaping @Sendable ((any MessageStore)?) -> Void)
 
     /// The terminals for which the store keeps frames, as of the last submission that was carried out.
     var kept: KeptTerminals { get }
@@ -25,7 +29,7 @@ public protocol GroupCommit: Sendable {
     /// What the store thread has done so far.
     var statistics: GroupCommitStatistics { get }
 
-    /// Bytes of frames that were submitted and are not durable yet; cheap enough for every event loop tick.
+    /// What frames take in memory (``AppendBatch/cost``) that were submitted and are not durable yet; cheap enough for every event loop tick.
     var pendingBytes: Int { get }
 }
 

@@ -18,7 +18,8 @@ public final class MemoryStore: MessageStore {
     /// The terminal of each slot.
     private var ccids: [CCID] = []
     private var clock = AcceptanceClock()
-    private var inFlightFrames = 0
+    /// Frames in flight.
+    public private(set) var inFlightFrames = 0
     private var inFlightBytes = 0
 
     /// Makes an empty store.
@@ -37,7 +38,7 @@ public final class MemoryStore: MessageStore {
         isInFlight: Bool
     ) throws(StoreError) -> AppendOutcome {
         guard let id = self.nextID(of: ccid) else { return self.reject(.identifiers) }
-        if let cap = self.makeRoom(for: ccid, size: frame.count) { return self.reject(cap) }
+        if !isInFlight, let cap = self.makeRoom(for: ccid, size: frame.count) { return self.reject(cap) }
 
         let acceptedAt = self.clock.next(acceptedAt)
         let message = StoredMessage(

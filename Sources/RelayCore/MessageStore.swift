@@ -22,6 +22,9 @@ public protocol MessageStore: AnyObject {
     /// Frames and bytes kept, and what has become of all others since the store was made.
     var totals: StoreTotals { get }
 
+    /// Frames in flight, of all terminals.
+    var inFlightFrames: Int { get }
+
     /// The terminals for which frames are kept, those in flight included, for other threads to look at.
     var kept: KeptTerminals { get }
 
@@ -34,7 +37,8 @@ public protocol MessageStore: AnyObject {
     ///   - frame: 13...65535 bytes, as its destination gets them.
     ///   - acceptedAt: when the relay took it. A store keeps these rising; an earlier time than the last counts as just after it.
     ///   - timeToLive: seconds; 0 for ever; `nil` for the limits' default.
-    ///   - isInFlight: the frame has been written to the terminal already (journal).
+    ///   - isInFlight: the frame has been written to the terminal already (journal). No cap refuses it: it was taken long before,
+    ///     and the connections' windows bound how many there are.
     /// - Throws: ``StoreError`` when reading what has to be evicted fails.
     func append(
         _ frame: UnsafeRawBufferPointer,

@@ -124,8 +124,9 @@ public struct OutboundOptions: Equatable, Sendable {
     public var lowWatermark = 256 << 10
     /// Bytes of frames that one read from disk brings.
     public var readSize = 128 << 10
-    /// Bytes submitted to the store and not yet durable, above which senders are not read from.
-    public var storeHighWatermark = 16 << 20
+    /// What frames may take in memory (``AppendBatch/cost``) that were submitted to the store and are not durable yet; above it their
+    /// senders are not read from. It is also what one group commit can have to do: more would make everybody's receipts late.
+    public var storeHighWatermark = 8 << 20
 
     /// Makes the defaults.
     public init() {}

@@ -4,6 +4,7 @@ import Synchronization
 final class ConnectionLimiter: Sendable {
     private let open = Atomic<Int>(0)
     private let nextID = Atomic<UInt64>(1)
+    private let nextRegistration = Atomic<UInt64>(1)
     let maximum: Int
 
     init(maximum: Int) {
@@ -23,6 +24,11 @@ final class ConnectionLimiter: Sendable {
     /// A connection has ended.
     func leave() {
         self.open.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// A number for a registration: higher for the later one, on whichever event loop.
+    func makeRegistration() -> UInt64 {
+        self.nextRegistration.wrappingAdd(1, ordering: .relaxed).oldValue
     }
 
     /// A number for a connection, unique in this process.

@@ -41,6 +41,11 @@ struct PendingInjections {
         }
     }
 
+    /// The frame has not been written for some time.
+    mutating func giveUp(_ id: MessageID) {
+        self.stored.removeValue(forKey: id)?.promise.succeed(InjectionOutcome(id: id, state: .queued))
+    }
+
     /// The terminal's connection ended, or is too slow to wait for.
     mutating func disconnected(_ ccid: CCID) {
         guard !self.stored.isEmpty else { return }

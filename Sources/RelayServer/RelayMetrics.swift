@@ -5,10 +5,25 @@ enum RelayMetrics {
     static func families(
         _ shards: [ShardStatistics],
         _ store: GroupCommitStatistics,
+        _ ledger: Ledger,
         isReady: Bool,
         startedAt: Timestamp
     ) -> [MetricFamily] {
         Self.frames(shards) + Self.connections(shards) + Self.store(store) + [
+            MetricFamily(
+                "ttms_ledger_imbalance",
+                .gauge,
+                help: "Accepted frames that are not delivered, queued, in flight, expired, deleted or evicted: always 0.",
+                value: ledger.imbalance
+            ),
+            MetricFamily(
+                "ttms_frames_in_flight",
+                .gauge,
+                help: "Frames written to a connection and not delivered.",
+                value: ledger.inFlight
+            ),
+            MetricFamily("ttms_frames_queued", .gauge, help: "Frames that wait, on disk or in memory.", value: ledger.queued),
+
             MetricFamily(
                 "ttms_ready",
                 .gauge,
@@ -44,12 +59,6 @@ enum RelayMetrics {
             },
             counter("frames_unsound", "Frames taken although their checksum did not hold.") { $0.unsound },
             counter("frames_ignored", "Frames of unknown commands that were ignored.") { $0.ignored },
-            MetricFamily(
-                "ttms_frames_in_flight",
-                .gauge,
-                help: "Frames written to a connection and not acknowledged.",
-                value: shards.reduce(0) { $0 + $1.inFlightFrames }
-            ),
         ]
     }
 

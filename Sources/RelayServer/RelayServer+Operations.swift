@@ -11,7 +11,7 @@ extension RelayServer: RelayOperations {
     /// See ``RelayOperations/status()``.
     public func status() async -> RelayStatus {
         let statistics = await self.shardStatistics()
-        let totals = self.groupCommit.statistics.totals
+        let (ledger, totals) = await self.ledger()
         return RelayStatus(
             version: Self.version,
             startedAt: self.startedAt,
@@ -20,7 +20,7 @@ extension RelayServer: RelayOperations {
             eventLoops: self.shards.count,
             connections: self.limiter.count,
             terminalsOnline: statistics.reduce(0) { $0 + $1.terminalsOnline },
-            ledger: Self.ledger(statistics, totals),
+            ledger: ledger,
             store: totals,
             readiness: self.currentReadiness
         )
@@ -55,6 +55,7 @@ extension RelayServer: RelayOperations {
         RelayMetrics.families(
             await self.shardStatistics(),
             self.groupCommit.statistics,
+            await self.ledger().ledger,
             isReady: self.currentReadiness.isReady,
             startedAt: self.startedAt
         )
@@ -70,20 +71,6 @@ extension RelayServer: RelayOperations {
         return result
     }
 
-    static func ledger(_ statistics: [ShardStatistics], _ totals: StoreTotals) -> Ledger {
-        var ledger = Ledger()
-        for shard in statistics {
-            ledger.accepted += shard.counters.accepted
-            ledger.delivered += shard.counters.delivered
-            ledger.inFlight += UInt64(shard.inFlightFrames)
-        }
-        ledger.queued = UInt64(max(0, totals.frames))
-        ledger.expired = totals.expired
-        ledger.deleted = totals.deleted
-        ledger.evicted = totals.evicted + totals.rejected
-        return ledger
-    }
-
     // MARK: Terminals
 
     /// See ``RelayOperations/terminals(_:)``.
@@ -94,37 +81,38 @@ extension RelayServer: RelayOperations {
                 found[terminal.ccid] = terminal
             }
         }
-        let loaded = found
+        if query.isOnline != true { try await self.addKept(query, to: &found) }
+        let page = found.values.sorted { $0.ccid < $1.ccid }.prefix(query.limit)
         return try await self.groupCommit.perform { store in
-            Self.page(query, of: loaded, store)
-        }
-    }
-
-    /// Joins what the shards know with what the store keeps.
-    private static func page(
-        _ query: TerminalQuery,
-        of known: [CCID: TerminalSnapshot],
-        _ store: any MessageStore
-    ) -> [TerminalSnapshot] {
-        var result = known
-        if query.isOnline != true {
-            // A kept terminal that a shard knows as online must not appear as offline: those are simply not on this page.
-            for kept in Self.keptTerminals(query, store) where result[kept.ccid] == nil {
-                result[kept.ccid] = TerminalSnapshot(ccid: kept.ccid)
+            page.map { terminal in
+                var terminal = terminal
+                terminal.backlog = store.backlog(of: terminal.ccid)
+                return terminal
             }
         }
-        return result.values.sorted { $0.ccid < $1.ccid }.prefix(query.limit).map { terminal in
-            var terminal = terminal
-            terminal.backlog = store.backlog(of: terminal.ccid)
-            return terminal
-        }
     }
 
-    private static func keptTerminals(_ query: TerminalQuery, _ store: any MessageStore) -> [TerminalBacklog] {
+    /// Adds terminals that no shard remembers, but for which something is kept: until the page is full, or there are no more.
+    private func addKept(_ query: TerminalQuery, to found: inout [CCID: TerminalSnapshot]) async throws {
         let range = query.range
         let before = range.lowerBound == 0 ? nil : CCID(rawValue: range.lowerBound - 1)
-        let after = [query.after, before].compactMap { $0 }.max()
-        return store.terminals(after: after, limit: query.limit).filter { range.contains($0.ccid.rawValue) }
+        var after = [query.after, before].compactMap { $0 }.max()
+        var added = 0
+        while added < query.limit {
+            let start = after
+            let kept = try await self.groupCommit.perform { $0.terminals(after: start, limit: query.limit).map(\.ccid) }
+            let candidates = kept.filter { range.contains($0.rawValue) && found[$0] == nil }
+            var online: Set<CCID> = []
+            for shard in self.shards {
+                online.formUnion(try await shard.eventLoop.submit { shard.online(among: candidates) }.get())
+            }
+            for ccid in candidates where !online.contains(ccid) {
+                found[ccid] = TerminalSnapshot(ccid: ccid)
+                added += 1
+            }
+            guard let last = kept.last, last.rawValue < range.upperBound else { return }
+            after = last
+        }
     }
 
     /// See ``RelayOperations/terminal(_:)``.

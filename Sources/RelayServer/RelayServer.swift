@@ -14,6 +14,8 @@ public final class RelayServer: Sendable {
     let limiter: ConnectionLimiter
     let clock = RelayClock()
     let startedAt: Timestamp
+    /// What the store held, and had counted, when the relay started.
+    let totalsAtStart: StoreTotals
     let state = ServerState()
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
@@ -24,6 +26,7 @@ public final class RelayServer: Sendable {
         self.groupCommit = groupCommit
         self.logger = logger
         self.startedAt = self.clock.now
+        self.totalsAtStart = groupCommit.statistics.totals
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(options.eventLoops, 1))
         let limiter = ConnectionLimiter(maximum: options.maximumConnections)
         self.limiter = limiter
@@ -73,6 +76,11 @@ public final class RelayServer: Sendable {
         let deadline = NIODeadline.now() + grace
         for shard in self.shards { try? await shard.drain(until: deadline).get() }
         for shard in self.shards { try? await shard.stop().get() }
+        // A frame is at most two steps from the shard that stores it: its home, and the borrower.
+        for _ in 0..<3 {
+            for shard in self.shards { try? await shard.passOn().get() }
+        }
+        for shard in self.shards { try? await shard.storeWaiting().get() }
     }
 
     /// Ends the event loops. Only after the store has answered everything.

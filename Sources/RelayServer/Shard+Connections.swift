@@ -44,12 +44,19 @@ extension Shard {
     // MARK: Registration
 
     /// A heartbeat of `ccid` came first on `connection`: from now on the terminal is reached there.
-    func register(_ ccid: CCID, on connection: TerminalConnection, now: Timestamp) {
+    ///
+    /// - Parameter registration: made when the heartbeat came.
+    func register(_ ccid: CCID, on connection: TerminalConnection, registration: UInt64, now: Timestamp) {
         self.counters.registrations += 1
+        if let terminal = self.terminals[ccid], terminal.connection != nil, terminal.registration > registration {
+            // This heartbeat had to wait for its answer, and a newer one has come elsewhere meanwhile.
+            if let reason = connection.session.superseded(ccid) { self.close(connection, reason) }
+            return
+        }
         if let terminal = self.terminals[ccid], !self.handover.isRecalled(ccid) {
-            self.attach(terminal, to: connection, now: now)
-        } else if self.claim(ccid, for: connection) {
-            self.attach(self.makeTerminal(ccid), to: connection, now: now)
+            self.attach(terminal, to: connection, registration: registration, now: now)
+        } else if self.claim(ccid, for: connection, registration: registration) {
+            self.attach(self.makeTerminal(ccid), to: connection, registration: registration, now: now)
         }
     }
 
@@ -61,16 +68,16 @@ extension Shard {
     }
 
     /// The terminal is reached on `connection` now; the one before, if any, loses it.
-    func attach(_ terminal: Terminal, to connection: TerminalConnection, now: Timestamp) {
+    func attach(_ terminal: Terminal, to connection: TerminalConnection, registration: UInt64, now: Timestamp) {
         if let former = terminal.connection {
             guard former !== connection else { return }
             self.takeOver(terminal, from: former, now: now)
         }
         // With an answer to every submission, this shard has nothing on its way that the store might still keep; and whatever
         // another shard had was durable before the terminal came here.
-        let isAnswered = self.submission.appends.isEmpty && self.committed + 1 == self.submission.number
+        let isAnswered = self.submission.isEmpty && self.committed + 1 == self.submission.number
         let storeIsEmpty = isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
-        terminal.attach(connection, storeIsEmpty: storeIsEmpty, now: now)
+        terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)
         self.pump(terminal)
     }
 
@@ -88,12 +95,14 @@ extension Shard {
     /// Takes `terminal` from its connection: what is not delivered goes back to its queue, in order, before anything newer.
     func detach(_ terminal: Terminal, from connection: TerminalConnection, reason: CloseReason, now: Timestamp) {
         var requeued = 0
+        var oldest = NIODeadline.distantFuture
         for run in connection.window.removeAll(of: terminal.ccid) {
+            oldest = min(oldest, run.since)
             requeued += self.takeBack(run, of: terminal, from: connection)
         }
         if requeued > 0 {
             self.counters.requeued += UInt64(requeued)
-            self.raiseSafetyWaits()
+            self.raiseSafetyWaits(terminal.ccid, since: oldest)
             terminal.update { $0.appended(in: self.submission.number) }
         }
         self.storeHeld(terminal)
@@ -161,10 +170,17 @@ extension Shard {
 
     /// Ends `connection` for `reason`: what was put is written once more, what is acknowledged counts, the rest goes back.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
+        if connection.isAwaitingReceipt {
+            // Nobody will get the answer any more, but what came whole behind the heartbeat was sent all the same.
+            connection.isEnding = true
+            connection.isAwaitingReceipt = false
+            connection.handler?.goOn()
+        }
         guard connection.closeReason == nil else { return }
+        // First of all: a write that fails below makes SwiftNIO close the channel, and comes back here.
+        connection.willClose(reason)
         _ = connection.flush()
         self.sampleAcknowledged(connection)
-        connection.willClose(reason)
         self.counters.countClosed(reason)
         self.limiter.leave()
         let now = self.clock.now
@@ -176,6 +192,7 @@ extension Shard {
             self.giveBackIfOffline(ccid)
         }
         self.forget(connection)
+        self.paused.removeAll { $0 === connection }
         self.logger.debug(
             "connection closed",
             metadata: [

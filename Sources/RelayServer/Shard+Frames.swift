@@ -42,8 +42,9 @@ extension Shard {
         }
         connection.parser = parser
         self.count(&taken, from: connection)
-        if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
-        if self.submission.appends.count != storedBefore { self.holdBackIfBehind(connection) }
+        let isElsewhere = self.framesElsewhere != elsewhereBefore
+        if isElsewhere { connection.destinations.areElsewhere = true }
+        if isElsewhere || self.submission.appends.count != storedBefore { self.holdBackIfBehind(connection) }
         return (offset, step)
     }
 
@@ -72,29 +73,40 @@ extension Shard {
     @inline(never)
     private func deliverAside(_ frame: FrameView, from source: CCID) {
         let entry = AppendBatch.Entry(ccid: frame.address)
-        self.withAsideBatch(for: frame.address, size: frame.size) { batch in
+        self.withAsideBatch(for: frame.address) { batch in
             batch.append(entry, size: frame.size) { FrameRewriter.forward(frame, from: source, to: $0) }
         }
     }
 
-    /// A frame that another shard handed over, or that was held: it is rewritten already.
-    func deliver(rewritten frame: UnsafeRawBufferPointer, to destination: CCID) {
-        if let terminal = self.terminals[destination], let live = terminal.live {
-            let connection = live.takeUnretainedValue()
+    /// A frame that was held, or that another shard handed over: it is rewritten already.
+    ///
+    /// - Parameter isPassedOn: it comes from another shard, so that it does not wait for a sync.
+    func deliver(rewritten frame: UnsafeRawBufferPointer, to destination: CCID, isPassedOn: Bool = false) {
+        if let terminal = self.terminals[destination], let connection = terminal.connection,
+            terminal.mailbox.mode == .live, isPassedOn || !terminal.isSyncing
+        {
             connection.put(rewritten: frame, to: destination)
             self.markDirty(connection)
             if connection.outbound.unacknowledged > self.options.outbound.highWatermark { self.relieve(connection) }
             return
         }
-        self.withAsideBatch(for: destination, size: frame.count) { batch in
+        self.withAsideBatch(for: destination, isPassedOn: isPassedOn) { batch in
             batch.append(AppendBatch.Entry(ccid: destination), frame: frame)
         }
     }
 
     /// Lets `body` add a frame for a terminal that is not live here to the batch that is its next stop.
-    private func withAsideBatch(for destination: CCID, size: Int, _ body: (inout AppendBatch) -> Void) {
+    private func withAsideBatch(
+        for destination: CCID,
+        isPassedOn: Bool = false,
+        _ body: (inout AppendBatch) -> Void
+    ) {
         guard let terminal = self.terminals[destination] else {
             self.withBatch(forAbsent: destination, body)
+            return
+        }
+        if terminal.isSyncing, !isPassedOn {
+            self.withKept(destination, body)
             return
         }
         if self.handover.isRecalled(destination) {
@@ -103,7 +115,7 @@ extension Shard {
         }
         switch terminal.mailbox.placement {
         case .held, .live:
-            if terminal.held.isEmpty { self.holding.insert(destination) }
+            if terminal.held.isEmpty { self.holding[destination] = self.tickTime }
             body(&terminal.held)
             if terminal.held.frameBytes > self.options.outbound.lowWatermark { self.spill(terminal) }
         case .store:
@@ -139,10 +151,10 @@ extension Shard {
         guard !connection.isEnding else { return nil }
         let now = self.clock.now
         self.counters.heartbeats += 1
-        let isRegistration = action == .replyAndRegister
+        let registration = action == .replyAndRegister ? self.limiter.makeRegistration() : nil
         if connection.destinations.isEmpty || !connection.listener.givesReceipts {
             self.writeReply(to: frame, connection, now: now, target: connection.outbound.reserve(Frame.heartbeatSize))
-            self.complete(ccid, isRegistration, connection, now: now)
+            self.complete(ccid, registration, connection, now: now)
         } else {
             var reply = ByteBufferAllocator().buffer(capacity: Frame.heartbeatSize)
             reply.writeWithUnsafeMutableBytes(minimumWritableBytes: Frame.heartbeatSize) { target in
@@ -150,10 +162,10 @@ extension Shard {
                 self.writeReply(to: frame, connection, now: now, target: start)
                 return Frame.heartbeatSize
             }
-            connection.source = self.terminals[ccid]
+            connection.source = self.handover.isRecalled(ccid) ? nil : self.terminals[ccid]
             self.whenSafe(connection) {
                 reply.withUnsafeReadableBytes { connection.outbound.put($0) }
-                self.complete(ccid, isRegistration, connection, now: now)
+                self.complete(ccid, registration, connection, now: now)
             }
         }
         if !frame.isSound { self.countUnsound(connection) }
@@ -175,13 +187,24 @@ extension Shard {
     }
 
     /// The reply of a heartbeat has been put: what is for the terminal may follow.
-    private func complete(_ ccid: CCID, _ isRegistration: Bool, _ connection: TerminalConnection, now: Timestamp) {
+    private func complete(_ ccid: CCID, _ registration: UInt64?, _ connection: TerminalConnection, now: Timestamp) {
         self.markDirty(connection)
-        if isRegistration, connection.session.holds(ccid) { self.register(ccid, on: connection, now: now) }
-        let terminal = self.terminals[ccid]
+        self.holdBackIfUnread(connection)
+        if let registration, connection.session.holds(ccid) {
+            self.register(ccid, on: connection, registration: registration, now: now)
+        }
+        // A terminal that has to leave is another shard's soon.
+        let terminal = self.handover.isRecalled(ccid) ? nil : self.terminals[ccid]
         if connection.session.source == ccid { connection.source = terminal }
         terminal?.counters.heartbeats += 1
         terminal?.lastHeartbeatAt = now
+    }
+
+    /// Stops reading from a peer that sends heartbeats and does not read the replies.
+    private func holdBackIfUnread(_ connection: TerminalConnection) {
+        guard connection.outbound.unacknowledged > self.options.outbound.highWatermark else { return }
+        self.relieve(connection)
+        if connection.outbound.unacknowledged > self.options.outbound.highWatermark { connection.pause(for: .replies) }
     }
 
     // MARK: Counting

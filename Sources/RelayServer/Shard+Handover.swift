@@ -38,6 +38,7 @@ extension Shard {
         let home = self.home(of: ccid)
         if home == self.index {
             guard case .recalling(var waiting, let claimants) = self.handover.loans[ccid] else { return }
+            self.framesElsewhere += 1
             self.handover.loans[ccid] = nil
             body(&waiting)
             self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
@@ -52,9 +53,12 @@ extension Shard {
     func handOver(to index: Int) {
         let batch = self.peerBatches[index]
         self.peerBatches[index] = AppendBatch()
+        self.passedOn += Int64(batch.count)
         let shard = self.shards[index]
         shard.eventLoop.execute {
-            batch.forEach { entry, frame in shard.deliver(rewritten: frame, to: entry.ccid) }
+            _ = shard.startRead()
+            shard.passedOn -= Int64(batch.count)
+            batch.forEach { entry, frame in shard.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
         }
     }
 
@@ -70,17 +74,18 @@ extension Shard {
     /// `connection` had a heartbeat of `ccid`, a terminal that is not here, or has to leave.
     ///
     /// - Returns: whether the terminal can be made here at once; otherwise it comes later (``granted(_:terminal:)``).
-    func claim(_ ccid: CCID, for connection: TerminalConnection) -> Bool {
+    func claim(_ ccid: CCID, for connection: TerminalConnection, registration: UInt64) -> Bool {
         let home = self.home(of: ccid)
         if home == self.index, self.handover.loans[ccid] == nil { return true }
-        let former = self.handover.claims.updateValue(connection, forKey: ccid)
+        let claim = Handover.Claim(connection: connection, registration: registration)
+        let former = self.handover.claims.updateValue(claim, forKey: ccid)?.connection
         if let former, former !== connection, let reason = former.session.superseded(ccid) { self.close(former, reason) }
-        if former == nil { self.sendClaim(ccid) }
+        self.sendClaim(ccid, registration)
         return false
     }
 
-    private func sendClaim(_ ccid: CCID) {
-        let claimant = self.index
+    private func sendClaim(_ ccid: CCID, _ registration: UInt64) {
+        let claimant = Handover.Claimant(shard: self.index, registration: registration)
         let home = self.home(of: ccid)
         if home == self.index {
             self.claimed(ccid, by: claimant)
@@ -89,18 +94,25 @@ extension Shard {
         }
     }
 
-    /// At home: the shard `claimant` wants the terminal.
-    private func claimed(_ ccid: CCID, by claimant: Int) {
+    /// At home: a shard wants the terminal.
+    private func claimed(_ ccid: CCID, by claimant: Handover.Claimant) {
         switch self.handover.loans[ccid] {
         case nil:
             self.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [claimant])
-            self.recall(ccid, isClaimed: true)
+            self.recall(ccid, for: claimant)
+        case .lent(claimant.shard):
+            // It has been granted there since, and its newest registration with it.
+            return
         case .lent(let borrower):
             self.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [claimant])
-            self.send(to: borrower) { $0.recall(ccid, isClaimed: true) }
-        case .recalling(let waiting, let claimants):
-            guard !claimants.contains(claimant) else { return }
-            self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants + [claimant])
+            self.send(to: borrower) { $0.recall(ccid, for: claimant) }
+        case .recalling(let waiting, var claimants):
+            if let index = claimants.firstIndex(where: { $0.shard == claimant.shard }) {
+                claimants[index].registration = max(claimants[index].registration, claimant.registration)
+            } else {
+                claimants.append(claimant)
+            }
+            self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
         }
     }
 
@@ -110,24 +122,31 @@ extension Shard {
         self.send(to: self.home(of: ccid)) { home in
             guard case .lent(let borrower) = home.handover.loans[ccid] else { return }
             home.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [])
-            home.send(to: borrower) { $0.recall(ccid, isClaimed: false) }
+            home.send(to: borrower) { $0.recall(ccid, for: nil) }
         }
     }
 
     // MARK: Recall
 
-    /// The terminal has to leave this shard. With a claim, a newer heartbeat came elsewhere, and its connection here loses it;
-    /// without, it was thought to be offline: should it have come back meanwhile, its connection waits for it.
-    private func recall(_ ccid: CCID, isClaimed: Bool) {
+    /// The terminal has to leave this shard. A newer heartbeat elsewhere takes it from its connection. A connection with a newer
+    /// heartbeat than the claim, or one that came when the terminal was thought to be offline, waits for it.
+    private func recall(_ ccid: CCID, for claimant: Handover.Claimant?) {
         if let terminal = self.terminals[ccid], let connection = terminal.connection {
             let now = self.clock.now
-            if isClaimed {
+            if let claimant, claimant.registration > terminal.registration {
                 self.takeOver(terminal, from: connection, now: now)
             } else {
                 self.sampleAcknowledged(connection)
                 self.detach(terminal, from: connection, reason: .superseded, now: now)
                 if connection.source === terminal { connection.source = nil }
-                self.handover.claims[ccid] = connection
+                self.handover.claims[ccid] = .init(connection: connection, registration: terminal.registration)
+            }
+        }
+        if let (_, kept) = self.handover.syncing.removeValue(forKey: ccid) {
+            // They are newer than what is on its way by the home, and go there behind it.
+            self.terminals[ccid]?.isSyncing = false
+            kept.forEach { entry, frame in
+                self.withBatch(toHomeOf: ccid) { $0.append(entry, frame: frame) }
             }
         }
         self.handover.borrowed.remove(ccid)
@@ -148,7 +167,7 @@ extension Shard {
                 self.returned(ccid, terminal: terminal)
             } else {
                 self.send(to: home) { $0.returned(ccid, terminal: terminal) }
-                if self.handover.claims[ccid] != nil { self.sendClaim(ccid) }
+                if let claim = self.handover.claims[ccid] { self.sendClaim(ccid, claim.registration) }
             }
         }
     }
@@ -158,7 +177,7 @@ extension Shard {
     /// At home: the terminal is on no shard now; the first in line gets it.
     private func returned(_ ccid: CCID, terminal: Terminal?) {
         guard case .recalling(let waiting, let claimants) = self.handover.loans[ccid] else { return }
-        let next = claimants.first ?? self.index
+        let next = claimants.first?.shard ?? self.index
         if next == self.index {
             self.handover.loans[ccid] = nil
             self.granted(ccid, terminal: terminal)
@@ -176,19 +195,51 @@ extension Shard {
 
     /// The terminal is on this shard now.
     private func granted(_ ccid: CCID, terminal: Terminal?) {
-        let connection = self.handover.claims.removeValue(forKey: ccid)
-        guard terminal != nil || connection != nil || self.handover.isBorrowed(ccid) else { return }
+        let claim = self.handover.claims.removeValue(forKey: ccid)
+        guard terminal != nil || claim != nil || self.handover.isBorrowed(ccid) else { return }
         if let terminal { self.terminals.insert(terminal) }
         let terminal = terminal ?? self.makeTerminal(ccid)
-        guard let connection, connection.closeReason == nil, connection.session.holds(ccid) else {
+        if self.handover.isBorrowed(ccid) { self.startSync(terminal) }
+        guard let claim, claim.connection.closeReason == nil, claim.connection.session.holds(ccid) else {
             self.giveBackIfOffline(ccid)
             return
         }
         let now = self.clock.now
-        self.attach(terminal, to: connection, now: now)
+        self.attach(terminal, to: claim.connection, registration: claim.registration, now: now)
         terminal.lastHeartbeatAt = now
         terminal.counters.heartbeats += 1
-        if connection.session.source == ccid { connection.source = terminal }
+        if claim.connection.session.source == ccid { claim.connection.source = terminal }
+    }
+
+    // MARK: Sync
+
+    /// Frames of this shard's own senders are still on their way by the home. Those from now on wait until the last of them has
+    /// come back, which is when the home's answer does.
+    private func startSync(_ terminal: Terminal) {
+        let ccid = terminal.ccid
+        let token = self.handover.nextSync
+        self.handover.nextSync += 1
+        self.handover.syncing[ccid] = (token, AppendBatch())
+        terminal.isSyncing = true
+        let borrower = self.index
+        self.send(to: self.home(of: ccid)) { home in
+            home.send(to: borrower) { $0.endSync(of: ccid, token: token) }
+        }
+    }
+
+    private func endSync(of ccid: CCID, token: UInt64) {
+        guard let sync = self.handover.syncing[ccid], sync.token == token else { return }
+        self.handover.syncing[ccid] = nil
+        self.terminals[ccid]?.isSyncing = false
+        sync.kept.forEach { entry, frame in self.deliver(rewritten: frame, to: ccid) }
+    }
+
+    /// Lets `body` add a frame of this shard to those that are kept back.
+    func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) {
+        guard var sync = self.handover.syncing.removeValue(forKey: ccid) else { return }
+        body(&sync.kept)
+        self.handover.syncing[ccid] = sync
+        self.framesElsewhere += 1
     }
 }
 

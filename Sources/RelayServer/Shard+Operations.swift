@@ -12,7 +12,7 @@ extension Shard {
         to ccid: CCID,
         timeToLive: UInt32?
     ) -> EventLoopFuture<InjectionOutcome>? {
-        guard !self.handover.isRecalled(ccid) else { return nil }
+        guard case .here = self.place(of: ccid), !self.handover.isRecalled(ccid) else { return nil }
         let promise = self.eventLoop.makePromise(of: InjectionOutcome.self)
         guard !self.isStopping else {
             promise.fail(InjectionError.stopping)
@@ -40,9 +40,23 @@ extension Shard {
         let connection = self.terminals[receipt.ccid]?.connection
         let isReading = connection.map { $0.outbound.unacknowledged < self.options.outbound.lowWatermark }
         self.injections.completed(receipt, isExpected: isReading ?? false)
+        if case .queued(let id) = receipt.outcome, isReading == true { self.boundInjection(id) }
+    }
+
+    /// How long an operator waits for the write of a frame whose terminal reads. It can be expired or deleted before.
+    private static let injectionPatience = TimeAmount.seconds(1)
+
+    /// Answers for the frame `id` as queued if it has not been written by then.
+    func boundInjection(_ id: MessageID) {
+        self.eventLoop.scheduleTask(in: Self.injectionPatience) { self.injections.giveUp(id) }
     }
 
     // MARK: Snapshots
+
+    /// Those of `ccids` that have a connection here.
+    func online(among ccids: [CCID]) -> Set<CCID> {
+        Set(ccids.filter { self.terminals[$0]?.connection != nil })
+    }
 
     func snapshot(of terminal: Terminal) -> TerminalSnapshot {
         TerminalSnapshot(
@@ -96,7 +110,6 @@ extension Shard {
         result.terminalsOnline = self.terminalsOnline
         result.terminalsKnown = self.terminals.count
         for connection in self.connections where !connection.window.isEmpty {
-            result.inFlightFrames += connection.window.frames
             result.inFlightBytes += connection.outbound.unacknowledged
         }
         result.pausedConnections = self.paused.count
@@ -110,7 +123,6 @@ struct ShardStatistics: Sendable {
     var connections = 0
     var terminalsOnline = 0
     var terminalsKnown = 0
-    var inFlightFrames = 0
     var inFlightBytes = 0
     var pausedConnections = 0
 }

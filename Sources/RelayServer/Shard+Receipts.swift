@@ -38,8 +38,14 @@ struct SafetyWait {
     var submission: UInt64
     /// The terminals that the frames are for; `nil` for all.
     var destinations: [CCID]?
+    /// Nobody waits any more when it is closed.
+    var connection: TerminalConnection?
     /// Done when they are.
     var completion: () -> Void
+
+    func concerns(_ ccid: CCID, since: NIODeadline) -> Bool {
+        self.time >= since && (self.destinations?.contains(ccid) ?? true)
+    }
 }
 
 // The heartbeat as receipt (G5): it is answered when all that the same connection sent before it is delivered or on disk.
@@ -61,27 +67,37 @@ extension Shard {
         }
         let list = destinations.areMany ? nil : destinations.ccids
         if destinations.areElsewhere {
-            self.whenSafeElsewhere { self.wait(for: list, done) }
+            self.whenSafeElsewhere { self.wait(for: list, connection, done) }
         } else {
-            self.wait(for: list, done)
+            self.wait(for: list, connection, done)
         }
     }
 
-    private func wait(for destinations: [CCID]?, _ completion: @escaping () -> Void) {
+    private func wait(for destinations: [CCID]?, _ connection: TerminalConnection?, _ completion: @escaping () -> Void) {
         let wait = SafetyWait(
             time: self.tickTime,
             submission: self.submission.isEmpty ? self.submission.number - 1 : self.submission.number,
             destinations: destinations,
+            connection: connection,
             completion: completion
         )
         self.safetyWaits.append(wait)
         self.scheduleSafetyCheck()
     }
 
-    /// Frames that were in flight go to the store: whoever waits for them waits for this submission.
-    func raiseSafetyWaits() {
+    /// Frames for `ccid`, put or held at `since` or later, go to the store: whoever waits for them waits for this submission.
+    func raiseSafetyWaits(_ ccid: CCID, since: NIODeadline) {
         let number = self.submission.number
-        for index in self.safetyWaits.indices { self.safetyWaits[index].submission = number }
+        for index in self.safetyWaits.indices where self.safetyWaits[index].concerns(ccid, since: since) {
+            self.safetyWaits[index].submission = number
+        }
+    }
+
+    /// Frames for `ccid` that were held since `since` are put now: whoever waits for them waits for what is put until now.
+    func extendSafetyWaits(_ ccid: CCID, since: NIODeadline) {
+        for index in self.safetyWaits.indices where self.safetyWaits[index].concerns(ccid, since: since) {
+            self.safetyWaits[index].time = self.tickTime
+        }
     }
 
     /// Ends the waits whose frames are safe.
@@ -89,7 +105,7 @@ extension Shard {
         guard !self.safetyWaits.isEmpty else { return }
         var done: [SafetyWait] = []
         var remaining: [SafetyWait] = []
-        for wait in self.safetyWaits {
+        for wait in self.safetyWaits where wait.connection?.closeReason == nil {
             if self.isSafe(wait) { done.append(wait) } else { remaining.append(wait) }
         }
         self.safetyWaits = remaining
@@ -102,6 +118,8 @@ extension Shard {
         self.isSafetyCheckScheduled = true
         self.eventLoop.scheduleTask(in: Self.receiptInterval) {
             self.isSafetyCheckScheduled = false
+            // What was put in this tick counts as on its way only when it has been written.
+            self.flushDirty()
             self.journalForReceipts()
             self.checkSafety()
         }
@@ -111,7 +129,8 @@ extension Shard {
         guard wait.submission <= self.committed else { return false }
         guard let destinations = wait.destinations else {
             // What has not been flushed yet is not in the queue of those who wait for acknowledgements.
-            return self.holding.isEmpty && self.dirty.isEmpty
+            return self.dirty.isEmpty && self.holding.values.allSatisfy { $0 > wait.time }
+                && !self.handover.isKeepingFrames
                 && self.awaitingAcknowledgement.allSatisfy { !self.isUnsafe($0.connection, since: wait.time) }
         }
         return destinations.allSatisfy { ccid in
@@ -152,7 +171,7 @@ extension Shard {
         for index in self.shards.indices where index != self.index {
             self.send(to: index) { shard in
                 _ = shard.startRead()
-                shard.wait(for: nil) {
+                shard.wait(for: nil, nil) {
                     origin.eventLoop.execute {
                         count.value -= 1
                         if count.value == 0 { body.value() }

@@ -8,7 +8,7 @@ extension Shard {
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.eventLoop.execute {
             self.isStopping = true
-            for connection in self.connections { connection.setPaused(true) }
+            for connection in self.connections { connection.pause(for: .stop) }
             self.checkDrained(until: deadline, promise)
         }
         return promise.futureResult
@@ -20,7 +20,7 @@ extension Shard {
         if isDrained || NIODeadline.now() >= deadline {
             promise.succeed(())
         } else {
-            self.eventLoop.scheduleTask(in: Self.starvedInterval) { self.checkDrained(until: deadline, promise) }
+            self.eventLoop.scheduleTask(in: Self.shortestStarvedInterval) { self.checkDrained(until: deadline, promise) }
         }
     }
 
@@ -29,7 +29,27 @@ extension Shard {
         self.eventLoop.submit {
             for connection in self.connections { self.close(connection, .shutdown) }
             self.injections.failAll()
+        }
+    }
+
+    /// Passes on what is for other shards.
+    func passOn() -> EventLoopFuture<Void> {
+        self.eventLoop.submit {
             for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+            self.submit()
+        }
+    }
+
+    /// Stores what waits for terminals that are between two shards: now they are on none.
+    func storeWaiting() -> EventLoopFuture<Void> {
+        self.eventLoop.submit {
+            for case .recalling(let waiting, _) in self.handover.loans.values {
+                waiting.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
+            }
+            for sync in self.handover.syncing.values {
+                sync.kept.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
+            }
+            self.handover = Handover()
             self.submit()
         }
     }

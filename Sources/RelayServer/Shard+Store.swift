@@ -71,11 +71,15 @@ extension Shard: GroupCommitClient {
     func pump(_ terminal: Terminal) {
         if terminal.update({ $0.rewindIfDue() }) {
             self.withSubmission { $0.rewinds.append(terminal.ccid) }
+            // A terminal that leaves this shard does not leave before its rewind is done.
+            if self.handover.isRecalled(terminal.ccid) { self.handover.recalled[terminal.ccid] = self.submission.number }
         }
         guard let connection = terminal.connection else { return }
         if connection.outbound.unacknowledged >= self.options.outbound.lowWatermark {
             self.sampleAcknowledged(connection)
             guard connection.outbound.unacknowledged < self.options.outbound.lowWatermark else {
+                // What is held would wait for the room, in memory only: it goes to the store.
+                if terminal.mailbox.mode == .catchingUp { self.makeWay(for: terminal) }
                 if terminal.mailbox.isReadDue { self.awaitRoom(connection) }
                 return
             }
@@ -116,8 +120,9 @@ extension Shard: GroupCommitClient {
     private func releaseHeld(_ terminal: Terminal) {
         guard !terminal.held.isEmpty else { return }
         let held = terminal.takeHeld()
-        self.holding.remove(terminal.ccid)
-        held.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+        // They are put now, but receipts wait for them since they were held.
+        if let since = self.holding.removeValue(forKey: terminal.ccid) { self.extendSafetyWaits(terminal.ccid, since: since) }
+        held.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
     }
 
     // MARK: Spilling
@@ -189,8 +194,7 @@ extension Shard: GroupCommitClient {
     func storeHeld(_ terminal: Terminal) {
         guard !terminal.held.isEmpty else { return }
         let held = terminal.takeHeld()
-        self.holding.remove(terminal.ccid)
-        self.raiseSafetyWaits()
+        if let since = self.holding.removeValue(forKey: terminal.ccid) { self.raiseSafetyWaits(terminal.ccid, since: since) }
         held.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
         terminal.counters.framesQueued += UInt64(held.count)
         terminal.update { $0.appended(in: self.submission.number) }
@@ -216,9 +220,10 @@ extension Shard: GroupCommitClient {
         switch receipt.outcome {
         case .rejected:
             journal.connection.window.journalRefused(token: receipt.token)
-            terminal.deliveredBeforeReceipt[receipt.token] = nil
+            self.awaitingRemoval -= terminal.deliveredBeforeReceipt.removeValue(forKey: receipt.token) ?? 0
         case .queued(let last):
-            if terminal.deliveredBeforeReceipt.removeValue(forKey: receipt.token) != nil {
+            if let frames = terminal.deliveredBeforeReceipt.removeValue(forKey: receipt.token) {
+                self.awaitingRemoval -= frames
                 self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last)) }
             } else {
                 // Frames appended one behind the other have ids one behind the other.
@@ -237,15 +242,15 @@ extension Shard: GroupCommitClient {
 
     /// Stops reading from a sender whose frames go to the store when the store is too far behind.
     func holdBackIfBehind(_ connection: TerminalConnection) {
-        guard !connection.isPaused, connection.closeReason == nil, self.isStoreBehind else { return }
-        connection.setPaused(true)
+        guard !connection.isPaused(for: .store), connection.closeReason == nil, self.isStoreBehind else { return }
+        connection.pause(for: .store)
         self.paused.append(connection)
         self.counters.pauses += 1
         self.scheduleSweep()
     }
 
     private var isStoreBehind: Bool {
-        self.groupCommit.pendingBytes + self.submission.appends.frameBytes > self.options.outbound.storeHighWatermark
+        self.groupCommit.pendingBytes + self.submission.appends.cost > self.options.outbound.storeHighWatermark
     }
 
     /// Reads from the senders again once half of what was too much is durable.
@@ -254,6 +259,6 @@ extension Shard: GroupCommitClient {
         guard self.groupCommit.pendingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
         let paused = self.paused
         self.paused.removeAll()
-        for connection in paused where connection.closeReason == nil { connection.setPaused(false) }
+        for connection in paused where connection.closeReason == nil { connection.goOnReading(after: .store) }
     }
 }

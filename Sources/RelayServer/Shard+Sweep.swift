@@ -4,16 +4,21 @@ import TTMSProtocol
 
 // What time brings: acknowledgements, timeouts, terminals to forget. One timer per shard, none per connection.
 extension Shard {
-    /// How long a connection's bytes may be on their way before the kernel is asked whether they have arrived: as long as a frame
-    /// may stay without a copy on disk, since that is when it matters. Asking sooner would cost a system call beside the two that
-    /// an un-pipelined frame takes; asking much later would keep memory.
+    /// How long a connection's bytes may be on their way before the kernel is asked whether they have arrived: half as long as a
+    /// frame may stay without a copy on disk. What is that old then and has not arrived goes to disk; what is younger is looked at
+    /// once more, in time. Asking sooner would cost a system call beside the two that an un-pipelined frame takes; asking much
+    /// later would keep memory.
     var acknowledgementDelay: TimeAmount {
         guard case .after(let time) = self.options.journal, time > .zero else { return Self.longestDelay }
-        return min(time, Self.longestDelay)
+        return min(.nanoseconds(time.nanoseconds / 2), Self.longestDelay)
     }
     private static let longestDelay = TimeAmount.milliseconds(20)
-    /// How soon a connection without room is looked at again: its terminal is fed from disk, and waits for this.
-    static let starvedInterval = TimeAmount.milliseconds(2)
+    /// How soon a connection without room is looked at again: its terminal is fed from disk, and waits for this. While nobody gets
+    /// room, the interval doubles.
+    static let shortestStarvedInterval = TimeAmount.milliseconds(2)
+    private static let longestStarvedInterval = TimeAmount.milliseconds(128)
+    /// How soon a connection that acknowledges nothing is looked at again when all that is on its way is on disk, too.
+    private static let stuckInterval = TimeAmount.milliseconds(200)
     /// How often timeouts are looked at.
     static let timeoutInterval = TimeAmount.milliseconds(250)
 
@@ -44,13 +49,47 @@ extension Shard {
         while let first = self.awaitingAcknowledgement.first, first.since + delay <= now {
             self.awaitingAcknowledgement.removeFirst()
             first.connection.isAwaitingAcknowledgement = false
-            guard first.connection.closeReason == nil else { continue }
-            self.sampleAcknowledged(first.connection)
-            if case .after(let time) = self.options.journal { self.journal(first.connection, since: now - time) }
-            self.awaitAcknowledgement(first.connection)
+            self.lookAt(first.connection, journalSince: now - delay)
         }
         self.goOnReading()
         if !self.awaitingAcknowledgement.isEmpty || !self.paused.isEmpty { self.scheduleSweep() }
+    }
+
+    private func lookAt(_ connection: TerminalConnection, journalSince deadline: NIODeadline) {
+        guard connection.closeReason == nil else { return }
+        let before = connection.outbound.acknowledged
+        self.sampleAcknowledged(connection)
+        if connection.outbound.unacknowledged < self.options.outbound.lowWatermark {
+            connection.goOnReading(after: .replies)
+        }
+        if self.options.journal != .off { self.journal(connection, since: deadline) }
+        if connection.outbound.acknowledged == before, !connection.window.hasUnjournaled(since: .distantFuture) {
+            self.awaitStuck(connection)
+        } else {
+            self.awaitAcknowledgement(connection)
+        }
+    }
+
+    /// Looks at a connection that makes no progress now and then only. When something new is put, it is looked at as others are.
+    private func awaitStuck(_ connection: TerminalConnection) {
+        guard !connection.isStuck, connection.outbound.unacknowledged > 0 else { return }
+        connection.isStuck = true
+        self.stuck.append(.init(connection: connection, since: self.tickTime))
+        if self.stuck.count == 1 { self.scheduleStuckSweep() }
+    }
+
+    private func scheduleStuckSweep() {
+        self.eventLoop.scheduleTask(in: Self.stuckInterval) {
+            let now = self.startRead()
+            while let first = self.stuck.first, first.since + Self.stuckInterval <= now {
+                self.stuck.removeFirst()
+                first.connection.isStuck = false
+                if !first.connection.isAwaitingAcknowledgement {
+                    self.lookAt(first.connection, journalSince: now - self.acknowledgementDelay)
+                }
+            }
+            if !self.stuck.isEmpty { self.scheduleStuckSweep() }
+        }
     }
 
     /// Has the store asked for the connection's terminals when the connection has room again.
@@ -58,13 +97,18 @@ extension Shard {
         guard !connection.isStarved else { return }
         connection.isStarved = true
         self.starved.append(connection)
+        self.scheduleStarvedSweep()
+    }
+
+    private func scheduleStarvedSweep() {
         guard !self.isStarvedSweepScheduled else { return }
         self.isStarvedSweepScheduled = true
-        self.eventLoop.scheduleTask(in: Self.starvedInterval) { self.feedStarved() }
+        self.eventLoop.scheduleTask(in: self.starvedInterval) { self.feedStarved() }
     }
 
     private func feedStarved() {
         self.isStarvedSweepScheduled = false
+        _ = self.startRead()
         let starved = self.starved
         self.starved = []
         for connection in starved {
@@ -73,6 +117,9 @@ extension Shard {
                 if let terminal = self.terminals[ccid], terminal.connection === connection { self.pump(terminal) }
             }
         }
+        let isProgress = self.starved.count < starved.count
+        self.starvedInterval =
+            isProgress ? Self.shortestStarvedInterval : min(self.starvedInterval * 2, Self.longestStarvedInterval)
     }
 
     /// Asks the kernel what `connection`'s peer has acknowledged, unless only a heartbeat counts on its listener.
@@ -92,6 +139,7 @@ extension Shard {
                 self.countDelivered(run.frames, bytes: bytes, of: terminal, isStored: false)
             case .journaling(let token):
                 terminal.deliveredBeforeReceipt[token] = run.frames
+                self.awaitingRemoval += run.frames
                 self.countDelivered(run.frames, bytes: bytes, of: terminal, isStored: true)
             case .stored(let marks):
                 self.countDelivered(run.frames, bytes: bytes, of: terminal, isStored: true)

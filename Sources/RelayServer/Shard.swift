@@ -44,6 +44,8 @@ final class Shard: @unchecked Sendable {
     private(set) var tickTime = NIODeadline.now()
     /// Connections whose peers owe acknowledgements, by the time since when they are here.
     var awaitingAcknowledgement = CircularBuffer<AwaitedAcknowledgement>()
+    /// Connections whose peers acknowledge nothing, by the time when they were looked at last.
+    var stuck = CircularBuffer<AwaitedAcknowledgement>()
     /// Connections that have no room for what the store keeps for them.
     var starved: [TerminalConnection] = []
     /// Connections that are not read from, because the store is behind.
@@ -51,12 +53,17 @@ final class Shard: @unchecked Sendable {
     /// Receipts that wait for frames to be safe, in the order of their heartbeats.
     var safetyWaits: [SafetyWait] = []
     var isSafetyCheckScheduled = false
-    /// Terminals that hold frames until the store has been asked.
-    var holding: Set<CCID> = []
-    /// Counts frames that went to other shards.
+    /// Terminals that hold frames until the store has been asked, and since when.
+    var holding: [CCID: NIODeadline] = [:]
+    /// Counts frames that went to other shards, or wait for them.
     var framesElsewhere: UInt64 = 0
+    /// Frames handed to other shards, less those that they have handed here.
+    var passedOn: Int64 = 0
+    /// Frames that are delivered, but whose ids in the store are not known yet.
+    var awaitingRemoval = 0
     var isSweepScheduled = false
     var isStarvedSweepScheduled = false
+    var starvedInterval = Shard.shortestStarvedInterval
 
     /// The submission whose number is the highest that is durable.
     var committed: UInt64 = 0
@@ -121,7 +128,7 @@ final class Shard: @unchecked Sendable {
         self.submit()
     }
 
-    private func flushDirty() {
+    func flushDirty() {
         // A write can fail, and closing what failed can make others dirty: those are flushed in the next round.
         while !self.dirty.isEmpty {
             let round = self.dirty

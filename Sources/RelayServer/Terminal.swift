@@ -12,6 +12,12 @@ final class Terminal: @unchecked Sendable {
     private(set) var connection: TerminalConnection?
     /// The connection while frames go straight to it.
     private(set) var live: Unmanaged<TerminalConnection>?
+    /// The number of the registration that brought the connection.
+    private(set) var registration: UInt64 = 0
+    /// Frames of this shard are kept back (``Handover``, invariant 4), so none goes straight to the connection.
+    var isSyncing = false {
+        didSet { self.updateLive() }
+    }
     /// Frames that wait until the store has been asked (``Mailbox/Mode/catchingUp``).
     var held = AppendBatch()
 
@@ -31,12 +37,18 @@ final class Terminal: @unchecked Sendable {
     /// Asks the mailbox, or tells it something, and keeps `live` in step.
     @discardableResult
     func update<Result>(_ body: (inout Mailbox) -> Result) -> Result {
-        defer { self.live = self.mailbox.mode == .live ? self.connection.map(Unmanaged.passUnretained) : nil }
+        defer { self.updateLive() }
         return body(&self.mailbox)
     }
 
-    func attach(_ connection: TerminalConnection, storeIsEmpty: Bool, now: Timestamp) {
+    private func updateLive() {
+        let isLive = self.mailbox.mode == .live && !self.isSyncing
+        self.live = isLive ? self.connection.map(Unmanaged.passUnretained) : nil
+    }
+
+    func attach(_ connection: TerminalConnection, registration: UInt64, storeIsEmpty: Bool, now: Timestamp) {
         self.connection = connection
+        self.registration = registration
         self.since = now
         self.counters.connections += 1
         self.update { $0.attached(storeIsEmpty: storeIsEmpty) }

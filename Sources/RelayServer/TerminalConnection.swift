@@ -25,8 +25,9 @@ final class TerminalConnection {
     /// Where it has sent data since its last heartbeat.
     var destinations = RecentDestinations()
     /// A heartbeat is not answered yet: what the connection sent before it is not safe. What came behind it waits.
-    var isAwaitingReceipt = false {
-        didSet { self.updateReading() }
+    var isAwaitingReceipt: Bool {
+        get { self.pauses.contains(.receipt) }
+        set { newValue ? self.pause(for: .receipt) : self.goOnReading(after: .receipt) }
     }
     /// The connection is over; the rest of what it brought is handled, but not answered.
     var isEnding = false
@@ -46,11 +47,12 @@ final class TerminalConnection {
     var isAwaitingAcknowledgement = false
     /// It is in the shard's list of connections that wait for room before the store is asked for more.
     var isStarved = false
+    /// It is in the shard's queue of connections that acknowledge nothing, and of which nothing needs a journal.
+    var isStuck = false
     /// SwiftNIO is writing a piece.
     private var isBlocked = false
-    /// It is not read from, because the store is behind.
-    private(set) var isPaused = false
-    private var isReading = true
+    /// Why it is not read from.
+    private var pauses = PauseReasons()
     private(set) var closeReason: CloseReason?
 
     init(id: UInt64, channel: any Channel, descriptor: CInt, listener: ListenerOptions, shard: Shard, now: NIODeadline) {
@@ -158,18 +160,31 @@ final class TerminalConnection {
 
     // MARK: Reading
 
-    /// Stops or goes on reading: TCP then holds the sender back.
-    func setPaused(_ isPaused: Bool) {
-        guard isPaused != self.isPaused else { return }
-        self.isPaused = isPaused
-        self.updateReading()
+    /// Whether more of the burst is there than one read took.
+    var hasMoreToRead: Bool {
+        self.channel.isActive && linux_tcp_readable(self.descriptor) > 0
     }
 
-    private func updateReading() {
-        let reads = !self.isPaused && !self.isAwaitingReceipt
-        guard reads != self.isReading, self.channel.isActive else { return }
-        self.isReading = reads
-        try? self.channel.syncOptions?.setOption(.autoRead, value: reads)
+    var isPaused: Bool { !self.pauses.isEmpty }
+
+    func isPaused(for reason: PauseReasons) -> Bool { self.pauses.contains(reason) }
+
+    /// Stops reading: TCP then holds the sender back.
+    func pause(for reason: PauseReasons) {
+        let wasReading = self.pauses.isEmpty
+        self.pauses.insert(reason)
+        if wasReading { self.setReading(false) }
+    }
+
+    /// Goes on reading when there is no other reason not to.
+    func goOnReading(after reason: PauseReasons) {
+        guard self.pauses.remove(reason) != nil, self.pauses.isEmpty else { return }
+        self.setReading(true)
+    }
+
+    private func setReading(_ isReading: Bool) {
+        guard self.channel.isActive else { return }
+        try? self.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
     // MARK: Closing
@@ -178,4 +193,18 @@ final class TerminalConnection {
     func willClose(_ reason: CloseReason) {
         if self.closeReason == nil { self.closeReason = reason }
     }
+}
+
+/// Why a connection is not read from.
+struct PauseReasons: OptionSet {
+    let rawValue: UInt8
+
+    /// The store is behind with what this connection sends.
+    static let store = PauseReasons(rawValue: 1)
+    /// It does not read the replies to its heartbeats.
+    static let replies = PauseReasons(rawValue: 2)
+    /// A heartbeat's receipt is due.
+    static let receipt = PauseReasons(rawValue: 4)
+    /// The relay stops.
+    static let stop = PauseReasons(rawValue: 8)
 }

@@ -30,7 +30,8 @@ final class TerminalHandler: ChannelInboundHandler {
         let now = self.shard.startRead()
         if connection.session.source != nil { connection.lastReceived = now }
         connection.reads &+= 1
-        let boundary: FrameParser.Boundary = buffer.writableBytes > 0 ? .burstEnd : .more
+        // A read that fills its buffer says nothing of what follows.
+        let boundary: FrameParser.Boundary = buffer.writableBytes == 0 && connection.hasMoreToRead ? .more : .burstEnd
         if connection.isAwaitingReceipt {
             connection.unfinished.writeBuffer(&buffer)
         } else if connection.unfinished.readableBytes > 0 {
@@ -60,8 +61,13 @@ final class TerminalHandler: ChannelInboundHandler {
             connection.unfinished = ByteBuffer()
             return
         }
-        connection.unfinished.moveReaderIndex(forwardBy: consumed)
-        connection.unfinished.discardReadBytes()
+        if consumed > 0 {
+            // Into memory of its own size: what was joined can be a whole read.
+            connection.unfinished.moveReaderIndex(forwardBy: consumed)
+            var rest = ByteBufferAllocator().buffer(capacity: connection.unfinished.readableBytes)
+            rest.writeBuffer(&connection.unfinished)
+            connection.unfinished = rest
+        }
         if step == .needsBytesOrQuiet { self.awaitQuiet(connection) }
     }
 
@@ -87,6 +93,8 @@ final class TerminalHandler: ChannelInboundHandler {
         self.shard.eventLoop.scheduleTask(in: self.shard.options.session.quietTime) {
             let (handler, connection) = task.value
             guard connection.reads == reads, connection.closeReason == nil else { return }
+            // The rest may lie unread in the kernel: only silence that was listened to is silence.
+            if connection.isPaused || connection.hasMoreToRead { return handler.awaitQuiet(connection) }
             handler.receiveUnfinished(connection, .quiet)
         }
     }
@@ -113,11 +121,9 @@ final class TerminalHandler: ChannelInboundHandler {
 
     private func end(_ reason: CloseReason) {
         guard let connection, connection.closeReason == nil else { return }
-        if connection.isAwaitingReceipt {
-            // Nobody is there for the answer any more, but what came whole behind the heartbeat was sent all the same.
-            connection.isEnding = true
-            connection.isAwaitingReceipt = false
-            self.goOn()
+        if !connection.isAwaitingReceipt, connection.parser.dialect == .marker, connection.unfinished.readableBytes > 0 {
+            // Nothing will follow, so there is no quiet time to wait for.
+            self.receiveUnfinished(connection, .quiet)
         }
         self.shard.close(connection, reason)
     }

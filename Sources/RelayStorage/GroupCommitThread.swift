@@ -63,7 +63,7 @@ public final class GroupCommitThread: GroupCommit {
 
     /// Hands over what a shard has for the store. What comes after ``shutdown()`` is dropped, and its client hears nothing.
     public func submit(_ submission: StoreSubmission) {
-        let bytes = submission.appends.frameBytes
+        let bytes = submission.appends.cost
         self.report.addPending(bytes)
         if !self.inbox.post(.submission(submission)) { self.report.addPending(-bytes) }
     }
@@ -89,13 +89,22 @@ public final class GroupCommitThread: GroupCommit {
         }
     }
 
+    /// Runs `body` when everything submitted until now has been carried out; with `nil` when the store is closed.
+    public func post(_ body: @escaping @Sendable ((any MessageStore)?) -> Void) {
+        let job = StoreJob { store in
+            body(store)
+            return { _ in }
+        }
+        if !self.inbox.post(.job(job)) { body(nil) }
+    }
+
     /// Whether the store takes frames, and if not, why.
     public var health: StoreHealth { self.report.current.health }
 
     /// What the store thread has done so far.
     public var statistics: GroupCommitStatistics { self.report.current.statistics }
 
-    /// Bytes of frames that were submitted and are not durable yet.
+    /// What frames take that were submitted and are not durable yet, in bytes.
     public var pendingBytes: Int { self.report.pendingBytes }
 
     /// Carries out what was submitted, commits it, closes the store, and returns when all that is done.

@@ -18,7 +18,7 @@ extension RocksDBStore {
         let known = self.table.slot(of: ccid)
         guard let slot = known ?? self.table.freeSlot(occupied: self.totals.terminals) else { return self.reject(.identifiers) }
         if known != nil, self.table[slot].next > MessageID.maximumSequence { return self.reject(.identifiers) }
-        if let cap = self.makeRoom(in: known, size: frame.count) { return self.reject(cap) }
+        if !isInFlight, let cap = self.makeRoom(in: known, size: frame.count) { return self.reject(cap) }
         if known == nil { self.table.assign(ccid, to: slot) }
 
         let acceptedAt = self.clock.next(acceptedAt).microseconds

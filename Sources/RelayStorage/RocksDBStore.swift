@@ -35,7 +35,8 @@ public final class RocksDBStore: MessageStore {
     var table = TerminalTable()
     var staging = Staging()
     var clock = AcceptanceClock()
-    var inFlightFrames = 0
+    /// Frames in flight.
+    public internal(set) var inFlightFrames = 0
     var inFlightBytes = 0
     /// When to look for expired frames.
     var expiries = SlotSchedule()

@@ -95,7 +95,6 @@ final class StoreWorker {
                 )
             }
         }
-        submission.appends.forEach(keep)
         for removal in submission.removals {
             do throws(StoreError) {
                 try self.store.remove(of: removal.ccid, through: removal.through)
@@ -108,6 +107,8 @@ final class StoreWorker {
             }
         }
         for ccid in submission.rewinds { self.store.rewind(ccid) }
+        // After the rewinds: what is appended in flight belongs to the next connection.
+        submission.appends.forEach(keep)
         for request in submission.reads {
             let result = Result { () throws(StoreError) in
                 try self.store.readNext(of: request.ccid, maximumBytes: request.maximumBytes, now: self.clock())
@@ -119,7 +120,7 @@ final class StoreWorker {
                 completion,
                 to: submission.client,
                 needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty,
-                frameBytes: submission.appends.frameBytes
+                frameBytes: submission.appends.cost
             )
         )
     }

@@ -8,5 +8,8 @@
 /// acknowledged counts as one byte. Returns -1 with errno set when the descriptor is no TCP socket.
 int linux_tcp_unacknowledged(int descriptor);
 
+/// Bytes that have arrived and have not been read (FIONREAD). Returns -1 with errno set when the descriptor is no socket.
+int linux_tcp_readable(int descriptor);
+
 /// Writes as much of the vectors as the socket takes, without SIGPIPE. Returns the bytes taken, or the negated errno.
 long linux_tcp_send(int descriptor, const struct iovec *_Nonnull vectors, int count);

@@ -1,0 +1,86 @@
+import NIOCore
+import RelayCore
+
+/// Where the frames are that one shard has to answer for, all counted in the same moment.
+struct LedgerCut: Sendable {
+    var accepted: UInt64 = 0
+    var delivered: UInt64 = 0
+    /// In flight, and nowhere else.
+    var inFlight = 0
+    /// Held, kept back or waiting in memory.
+    var waiting = 0
+    /// Delivered, but still counted by the store: their ids are not known yet.
+    var awaitingRemoval = 0
+    /// Handed to other shards, less those that other shards have handed here.
+    var passedOn: Int64 = 0
+}
+
+extension Shard {
+    /// Counts, and hands over everything that this tick has for others, so that what is counted there comes after.
+    func cutLedger() -> LedgerCut {
+        for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+        self.submit()
+        var cut = LedgerCut(accepted: self.counters.accepted, delivered: self.counters.delivered)
+        for connection in self.connections { cut.inFlight += connection.window.unjournaledFrames }
+        for ccid in self.holding.keys { cut.waiting += self.terminals[ccid]?.held.count ?? 0 }
+        for sync in self.handover.syncing.values { cut.waiting += sync.kept.count }
+        for case .recalling(let waiting, _) in self.handover.loans.values { cut.waiting += waiting.count }
+        cut.awaitingRemoval = self.awaitingRemoval
+        cut.passedOn = self.passedOn
+        return cut
+    }
+}
+
+extension RelayServer {
+    /// The ledger with everything counted in the same moment.
+    ///
+    /// With one event loop that is exact: the store counts when it has carried out what the loop had submitted by then, and nothing
+    /// that came later. With several, frames can be between two of them while one after the other is counted; an imbalance is
+    /// then looked at again before it is reported.
+    func ledger() async -> (ledger: Ledger, totals: StoreTotals) {
+        var result = await self.ledgerOnce()
+        var attempts = 1
+        while result.ledger.imbalance != 0, self.shards.count > 1, attempts < Self.attempts {
+            result = await self.ledgerOnce()
+            attempts += 1
+        }
+        return result
+    }
+
+    private static let attempts = 20
+
+    private func ledgerOnce() async -> (ledger: Ledger, totals: StoreTotals) {
+        var cuts: [LedgerCut] = []
+        for shard in self.shards.dropLast() {
+            if let cut = try? await shard.eventLoop.submit({ shard.cutLedger() }).get() { cuts.append(cut) }
+        }
+        guard let last = self.shards.last else { return (Ledger(), StoreTotals()) }
+        let promise = last.eventLoop.makePromise(of: (cut: LedgerCut, totals: StoreTotals, inFlight: Int).self)
+        let groupCommit = self.groupCommit
+        last.eventLoop.execute {
+            let cut = last.cutLedger()
+            groupCommit.post { store in
+                promise.succeed((cut, store?.totals ?? groupCommit.statistics.totals, store?.inFlightFrames ?? 0))
+            }
+        }
+        guard let (cut, totals, inFlight) = try? await promise.futureResult.get() else { return (Ledger(), StoreTotals()) }
+        cuts.append(cut)
+        return (self.ledger(of: cuts, totals, storedInFlight: inFlight), totals)
+    }
+
+    private func ledger(of cuts: [LedgerCut], _ totals: StoreTotals, storedInFlight: Int) -> Ledger {
+        let before = self.totalsAtStart
+        var ledger = Ledger()
+        ledger.accepted = UInt64(before.frames) + cuts.reduce(0) { $0 + $1.accepted }
+        ledger.delivered = cuts.reduce(0) { $0 + $1.delivered }
+        let inFlight = cuts.reduce(storedInFlight) { $0 + $1.inFlight - $1.awaitingRemoval }
+        let passedOn = cuts.reduce(0) { $0 + $1.passedOn }
+        let queued = cuts.reduce(totals.frames - storedInFlight + Int(passedOn)) { $0 + $1.waiting }
+        ledger.inFlight = UInt64(max(0, inFlight))
+        ledger.queued = UInt64(max(0, queued))
+        ledger.expired = totals.expired - before.expired
+        ledger.deleted = totals.deleted - before.deleted
+        ledger.evicted = totals.evicted + totals.rejected - before.evicted - before.rejected
+        return ledger
+    }
+}
