@@ -14,6 +14,9 @@ public struct StoreLimits: Equatable, Sendable {
         case terminalBytes = "terminal_bytes"
         case totalFrames = "total_frames"
         case totalBytes = "total_bytes"
+        /// Something is kept for as many terminals as may be. It always rejects: making room for an unknown terminal by evicting
+        /// the oldest frames would let one sender empty all queues by inventing CCIDs.
+        case terminals
         /// The store knows as many terminals as it can, or the terminal has used up its sequences (``MessageID``).
         case identifiers
         /// Room had to be made, and the oldest frame, which had to go, could not be read; the log says why.
@@ -28,6 +31,8 @@ public struct StoreLimits: Equatable, Sendable {
     public var totalFrames: Int
     /// Frame bytes kept in all at the most.
     public var totalBytes: Int
+    /// Terminals for which something is kept at the most: each takes some 400 bytes of memory.
+    public var terminals: Int
     /// What gives way at a cap.
     public var policy: Policy
     /// Seconds that a frame is kept when nothing else is said for it; 0 keeps it for ever.
@@ -39,6 +44,7 @@ public struct StoreLimits: Equatable, Sendable {
         terminalBytes: Int = 1 << 30,
         totalFrames: Int = 20_000_000,
         totalBytes: Int = 4 << 30,
+        terminals: Int = 1_000_000,
         policy: Policy = .dropOldest,
         timeToLive: UInt32 = 7 * 24 * 3_600
     ) {
@@ -46,6 +52,7 @@ public struct StoreLimits: Equatable, Sendable {
         self.terminalBytes = terminalBytes
         self.totalFrames = totalFrames
         self.totalBytes = totalBytes
+        self.terminals = terminals
         self.policy = policy
         self.timeToLive = timeToLive
     }

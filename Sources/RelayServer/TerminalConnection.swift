@@ -68,7 +68,10 @@ final class TerminalConnection {
         self.outbound = OutboundBytes(pool: shard.chunks)
     }
 
-    var isOpen: Bool { self.closeReason == nil && self.channel.isActive }
+    /// Whether the descriptor is still this connection's. SwiftNIO closes it only in `close`, which we call after the close reason
+    /// is set, or just before `channelInactive`, which sets it before anything else of ours runs: so without a close reason there
+    /// is no need to ask the channel, which costs a cache miss per write.
+    private var hasDescriptor: Bool { self.closeReason == nil || self.channel.isActive }
 
     // MARK: Putting
 
@@ -120,7 +123,7 @@ final class TerminalConnection {
     /// - Returns: `false` when the connection is broken; it has to be closed.
     func flush() -> Bool {
         guard !self.isBlocked, self.outbound.hasUnwritten else { return true }
-        guard self.channel.isActive else { return false }
+        guard self.hasDescriptor else { return false }
         switch self.outbound.write(to: self.descriptor) {
         case .done: return true
         case .full:
@@ -153,7 +156,7 @@ final class TerminalConnection {
     ///
     /// - Returns: whether that is more than before.
     func sampleAcknowledgement() -> Bool {
-        guard self.outbound.unacknowledged > 0, self.channel.isActive else { return false }
+        guard self.outbound.unacknowledged > 0, self.hasDescriptor else { return false }
         let outstanding = linux_tcp_unacknowledged(self.descriptor)
         return outstanding >= 0 && self.outbound.acknowledge(allBut: Int(outstanding))
     }

@@ -70,7 +70,7 @@ final class RelayService: Service {
     /// The keys that are different in `other` and cannot change while the relay runs.
     func needsRestart(for other: RelayConfiguration) -> [String] {
         let reloadable =
-            ["log_level", "time_to_live", "when_full"]
+            ["log_level", "time_to_live", "when_full", "maximum_terminals"]
             + ["frames", "bytes"].flatMap { unit in
                 ["maximum_\(unit)", "maximum_\(unit)_per_terminal"]
             }

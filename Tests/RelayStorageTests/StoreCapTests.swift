@@ -65,6 +65,30 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreKind.allCases) func oneTerminalTooManyIsRefusedUntilAnotherHasNothingLeft(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(terminals: 2, policy: .dropOldest)) { store in
+            let first = try store.append("a", to: .a).id
+            try store.append("b", to: .b)
+            #expect(try store.append("c", to: .c) == .rejected(.terminals))
+            #expect(try store.append("b2", to: .b).id != nil)
+            let id = try #require(first)
+            #expect(try store.delete(id) == .deleted)
+            #expect(try store.append("c", to: .c).id != nil)
+            #expect(try store.append("a", to: .a) == .rejected(.terminals))
+            #expect(store.totals.evicted == 0)
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func noCapRefusesWhatIsInFlightAlready(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(terminalFrames: 1, policy: .rejectNewest)) { store in
+            for text in ["1", "2", "3"] { #expect(try store.append(text, to: .a, isInFlight: true).id != nil) }
+            #expect(try store.append("4", to: .a) == .rejected(.terminalFrames))
+            store.rewind(.a)
+            let kept = try store.texts(.a)
+            #expect(kept == ["1", "2", "3"])
+        }
+    }
+
     @Test(arguments: StoreKind.allCases) func framesInFlightDoNotGiveWay(_ kind: StoreKind) throws {
         try kind.withStore(StoreLimits(terminalFrames: 3, totalFrames: 4)) { store in
             for text in ["1", "2", "3"] { try store.append(text, to: .a) }

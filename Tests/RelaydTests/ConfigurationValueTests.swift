@@ -104,6 +104,7 @@ struct ConfigurationValueTests {
             tooSmall: "65535",
             tooLarge: "1025TiB"
         ),
+        .count("maximum_terminals", 1...16_777_215),
         .count("maximum_frames", 1...1_000_000_000_000),
         .size("maximum_bytes", good: [("64KiB", "64KiB"), ("1024TiB", "1024TiB")], tooSmall: "65535", tooLarge: "1025TiB"),
         .choice("when_full", ["drop-oldest", "reject-newest"]),

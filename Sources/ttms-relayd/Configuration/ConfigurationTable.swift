@@ -147,6 +147,12 @@ enum ConfigurationTable {
         ),
         .count("maximum_frames", \.storeLimits.totalFrames, 1...manyFrames, "Frames kept in all"),
         .size("maximum_bytes", \.storeLimits.totalBytes, 64 << 10...manyBytes, "Bytes of frames kept in all"),
+        .count(
+            "maximum_terminals",
+            \.storeLimits.terminals,
+            1...Int(MessageID.maximumSlot),
+            "Terminals for which frames are kept; frames for one more are refused whatever `when_full` says"
+        ),
         .choice("when_full", \.storeLimits.policy, "What gives way at these limits"),
     ]
 
