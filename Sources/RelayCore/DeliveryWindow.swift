@@ -172,6 +172,11 @@ public struct DeliveryWindow: Sendable {
 
     // MARK: Journal
 
+    /// When the oldest run was put that is nowhere else.
+    public var oldestUnjournaled: NIODeadline? {
+        self.runs.first { $0.copy == .none }?.since ?? (self.open.frames > 0 ? self.open.since : nil)
+    }
+
     /// Whether a run put no later than `deadline` is nowhere else.
     public func hasUnjournaled(since deadline: NIODeadline) -> Bool {
         if self.open.frames > 0, self.open.since <= deadline { return true }

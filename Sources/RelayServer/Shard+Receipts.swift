@@ -131,7 +131,7 @@ extension Shard {
             // What has not been flushed yet is not in the queue of those who wait for acknowledgements.
             return self.dirty.isEmpty && self.holding.values.allSatisfy { $0 > wait.time }
                 && !self.handover.isKeepingFrames
-                && self.awaitingAcknowledgement.allSatisfy { !self.isUnsafe($0.connection, since: wait.time) }
+                && self.awaitingAcknowledgement.allSatisfy { !self.isUnsafe($0, since: wait.time) }
         }
         return destinations.allSatisfy { ccid in
             guard let terminal = self.terminals[ccid] else { return true }
@@ -152,7 +152,7 @@ extension Shard {
         guard self.options.journal == .off, let oldest = self.safetyWaits.map(\.time).min() else { return }
         let now = self.startRead()
         guard oldest + self.acknowledgementDelay <= now else { return }
-        for awaited in self.awaitingAcknowledgement { self.journal(awaited.connection, since: oldest) }
+        self.awaitingAcknowledgement.forEach { self.journal($0, since: oldest) }
     }
 
     // MARK: Other shards

@@ -4,14 +4,14 @@ import TTMSProtocol
 
 // What time brings: acknowledgements, timeouts, terminals to forget. One timer per shard, none per connection.
 extension Shard {
-    /// How long a connection's bytes may be on their way before the kernel is asked whether they have arrived: half as long as a
-    /// frame may stay without a copy on disk. What is that old then and has not arrived goes to disk; what is younger is looked at
-    /// once more, in time. Asking sooner would cost a system call beside the two that an un-pipelined frame takes; asking much
-    /// later would keep memory.
-    var acknowledgementDelay: TimeAmount {
-        guard case .after(let time) = self.options.journal, time > .zero else { return Self.longestDelay }
-        return min(.nanoseconds(time.nanoseconds / 2), Self.longestDelay)
+    /// How old a frame may become before the kernel is asked whether it has arrived, and it goes to disk if not: what is looked
+    /// at in the millisecond after is then in the next group commit in time (`journal_after`). Asking sooner would cost a system
+    /// call beside the two that an un-pipelined frame takes; asking much later would keep memory.
+    private var journalDelay: TimeAmount? {
+        guard case .after(let time) = self.options.journal, time > .zero else { return nil }
+        return max(time - .milliseconds(2), .nanoseconds(time.nanoseconds / 2))
     }
+    var acknowledgementDelay: TimeAmount { min(self.journalDelay ?? Self.longestDelay, Self.longestDelay) }
     private static let longestDelay = TimeAmount.milliseconds(20)
     /// How soon a connection without room is looked at again: its terminal is fed from disk, and waits for this. While nobody gets
     /// room, the interval doubles.
@@ -27,46 +27,53 @@ extension Shard {
     /// Has the sweep look at `connection` when its bytes have been on their way for some time.
     @inline(__always)
     func awaitAcknowledgement(_ connection: TerminalConnection) {
+        if !connection.isAwaitingAcknowledgement, connection.outbound.unacknowledged > 0 {
+            self.awaitAcknowledgement(connection, since: self.tickTime)
+        }
+    }
+
+    private func awaitAcknowledgement(_ connection: TerminalConnection, since: NIODeadline) {
         guard !connection.isAwaitingAcknowledgement, connection.closeReason == nil,
             connection.outbound.unacknowledged > 0
         else { return }
         connection.isAwaitingAcknowledgement = true
-        self.awaitingAcknowledgement.append(.init(connection: connection, since: self.tickTime))
+        self.awaitingAcknowledgement.add(connection, due: since + self.acknowledgementDelay)
         self.scheduleSweep()
     }
 
     func scheduleSweep() {
         guard !self.isSweepScheduled else { return }
         self.isSweepScheduled = true
-        let due = self.awaitingAcknowledgement.first.map { $0.since + self.acknowledgementDelay }
-        self.eventLoop.scheduleTask(deadline: due ?? .now() + Self.longestDelay) { self.sweep() }
+        let due = self.awaitingAcknowledgement.next ?? .now() + Self.longestDelay
+        self.eventLoop.scheduleTask(deadline: due) { self.sweep() }
     }
 
     private func sweep() {
         self.isSweepScheduled = false
         let now = self.startRead()
-        let delay = self.acknowledgementDelay
-        while let first = self.awaitingAcknowledgement.first, first.since + delay <= now {
-            self.awaitingAcknowledgement.removeFirst()
-            first.connection.isAwaitingAcknowledgement = false
-            self.lookAt(first.connection, journalSince: now - delay)
+        for connection in self.awaitingAcknowledgement.takeDue(by: now) {
+            connection.isAwaitingAcknowledgement = false
+            self.lookAt(connection, now: now)
         }
         self.goOnReading()
         if !self.awaitingAcknowledgement.isEmpty || !self.paused.isEmpty { self.scheduleSweep() }
     }
 
-    private func lookAt(_ connection: TerminalConnection, journalSince deadline: NIODeadline) {
+    private func lookAt(_ connection: TerminalConnection, now: NIODeadline) {
         guard connection.closeReason == nil else { return }
         let before = connection.outbound.acknowledged
         self.sampleAcknowledged(connection)
         if connection.outbound.unacknowledged < self.options.outbound.lowWatermark {
             connection.goOnReading(after: .replies)
         }
-        if self.options.journal != .off { self.journal(connection, since: deadline) }
-        if connection.outbound.acknowledged == before, !connection.window.hasUnjournaled(since: .distantFuture) {
+        if let journalDelay { self.journal(connection, since: now - journalDelay) }
+        if let oldest = connection.window.oldestUnjournaled {
+            // In time for the frames that were put since it was looked at last.
+            self.awaitAcknowledgement(connection, since: max(oldest, now - self.acknowledgementDelay))
+        } else if connection.outbound.acknowledged == before {
             self.awaitStuck(connection)
         } else {
-            self.awaitAcknowledgement(connection)
+            self.awaitAcknowledgement(connection, since: now)
         }
     }
 
@@ -84,9 +91,7 @@ extension Shard {
             while let first = self.stuck.first, first.since + Self.stuckInterval <= now {
                 self.stuck.removeFirst()
                 first.connection.isStuck = false
-                if !first.connection.isAwaitingAcknowledgement {
-                    self.lookAt(first.connection, journalSince: now - self.acknowledgementDelay)
-                }
+                if !first.connection.isAwaitingAcknowledgement { self.lookAt(first.connection, now: now) }
             }
             if !self.stuck.isEmpty { self.scheduleStuckSweep() }
         }
@@ -207,8 +212,8 @@ extension Shard {
     }
 }
 
-/// A connection that has had unacknowledged bytes since some time.
-struct AwaitedAcknowledgement {
+/// A connection that has acknowledged nothing since some time.
+struct StuckConnection {
     var connection: TerminalConnection
     var since: NIODeadline
 }

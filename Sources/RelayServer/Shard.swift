@@ -42,10 +42,10 @@ final class Shard: @unchecked Sendable {
 
     /// The time of the latest read, sweep or answer of the store: the time of what is put, without a clock per frame.
     private(set) var tickTime = NIODeadline.now()
-    /// Connections whose peers owe acknowledgements, by the time since when they are here.
-    var awaitingAcknowledgement = CircularBuffer<AwaitedAcknowledgement>()
+    /// Connections whose peers owe acknowledgements.
+    var awaitingAcknowledgement = TimerWheel<TerminalConnection>(now: .now())
     /// Connections whose peers acknowledge nothing, by the time when they were looked at last.
-    var stuck = CircularBuffer<AwaitedAcknowledgement>()
+    var stuck = CircularBuffer<StuckConnection>()
     /// Connections that have no room for what the store keeps for them.
     var starved: [TerminalConnection] = []
     /// Connections that are not read from, because the store is behind.

@@ -1,0 +1,76 @@
+import NIOCore
+
+/// Things that are due at some millisecond of the near future, in any order: a ring of buckets, one for each millisecond.
+///
+/// An event loop's timers cost a heap entry and closures each; here adding is an append, and one timer serves all.
+struct TimerWheel<Element> {
+    private var buckets: [[Element]] = Array(repeating: [], count: Self.span)
+    /// All buckets up to and including this millisecond are empty.
+    private var swept: Int64
+    private(set) var count = 0
+
+    /// Milliseconds that the ring spans; what is due later is due at its end.
+    static var span: Int { 32 }
+
+    init(now: NIODeadline) {
+        self.swept = Self.millisecond(now)
+    }
+
+    var isEmpty: Bool { self.count == 0 }
+
+    private static func millisecond(_ time: NIODeadline) -> Int64 {
+        Int64(clamping: time.uptimeNanoseconds / 1_000_000)
+    }
+
+    private static func index(_ millisecond: Int64) -> Int {
+        Int(truncatingIfNeeded: millisecond) & (Self.span - 1)
+    }
+
+    /// Adds something that is due at `due`, or in the next millisecond where that is past. It comes up within the millisecond after.
+    mutating func add(_ element: Element, due: NIODeadline) {
+        let wanted = Self.millisecond(due) + 1
+        let millisecond = min(max(wanted, self.swept + 1), self.swept + Int64(Self.span))
+        self.buckets[Self.index(millisecond)].append(element)
+        self.count += 1
+    }
+
+    /// Takes out what is due by `now`.
+    mutating func takeDue(by now: NIODeadline) -> [Element] {
+        let last = Self.millisecond(now)
+        var due: [Element] = []
+        // A loop that was held up for longer than the ring spans finds everything due.
+        var millisecond = max(self.swept + 1, last - Int64(Self.span) + 1)
+        while millisecond <= last {
+            let index = Self.index(millisecond)
+            if !self.buckets[index].isEmpty {
+                due += self.buckets[index]
+                self.buckets[index].removeAll(keepingCapacity: true)
+            }
+            millisecond += 1
+        }
+        self.swept = max(self.swept, last)
+        self.count -= due.count
+        return due
+    }
+
+    /// When the next thing is due; `nil` when there is none.
+    var next: NIODeadline? {
+        guard self.count > 0 else { return nil }
+        for offset in 1...Int64(Self.span) where !self.buckets[Self.index(self.swept + offset)].isEmpty {
+            return .uptimeNanoseconds(UInt64(clamping: (self.swept + offset) * 1_000_000))
+        }
+        return nil
+    }
+
+    /// Whether all that is in the wheel satisfies `predicate`.
+    func allSatisfy(_ predicate: (Element) -> Bool) -> Bool {
+        self.buckets.allSatisfy { $0.allSatisfy(predicate) }
+    }
+
+    /// Calls `body` with all that is in the wheel.
+    func forEach(_ body: (Element) -> Void) {
+        for bucket in self.buckets {
+            for element in bucket { body(element) }
+        }
+    }
+}
