@@ -90,6 +90,49 @@ import Testing
         #expect(self.delivered(&window, upTo: 40).map(\.copy) == [.stored(marks), .none])
     }
 
+    /// What is old enough for the journal is told by the first frame of a run, so no run spans more than a millisecond.
+    @Test func onlyRunsThatAreOldEnoughAreJournaled() {
+        var window = DeliveryWindow()
+        for millisecond in 0..<10 {
+            let time = self.now + .milliseconds(Int64(millisecond) * 2)
+            window.append(owner: self.one, offset: UInt64(millisecond) * 20, size: 20, saysItsSize: true, now: time)
+        }
+        #expect(window.oldestUnjournaled == self.now)
+        #expect(!window.hasUnjournaled(since: self.now - .nanoseconds(1)))
+        #expect(window.hasUnjournaled(since: self.now))
+        var journaled: [UInt64] = []
+        window.journal(since: self.now + .milliseconds(5)) { run in
+            journaled.append(run.start)
+            return UInt32(journaled.count)
+        }
+        #expect(journaled == [0, 20, 40])
+        #expect(window.oldestUnjournaled == self.now + .milliseconds(6))
+        #expect(window.unjournaledFrames == 7)
+        #expect(window.frames == 10)
+    }
+
+    /// On its way to disk is not on disk.
+    @Test func framesAreUnsafeUntilTheReceiptComes() {
+        var window = DeliveryWindow()
+        #expect(!window.hasUnsafe(since: .distantFuture))
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
+        #expect(window.hasUnsafe(since: self.now))
+        #expect(!window.hasUnsafe(since: self.now - .nanoseconds(1)))
+        window.journal { _ in 1 }
+        #expect(window.hasUnsafe(since: self.now))
+        #expect(window.journaled(token: 1, marks: [.init(end: 20, id: MessageID(rawValue: 1))]) == true)
+        #expect(!window.hasUnsafe(since: .distantFuture))
+    }
+
+    /// Otherwise a connection with always one more frame under way would never let go of its memory.
+    @Test func acknowledgementEndsTheRunThatIsBeingAddedTo() {
+        var window = DeliveryWindow()
+        window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
+        #expect(self.delivered(&window, upTo: 10).isEmpty)
+        window.append(owner: self.one, offset: 20, size: 20, saysItsSize: true, now: self.now)
+        #expect(self.delivered(&window, upTo: 30).map(\.end) == [20])
+    }
+
     @Test func aRefusedJournalIsTriedAgain() {
         var window = DeliveryWindow()
         window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)
