@@ -118,17 +118,27 @@ import Testing
         try await thread.shutdown()
     }
 
-    @Test func removalsAndJournalledFramesEndInOneSubmission() async throws {
+    /// Removals concern the connection before, rewinds end it, and what is appended in flight is the next one's.
+    @Test func removalsThenRewindsThenAppendsAreCarriedOut() async throws {
         let directory = try TemporaryDirectory()
         let thread = try self.thread(try RocksDBStore.open(directory))
         let client = Client()
         var submission = StoreSubmission(number: 1, client: client, acceptedAt: .second(0))
         submission.appends = self.batch(["1", "2"], to: .a, isInFlight: true)
+        thread.submit(submission)
+        submission = StoreSubmission(number: 2, client: client, acceptedAt: .second(0))
         submission.removals = [StoreSubmission.Removal(ccid: .a, through: MessageID(slot: 0, sequence: 1))]
         submission.rewinds = [.a]
+        submission.appends = self.batch(["3"], to: .b, isInFlight: true)
         thread.submit(submission)
-        _ = try await client.wait(for: 1)
+        submission = StoreSubmission(number: 3, client: client, acceptedAt: .second(0))
+        submission.rewinds = [.b]
+        submission.appends = self.batch(["4"], to: .c, isInFlight: true)
+        thread.submit(submission)
+        _ = try await client.wait(for: 3)
         #expect(try await thread.perform { try $0.messages(of: .a, after: nil, limit: 9).map(\.text) } == ["2"])
+        let inFlight = try await thread.perform { store in [.a, .b, .c].map { store.backlog(of: $0).inFlightFrames } }
+        #expect(inFlight == [0, 0, 1])
         try await thread.shutdown()
     }
 
@@ -195,7 +205,7 @@ import Testing
         let served = try await reader.wait(for: 1)
         #expect(try served.first?.runs.first?.result.get().texts == ["0"])
         #expect(writer.all.isEmpty, "in order, and not before the commit")
-        #expect(thread.pendingBytes == 1)
+        #expect(thread.pendingBytes == self.batch(["1"], to: .b).cost)
         if case .failing(let error) = thread.health {
             #expect(error.code == .inputOutput)
         } else {
