@@ -10,6 +10,8 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case metrics = "/metrics"
     /// The relay at a glance; a ``StatusResource``.
     case status = "/api/v1/status"
+    /// Where the relay is told to stop, with everything that is not delivered on disk; a ``DrainReceipt``.
+    case drain = "/api/v1/drain"
     /// Terminals online and known; a ``Page`` of ``TerminalResource``.
     case terminals = "/api/v1/terminals"
     /// One terminal; a ``TerminalResource``.

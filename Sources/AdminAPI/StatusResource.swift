@@ -1,3 +1,20 @@
+/// The answer to a drain.
+public struct DrainReceipt: Codable, Equatable, Sendable {
+    /// Where the relay is.
+    public enum State: String, Codable, CaseIterable, Sendable {
+        /// It takes nothing more from terminals, puts what is not delivered on disk, and ends.
+        case draining
+    }
+
+    /// Where the relay is.
+    public var state: State
+
+    /// Makes a receipt.
+    public init(state: State = .draining) {
+        self.state = state
+    }
+}
+
 /// The relay at a glance.
 public struct StatusResource: Codable, Equatable, Sendable {
     /// The release, such as `0.1.0`.

@@ -14,6 +14,7 @@ enum RouteTable {
             Route(.get, .readyz, .open, handler: status.readyz),
             Route(.get, .metrics, .openOnLoopback, handler: status.metrics),
             Route(.get, .status, .token, handler: status.status),
+            Route(.post, .drain, .token, handler: status.drain),
             Route(.get, .terminals, .token, query: ["state", "prefix"] + page, handler: terminals.list),
             Route(.get, .terminal, .token, handler: terminals.show),
             Route(.delete, .terminalConnection, .token, handler: terminals.disconnect),

@@ -22,6 +22,13 @@ struct StatusEndpoints: Sendable {
         .text(PrometheusText.render(await self.operations.metrics()), mediaType: PrometheusText.mediaType)
     }
 
+    /// Answers before the relay ends; after that it cannot be reached any more.
+    @Sendable
+    func drain(_ request: HTTPRequest) async throws -> HTTPResponse {
+        await self.operations.drain()
+        return try .json(DrainReceipt(), status: 202)
+    }
+
     @Sendable
     func status(_ request: HTTPRequest) async throws -> HTTPResponse {
         try .json(StatusResource(await self.operations.status()))

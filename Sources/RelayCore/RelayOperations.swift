@@ -11,6 +11,10 @@ public protocol RelayOperations: Sendable {
     /// Everything that monitoring scrapes.
     func metrics() async -> [MetricFamily]
 
+    /// Lets the relay stop as at `SIGTERM`: it takes nothing more from terminals, and ends when everything that is not delivered is
+    /// on disk. Returns at once.
+    func drain() async
+
     /// Terminals that are online or known, in the order of their CCIDs.
     func terminals(_ query: TerminalQuery) async throws -> [TerminalSnapshot]
 

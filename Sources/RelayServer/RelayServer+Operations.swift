@@ -50,6 +50,11 @@ extension RelayServer: RelayOperations {
         ])
     }
 
+    /// See ``RelayOperations/drain()``.
+    public func drain() async {
+        self.drainRequest.yield()
+    }
+
     /// See ``RelayOperations/metrics()``.
     public func metrics() async -> [MetricFamily] {
         RelayMetrics.families(

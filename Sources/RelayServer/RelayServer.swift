@@ -17,6 +17,9 @@ public final class RelayServer: Sendable {
     /// What the store held, and had counted, when the relay started.
     let totalsAtStart: StoreTotals
     let state = ServerState()
+    /// Yields when an operator has the relay drained; whoever runs it then stops it.
+    public let drainRequests: AsyncStream<Void>
+    let drainRequest: AsyncStream<Void>.Continuation
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
 
@@ -26,6 +29,7 @@ public final class RelayServer: Sendable {
         self.groupCommit = groupCommit
         self.logger = logger
         self.startedAt = self.clock.now
+        (self.drainRequests, self.drainRequest) = AsyncStream.makeStream()
         self.totalsAtStart = groupCommit.statistics.totals
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(options.eventLoops, 1))
         let limiter = ConnectionLimiter(maximum: options.maximumConnections)

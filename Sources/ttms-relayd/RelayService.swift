@@ -48,7 +48,7 @@ final class RelayService: Service {
         )
     }
 
-    /// Serves until a graceful shutdown is asked for.
+    /// Serves until a graceful shutdown is asked for, by a signal or by an operator.
     func run() async throws {
         do {
             let terminals = try await self.server.start()
@@ -60,7 +60,7 @@ final class RelayService: Service {
             throw error
         }
         SystemdNotifier.notify("READY=1")
-        try? await gracefulShutdown()
+        for await _ in self.server.drainRequests.cancelOnGracefulShutdown() { break }
         SystemdNotifier.notify("STOPPING=1")
         self.logger.info("The relay stops")
         try await self.stop()

@@ -40,7 +40,11 @@ struct Relayd: AsyncParsableCommand {
         }
         let reload = ReloadService(options: self.options, logLevel: logLevel, relay: relay, logger: logger)
         var group = ServiceGroupConfiguration(
-            services: [.init(service: relay), .init(service: reload)],
+            services: [
+                // It returns by itself when an operator drains it.
+                .init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup),
+                .init(service: reload),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
         )

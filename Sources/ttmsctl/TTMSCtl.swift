@@ -15,7 +15,7 @@ struct TTMSCtl: AsyncParsableCommand {
             """,
         subcommands: [
             Status.self, Terminals.self, Terminal.self, Messages.self, Message.self, Send.self, Delete.self, Kick.self,
-            Simulate.self,
+            Drain.self, Simulate.self,
         ]
     )
 

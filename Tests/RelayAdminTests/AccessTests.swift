@@ -16,7 +16,7 @@ import Testing
             let closed = routes.filter { $0.path.rawValue.hasPrefix("/api") }.map {
                 ($0.method.rawValue, $0.path.path("0000002a"))
             }
-            #expect(closed.count == 10)
+            #expect(closed.count == 11)
             let paths =
                 closed + [("GET", "/api"), ("GET", "/api/v2/status"), ("PUT", "/api/v1/status"), ("OPTIONS", "/api/v1/status")]
             for (method, path) in paths {

@@ -14,6 +14,7 @@ final class FakeRelay: RelayOperations {
         var storeFailure: (any Error)?
         var readiness = Readiness(checks: [Readiness.Check(name: "store", isPassing: true)])
         var metrics: [MetricFamily] = []
+        var isDraining = false
     }
 
     private let state = Mutex(State())
@@ -95,6 +96,10 @@ final class FakeRelay: RelayOperations {
 
     func readiness() async -> Readiness {
         self.state.withLock { $0.readiness }
+    }
+
+    func drain() async {
+        self.state.withLock { $0.isDraining = true }
     }
 
     func metrics() async -> [MetricFamily] {

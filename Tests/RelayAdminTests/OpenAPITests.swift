@@ -114,7 +114,7 @@ import Yams
                 }
             }
         }
-        #expect(checked.count == 11)
+        #expect(checked.count == 12)
     }
 
     private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
@@ -147,6 +147,7 @@ import Yams
         case "MessageReceipt": return try again(MessageReceipt.self)
         case "MessageReceiptList": return try again(List<MessageReceipt>.self)
         case "DeletionReceipt": return try again(DeletionReceipt.self)
+        case "DrainReceipt": return try again(DrainReceipt.self)
         case "Problem": return try again(ProblemDetails.self)
         default: throw HTTPClient.Failure(message: "no model for the schema \(schema)")
         }

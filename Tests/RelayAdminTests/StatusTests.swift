@@ -25,6 +25,19 @@ import Testing
         }
     }
 
+    @Test("a drain is begun, with or without a body, and only by who has the token")
+    func drain() async throws {
+        let relay = FakeRelay()
+        try await TestServer.run(relay) { server async throws in
+            #expect(try await server.send("POST", "/api/v1/drain", headers: ["Authorization": "Bearer wrong"]).status == 401)
+            #expect(!relay.withState { $0.isDraining })
+            let answer = try await server.send("POST", "/api/v1/drain")
+            #expect(answer.status == 202)
+            #expect(try answer.model(DrainReceipt.self) == DrainReceipt(state: .draining))
+            #expect(relay.withState { $0.isDraining })
+        }
+    }
+
     @Test("the status has the ledger with its imbalance")
     func status() async throws {
         try await TestServer.run { server async throws in

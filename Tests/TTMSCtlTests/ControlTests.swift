@@ -136,6 +136,20 @@ struct ControlTests {
         }
     }
 
+    @Test("a drained relay has ended, and keeps what was not delivered")
+    func drain() async throws {
+        try await RelayProcess.with { relay in
+            let control = try Control(relay)
+            #expect(try await control.run("send", "0000002a", "kept").exit == .code(0))
+            #expect(try await control.run("drain") == .init(exit: .code(0), output: "the relay has stopped\n"))
+            #expect(try await control.run("status").exit == .code(EndStatus.unavailable.rawValue))
+            try await relay.waitForEnd()
+            try await relay.start()
+            let kept = try await control.json([MessageResource].self, "messages", "0000002a")
+            #expect(kept.map(\.payloadContent) == [Array("kept".utf8)])
+        }
+    }
+
     @Test("exit codes tell what went wrong")
     func exitCodes() async throws {
         try await RelayProcess.with { relay in

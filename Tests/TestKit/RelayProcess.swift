@@ -146,6 +146,15 @@ public final class RelayProcess: Sendable {
         guard exit == .signal(SIGKILL) else { throw self.failure("the relay had ended with \(exit) before it was killed") }
     }
 
+    /// Waits until it has ended by itself, because an operator drained it.
+    ///
+    /// - Throws: ``Failure`` when it ends otherwise than with code 0.
+    public func waitForEnd() async throws {
+        let exit = try await self.current().program.waitForExit()
+        self.running.withLock { $0 = nil }
+        guard exit == .code(0) else { throw self.failure("after a drain the relay ended with \(exit), not with code 0") }
+    }
+
     private func end(by signal: Int32) async throws -> RunningProgram.Exit {
         let program = try self.current().program
         program.signal(signal)

@@ -40,6 +40,16 @@ struct AdminClient: Sendable {
         return try self.decode(type, try await self.send("POST", path, body: data))
     }
 
+    /// Whether the relay answers at all.
+    func isAnswering() async -> Bool {
+        do {
+            _ = try await self.send("GET", RoutePath.livez.path())
+            return true
+        } catch {
+            return error.status != .unavailable
+        }
+    }
+
     /// Deletes what is at `path`; the answer's body may be empty.
     @discardableResult
     func delete(_ path: String) async throws(Failure) -> Data {
