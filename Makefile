@@ -1,5 +1,6 @@
 # make run    builds the relay and runs it on its defaults, with its data in ./data
 # make test   builds everything and runs all tests
+# make soak   runs the tests that could go on for ever for longer
 #
 # Both install what is missing from Debian first (deploy/install-packages.sh).
 
@@ -10,7 +11,7 @@ ARGS ?=
 OUTSIDE = ^(Conversations|Faults|TTMSCtlTests|RelaydTests)\.
 OWN = Sources Tests Package.swift
 
-.PHONY: run build test check check-format format documentation clean packages test-packages
+.PHONY: run build test soak check check-format format documentation clean packages test-packages
 
 run: build
 	@exec .build/release/ttms-relayd $(ARGS)
@@ -25,6 +26,9 @@ test: test-packages
 	# Two runs, because tests that wait for a relay block threads that tests of parts in their own process need.
 	PATH="$$PATH:$(CURDIR)/.build/tools/usr/bin" $(SWIFT) test --skip-build --skip '$(OUTSIDE)'
 	$(SWIFT) test --skip-build --filter '$(OUTSIDE)'
+
+soak: test-packages
+	SOAK=20 $(SWIFT) test --filter '^Faults\.'
 
 # What CI refuses: another format, and warnings in our own code.
 check: check-format test-packages

@@ -57,6 +57,32 @@ extension Faults {
             }
         }
 
+        @Test(
+            "Killed under load again and again, the relay loses nothing for which a terminal has a receipt",
+            arguments: [1, 2]
+        )
+        func underLoad(eventLoops: Int) async throws {
+            let kills = Soak.rounds(3)
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let address = try relay.terminals[0]
+                let load = try Load(
+                    address,
+                    [
+                        "--terminals", "50", "--frames", "\(20_000 * (kills + 1))", "--reconnect-every", "200",
+                        "--tolerate-restarts",
+                    ]
+                )
+                for _ in 0..<kills {
+                    let before = try await relay.admin.json("GET", "/api/v1/status").at("ledger.accepted_total")?.int ?? 0
+                    try await load.waitForAccepted(before + .random(in: 2_000...15_000), at: relay)
+                    try await relay.kill()
+                    try await relay.start(listeners: ["\(address.host):\(address.port)"])
+                }
+                try await load.expectClean(at: relay)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+            }
+        }
+
         @Test("Crash after crash, the queue goes on where it was")
         func again() async throws {
             try await RelayProcess.with { relay in
