@@ -8,7 +8,7 @@ import Musl
 import Darwin
 #endif
 
-/// The wall clock, for heartbeat replies, acceptance times and what people see.
+/// The wall clock, for heartbeat replies and what people see.
 public struct RelayClock: Sendable {
     /// Makes a clock on `CLOCK_REALTIME`.
     public init() {}

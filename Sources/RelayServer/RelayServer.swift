@@ -24,7 +24,9 @@ public final class RelayServer: Sendable {
     private let logger: Logger
 
     /// Makes a server that does not listen yet.
-    public init(options: ServerOptions, groupCommit: any GroupCommit, logger: Logger) {
+    ///
+    /// - Parameter steadyClock: the one that the store has its times to live end by.
+    public init(options: ServerOptions, groupCommit: any GroupCommit, steadyClock: SteadyClock, logger: Logger) {
         self.options = options
         self.groupCommit = groupCommit
         self.logger = logger
@@ -43,6 +45,7 @@ public final class RelayServer: Sendable {
                 groupCommit: groupCommit,
                 limiter: limiter,
                 clock: clock,
+                steadyClock: steadyClock,
                 logger: logger
             )
         }

@@ -41,7 +41,7 @@ extension Shard: GroupCommitClient {
             StoreSubmission(
                 number: pending.number,
                 client: self,
-                acceptedAt: self.clock.now,
+                acceptedAt: self.steadyClock.now,
                 appends: pending.appends,
                 removals: pending.removals,
                 rewinds: pending.rewinds,

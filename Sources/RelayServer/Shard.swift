@@ -23,6 +23,7 @@ final class Shard: @unchecked Sendable {
     let groupCommit: any GroupCommit
     let limiter: ConnectionLimiter
     let clock: RelayClock
+    let steadyClock: SteadyClock
     let logger: Logger
     /// All shards by index, this one included. Set once, before the first connection.
     private(set) var shards: [Shard] = []
@@ -79,6 +80,7 @@ final class Shard: @unchecked Sendable {
         groupCommit: any GroupCommit,
         limiter: ConnectionLimiter,
         clock: RelayClock,
+        steadyClock: SteadyClock,
         logger: Logger
     ) {
         self.index = index
@@ -87,6 +89,7 @@ final class Shard: @unchecked Sendable {
         self.groupCommit = groupCommit
         self.limiter = limiter
         self.clock = clock
+        self.steadyClock = steadyClock
         self.logger = logger
     }
 

@@ -34,9 +34,14 @@ final class RelayService: Service {
             limits: configuration.storeLimits,
             logger: logger
         )
-        let clock = RelayClock()
+        let clock = SteadyClock()
         self.groupCommit = try GroupCommitThread(store: store, logger: logger) { clock.now }
-        self.server = RelayServer(options: options, groupCommit: self.groupCommit, logger: logger)
+        self.server = RelayServer(
+            options: options,
+            groupCommit: self.groupCommit,
+            steadyClock: clock,
+            logger: logger
+        )
         self.admin = try AdminServer(
             options: AdminOptions(
                 host: configuration.admin.host,
