@@ -19,6 +19,7 @@ enum EndStatus: Int32, CaseIterable, Sendable {
     case usage = 64
     case noInput = 66
     case unavailable = 69
+    case outputFailed = 74
     case notUnderstood = 76
     case noPermission = 77
 
@@ -30,6 +31,7 @@ enum EndStatus: Int32, CaseIterable, Sendable {
         case .usage: "the command line is wrong"
         case .noInput: "a file that was named cannot be read"
         case .unavailable: "no relay was found, or it cannot be reached"
+        case .outputFailed: "what it prints cannot be written"
         case .notUnderstood: "what answered is not a relay that this ttmsctl understands"
         case .noPermission: "the token is missing, cannot be read, or is wrong"
         }

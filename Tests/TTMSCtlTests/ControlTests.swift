@@ -8,6 +8,27 @@ import Testing
 /// An operator's day: the real `ttmsctl` against the real relay.
 @Suite(.serialized)
 struct ControlTests {
+    @Test(
+        "output that nobody reads ends it, quietly; output that has no room, with the reason",
+        arguments: [("| head -n 1", "141", ""), ("> /dev/full", "74", "ttmsctl: The output cannot be written")]
+    )
+    func unreadOutput(redirection: String, status: String, message: String) async throws {
+        try await RelayProcess.with { relay in
+            let directory = try TemporaryDirectory()
+            let arguments = ["simulate", "0000002a", "--heartbeat", "0.05", "--data-dir", relay.dataDirectory.path]
+            let script = #""$0" "$@" \#(redirection); echo "status ${PIPESTATUS[0]}""#
+            let shell = try RunningProgram(
+                URL(filePath: "/bin/bash"),
+                arguments: ["-c", script, BuiltProgram.url("ttmsctl").path] + arguments,
+                log: directory.url.appending(path: "log")
+            )
+            #expect(try await shell.waitForExit() == .code(0))
+            #expect(shell.output.hasSuffix("status \(status)\n"))
+            #expect(message.isEmpty || shell.output.contains(message))
+            #expect(!shell.output.contains("Fatal error"))
+        }
+    }
+
     @Test("what is sent to a terminal that is away is listed, shown, deleted")
     func messages() async throws {
         try await RelayProcess.with { relay in

@@ -1,6 +1,7 @@
 import AdminAPI
 import ArgumentParser
 import Foundation
+import Glibc
 
 /// How a command prints.
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
@@ -12,9 +13,29 @@ enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
 
 /// Standard output, a line at a time and never kept back: what a pipe reads is what has happened.
 enum Console {
-    /// Writes a line.
+    /// Writes a line. Where that is not possible, it ends the process: what cannot be told need not be asked for.
     static func write(_ line: String) {
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+        // Not by `FileHandle`, whose `write` traps when the reader of a pipe, such as `head`, has gone.
+        var rest = Array((line + "\n").utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                Self.end(because: errno)
+            }
+        }
+    }
+
+    private static func end(because error: CInt) -> Never {
+        if error == EPIPE {
+            // The quiet end that a shell expects of a pipe's writer; SwiftNIO has this signal ignored.
+            signal(SIGPIPE, SIG_DFL)
+            raise(SIGPIPE)
+        }
+        let text = "ttmsctl: The output cannot be written: \(String(cString: strerror(error))).\n"
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        exit(EndStatus.outputFailed.rawValue)
     }
 
     /// Writes a model as JSON in one line, with `prefix` in front.
