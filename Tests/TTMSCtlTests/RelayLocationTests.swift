@@ -62,8 +62,7 @@ struct RelayLocationTests {
     @Test(
         "a relay that listens on all addresses is asked on the loopback",
         arguments: [
-            ("http://0.0.0.0:2", "http://127.0.0.1:2"), ("http://[::]:2", "http://[::1]:2"),
-            ("http://192.0.2.1:2", "http://192.0.2.1:2"),
+            ("http://0.0.0.0:2", "http://127.0.0.1:2"), ("http://192.0.2.1:2", "http://192.0.2.1:2"),
         ]
     )
     func allAddresses(listening: String, asked: String) throws {
@@ -76,6 +75,19 @@ struct RelayLocationTests {
         #expect(RelayLocation.reachable(host: "0.0.0.0") == "127.0.0.1")
         #expect(RelayLocation.reachable(host: "::") == "::1")
         #expect(RelayLocation.reachable(host: "192.0.2.1") == "192.0.2.1")
+    }
+
+    @Test(
+        "an admin API on IPv6 is refused with the reason",
+        arguments: ["http://[::1]:2", "http://[::]:2", "http://[2001:db8::1]"]
+    )
+    func ipv6(url: String) throws {
+        #expect(try Self.status(["--url", url], environment: ["TTMS_TOKEN": "secret"]) == .unavailable)
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        _ = try directory.write(Array(try APIJSON.encode(Endpoints(terminals: [], admin: url, pid: 3))), to: "endpoints.json")
+        _ = try directory.write(Array("secret".utf8), to: "admin.token")
+        #expect(throws: Failure.self) { try Self.find(["--data-dir", directory.path]) }
     }
 
     @Test("addresses of this machine")

@@ -18,6 +18,21 @@ struct RelayLocation: Equatable, Sendable {
 
     /// Finds the relay that `options` name: by its URL, or by what it left in its data directory.
     static func find(_ options: RelayOptions, environment: [String: String]) throws(Failure) -> RelayLocation {
+        let location = try self.locate(options, environment: environment)
+        // The library below URLSession comes without IPv6, and says only "bad URL".
+        if URLComponents(string: location.url)?.host?.contains(":") == true {
+            throw Failure(
+                .unavailable,
+                """
+                The admin API at \(location.url) has an IPv6 address, which ttmsctl cannot reach: Swift's HTTP client on Linux has \
+                no IPv6. Let the relay listen on an IPv4 address (--admin 127.0.0.1:7280), or use curl.
+                """
+            )
+        }
+        return location
+    }
+
+    private static func locate(_ options: RelayOptions, environment: [String: String]) throws(Failure) -> RelayLocation {
         if let url = options.url {
             guard let parts = URLComponents(string: url), ["http", "https"].contains(parts.scheme), parts.host?.isEmpty == false
             else {
@@ -82,10 +97,7 @@ struct RelayLocation: Equatable, Sendable {
     }
 
     private static func reachable(url: String) -> String {
-        for (all, loopback) in [("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")] where url.contains(all) {
-            return url.replacingOccurrences(of: all, with: loopback)
-        }
-        return url
+        url.replacingOccurrences(of: "//0.0.0.0:", with: "//127.0.0.1:")
     }
 
     private static func make(url: String, tokenFile: String) throws(Failure) -> RelayLocation {

@@ -56,7 +56,8 @@ struct SimulatedTerminal: Sendable {
                 "No terminal can connect to \(host):\(port) (\(Self.reason(error))). Is the relay running, and does it listen there?"
             )
         }
-        try report(SimulationEvent(.connected, detail: "\(host):\(port)"))
+        let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        try report(SimulationEvent(.connected, detail: address))
         return try await channel.executeThenClose { inbound, outbound in
             try await withThrowingTaskGroup(of: Ending.self) { group in
                 group.addTask { try await self.converse(inbound, outbound, report: report) }
