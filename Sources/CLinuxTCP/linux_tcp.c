@@ -15,6 +15,15 @@ int linux_tcp_readable(int descriptor) {
     return ioctl(descriptor, FIONREAD, &bytes) == 0 ? bytes : -1;
 }
 
+void linux_tcp_discard(int descriptor, int limit) {
+    char bytes[4096];
+    while (limit > 0) {
+        long count = recv(descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (count <= 0) return;
+        limit -= (int)count;
+    }
+}
+
 long linux_tcp_send(int descriptor, const struct iovec *vectors, int count) {
     struct msghdr message = {.msg_iov = (struct iovec *)vectors, .msg_iovlen = (size_t)count};
     for (;;) {

@@ -28,6 +28,16 @@ public enum CloseReason: String, CaseIterable, Error, Sendable {
     /// It broke: reset, or nothing acknowledged for too long.
     case connectionLost = "connection_lost"
 
+    /// Whether the peer broke the protocol: it may have sent more, which nobody will read.
+    public var isViolation: Bool {
+        switch self {
+        case .badHeader, .tooShort, .tooLong, .checksumMismatch, .notRegistered, .unknownCommand, .tooManyCCIDs: true
+        case .registrationTimeout, .idleTimeout, .tooManyConnections, .superseded, .kicked, .shutdown, .peerClosed,
+            .connectionLost:
+            false
+        }
+    }
+
     /// The reason that goes with a violation of framing.
     public init(_ violation: Violation) {
         switch violation {

@@ -193,15 +193,24 @@ extension Shard {
         }
         self.forget(connection)
         self.paused.removeAll { $0 === connection }
-        self.logger.debug(
-            "connection closed",
+        self.log(connection, reason)
+        connection.source = nil
+        if reason.isViolation { connection.discardUnread() }
+        connection.channel.close(promise: nil)
+    }
+
+    /// A terminal that leaves is everyday life; one that is sent away is an operator's business.
+    private func log(_ connection: TerminalConnection, _ reason: CloseReason) {
+        let level: Logger.Level = reason == .peerClosed || reason == .shutdown ? .debug : .info
+        self.logger.log(
+            level: level,
+            "A connection was closed",
             metadata: [
                 "connection": "\(connection.id)", "reason": "\(reason.rawValue)",
+                "remote": "\(Self.text(connection.channel.remoteAddress))",
                 "ccids": "\(connection.session.ccids.map(\.description).joined(separator: ","))",
             ]
         )
-        connection.source = nil
-        connection.channel.close(promise: nil)
     }
 
     /// Takes the connection out of the list; the last one takes its place.

@@ -216,9 +216,9 @@ extension Shard {
         self.counters.acceptedBytes &+= taken.bytes
         self.counters.unsound &+= taken.unsound
         if let source = connection.source {
-            source.counters.framesReceived &+= taken.frames
-            source.counters.bytesReceived &+= taken.bytes
-            source.counters.unsoundFrames &+= taken.unsound
+            taken.count(for: source)
+        } else {
+            connection.unattributed.add(taken)
         }
         taken = TakenFrames()
     }
@@ -230,7 +230,7 @@ extension Shard {
 }
 
 /// Counters of one read, kept in registers until its end.
-private struct TakenFrames {
+struct TakenFrames {
     var frames: UInt64 = 0
     var bytes: UInt64 = 0
     var unsound: UInt64 = 0
@@ -240,5 +240,18 @@ private struct TakenFrames {
         self.frames &+= 1
         self.bytes &+= UInt64(truncatingIfNeeded: frame.size)
         if !frame.isSound { self.unsound &+= 1 }
+    }
+
+    mutating func add(_ other: TakenFrames) {
+        self.frames &+= other.frames
+        self.bytes &+= other.bytes
+        self.unsound &+= other.unsound
+    }
+
+    /// Adds them to a terminal's counters.
+    func count(for terminal: Terminal) {
+        terminal.counters.framesReceived &+= self.frames
+        terminal.counters.bytesReceived &+= self.bytes
+        terminal.counters.unsoundFrames &+= self.unsound
     }
 }

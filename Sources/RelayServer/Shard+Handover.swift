@@ -208,7 +208,11 @@ extension Shard {
         self.attach(terminal, to: claim.connection, registration: claim.registration, now: now)
         terminal.lastHeartbeatAt = now
         terminal.counters.heartbeats += 1
-        if claim.connection.session.source == ccid { claim.connection.source = terminal }
+        if claim.connection.session.source == ccid {
+            claim.connection.source = terminal
+            claim.connection.unattributed.count(for: terminal)
+            claim.connection.unattributed = TakenFrames()
+        }
     }
 
     // MARK: Sync

@@ -22,6 +22,8 @@ final class TerminalConnection {
     var outbound: OutboundBytes
     /// The terminal of the latest heartbeat, for its counters; `nil` while another event loop has it.
     var source: Terminal?
+    /// What was counted for the latest heartbeat's terminal while another event loop had it.
+    var unattributed = TakenFrames()
     /// Where it has sent data since its last heartbeat.
     var destinations = RecentDestinations()
     /// A heartbeat is not answered yet: what the connection sent before it is not safe. What came behind it waits.
@@ -191,6 +193,14 @@ final class TerminalConnection {
     }
 
     // MARK: Closing
+
+    /// What a peer may still send while its connection is closed for breaking the protocol: a burst, but not a flood.
+    private static let discardLimit: CInt = 256 << 10
+
+    /// Forgets what has arrived, so that closing does not reset the connection under the replies that the peer has not read.
+    func discardUnread() {
+        if self.hasDescriptor { linux_tcp_discard(self.descriptor, Self.discardLimit) }
+    }
 
     /// Remembers why the connection ends; the first reason stays.
     func willClose(_ reason: CloseReason) {

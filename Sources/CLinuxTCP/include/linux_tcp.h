@@ -11,5 +11,9 @@ int linux_tcp_unacknowledged(int descriptor);
 /// Bytes that have arrived and have not been read (FIONREAD). Returns -1 with errno set when the descriptor is no socket.
 int linux_tcp_readable(int descriptor);
 
+/// Reads and forgets at most `limit` bytes that have arrived. Closing a socket with unread bytes sends a reset, which can take
+/// from the peer what was written to it last.
+void linux_tcp_discard(int descriptor, int limit);
+
 /// Writes as much of the vectors as the socket takes, without SIGPIPE. Returns the bytes taken, or the negated errno.
 long linux_tcp_send(int descriptor, const struct iovec *_Nonnull vectors, int count);
