@@ -12,6 +12,8 @@ public struct StoreError: Error, Equatable, Sendable {
         case newerFormat = "newer_format"
         /// Another process has the store open.
         case inUse = "in_use"
+        /// There is no store where one was to be looked at.
+        case missing
         /// Anything else that the library reports.
         case other
     }

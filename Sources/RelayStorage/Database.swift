@@ -26,8 +26,10 @@ final class Database {
 
     /// Opens the database at `path`.
     ///
-    /// - Parameter creates: whether it is made. Otherwise it has to be there: a store that has vanished is not an empty one.
-    init(path: String, creates: Bool, options: DatabaseOptions) throws(StoreError) {
+    /// - Parameters:
+    ///   - creates: whether it is made. Otherwise it has to be there: a store that has vanished is not an empty one.
+    ///   - readsOnly: nothing on the disk is changed, and nothing can be written.
+    init(path: String, creates: Bool, readsOnly: Bool = false, options: DatabaseOptions) throws(StoreError) {
         rocksdb_options_set_create_if_missing(options.database, creates ? 1 : 0)
         rocksdb_options_set_create_missing_column_families(options.database, creates ? 1 : 0)
         rocksdb_options_set_error_if_exists(options.database, creates ? 1 : 0)
@@ -39,7 +41,19 @@ final class Database {
                         UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
                     }
                     let familyOptions: [OpaquePointer?] = [options.database, options.messages]
-                    return rocksdb_open_column_families(options.database, path, 2, names, familyOptions, &families, error)
+                    guard readsOnly else {
+                        return rocksdb_open_column_families(options.database, path, 2, names, familyOptions, &families, error)
+                    }
+                    return rocksdb_open_for_read_only_column_families(
+                        options.database,
+                        path,
+                        2,
+                        names,
+                        familyOptions,
+                        &families,
+                        0,
+                        error
+                    )
                 }
             }
         }

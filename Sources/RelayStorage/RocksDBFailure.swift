@@ -43,7 +43,8 @@ enum RocksDBFailure {
             Files of the store are changed or missing, so frames may be lost; nothing was deleted. Restore the data \
             directory from a backup, or move it away to start with an empty store.
             """
-        case .inUse: "Another relay works on this data directory: stop it, or give this one another directory."
+        case .inUse: "Another process works on this data directory, a relay or ttmsctl: end it, or name another directory."
+        case .missing: "A relay makes it when it starts: name its data directory."
         case .newerFormat, .other: "Please report it with this text."
         }
     }

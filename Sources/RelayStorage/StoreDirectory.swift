@@ -28,13 +28,7 @@ final class StoreDirectory {
         try Self.makeDirectories(path)
         let format = open("\(path)/format", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard format >= 0 else { throw RocksDBFailure.system("Opening \(path)/format") }
-        guard flock(format, LOCK_EX | LOCK_NB) == 0 else {
-            let isTaken = errno == EWOULDBLOCK
-            let error = RocksDBFailure.system("Locking \(path)/format")
-            Glibc.close(format)
-            guard isTaken else { throw error }
-            throw StoreError(.inUse, "The store in \(path) is open already. \(RocksDBFailure.advice(.inUse))")
-        }
+        try Self.lock(format, LOCK_EX, in: path)
         let committed = open("\(path)/committed", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard committed >= 0 else {
             let error = RocksDBFailure.system("Opening \(path)/committed")
@@ -43,6 +37,37 @@ final class StoreDirectory {
         }
         self.formatFile = format
         self.committedFile = committed
+    }
+
+    /// Locks the directory of a store against relays, and nobody else, to look at it: nothing is made or changed.
+    init(inspecting path: String) throws(StoreError) {
+        self.path = path
+        let format = open("\(path)/format", O_RDONLY | O_CLOEXEC)
+        guard format >= 0 else {
+            guard errno == ENOENT || errno == ENOTDIR else { throw RocksDBFailure.system("Opening \(path)/format") }
+            guard access("\(path)/queue", F_OK) == 0 else { throw Self.missing(path) }
+            throw RocksDBFailure.damaged("The file \(path)/format of the store is missing")
+        }
+        try Self.lock(format, LOCK_SH, in: path)
+        self.formatFile = format
+        // Without it nothing is known to be lost, as after a power failure.
+        self.committedFile = open("\(path)/committed", O_RDONLY | O_CLOEXEC)
+        let isMade = try self.readFormat() != nil
+        guard access(self.databasePath, F_OK) == 0 else { throw isMade ? self.databaseIsMissing : Self.missing(path) }
+    }
+
+    private static func missing(_ path: String) -> StoreError {
+        StoreError(.missing, "There is no store in \(path). \(RocksDBFailure.advice(.missing))")
+    }
+
+    /// Closes `format` where it cannot be locked.
+    private static func lock(_ format: CInt, _ operation: CInt, in path: String) throws(StoreError) {
+        guard flock(format, operation | LOCK_NB) != 0 else { return }
+        let isTaken = errno == EWOULDBLOCK
+        let error = RocksDBFailure.system("Locking \(path)/format")
+        Glibc.close(format)
+        guard isTaken else { throw error }
+        throw StoreError(.inUse, "The store in \(path) is open already. \(RocksDBFailure.advice(.inUse))")
     }
 
     deinit {
@@ -65,18 +90,9 @@ final class StoreDirectory {
     /// - Throws: ``StoreError/Code/newerFormat`` or `damaged` when what is there is not for this release to open.
     func prepare(make: (String) throws(StoreError) -> Void) throws(StoreError) {
         let format = try self.readFormat()
-        if let format, format > Self.format {
-            throw StoreError(
-                .newerFormat,
-                """
-                The store in \(self.path) has format \(format), this release reads formats up to \(Self.format). Start the \
-                release that wrote it, or a later one, or let this one work on another directory.
-                """
-            )
-        }
         let isThere = access(self.databasePath, F_OK) == 0
         if format != nil {
-            guard isThere else { throw RocksDBFailure.damaged("The database \(self.databasePath) of the store is missing") }
+            guard isThere else { throw self.databaseIsMissing }
             return
         }
         if !isThere {
@@ -86,6 +102,10 @@ final class StoreDirectory {
             }
         }
         try self.writeFormat()
+    }
+
+    private var databaseIsMissing: StoreError {
+        RocksDBFailure.damaged("The database \(self.databasePath) of the store is missing")
     }
 
     // MARK: The last commit
@@ -123,6 +143,8 @@ final class StoreDirectory {
 
     // MARK: Format
 
+    /// - Returns: `nil` when the store is not complete yet.
+    /// - Throws: ``StoreError/Code/newerFormat`` when this release does not know the format.
     private func readFormat() throws(StoreError) -> Int? {
         var bytes = [UInt8](repeating: 0, count: 64)
         let size = pread(self.formatFile, &bytes, bytes.count, 0)
@@ -131,6 +153,15 @@ final class StoreDirectory {
         let line = bytes[..<size].prefix { $0 != UInt8(ascii: "\n") }
         guard let format = Int(String(decoding: line, as: UTF8.self)), format > 0 else {
             throw RocksDBFailure.damaged("The file \(self.path)/format holds no number")
+        }
+        guard format <= Self.format else {
+            throw StoreError(
+                .newerFormat,
+                """
+                The store in \(self.path) has format \(format), this release reads formats up to \(Self.format). Start the \
+                release that wrote it, or a later one, or let this one work on another directory.
+                """
+            )
         }
         return format
     }
