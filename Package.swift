@@ -104,8 +104,9 @@ let package = Package(
         ),
         .executableTarget(
             name: "ttmsctl",
+            // The store is here for relays that do not run: nobody else knows what lies there, and can say whether it is whole.
             dependencies: [
-                "AdminAPI", "TTMSProtocol",
+                "AdminAPI", "RelayCore", "RelayStorage", "TTMSProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -168,7 +169,7 @@ let package = Package(
         .testTarget(
             name: "TTMSCtlTests",
             dependencies: [
-                "TestKit", "ttmsctl", "ttms-relayd", "AdminAPI", "TTMSProtocol",
+                "TestKit", "ttmsctl", "ttms-relayd", "AdminAPI", "RelayCore", "RelayStorage", "TTMSProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -4,6 +4,8 @@ public struct Endpoints: Codable, Equatable, Sendable {
     public static let fileName = "endpoints.json"
     /// The name of the file that holds the admin token, beside it.
     public static let tokenFileName = "admin.token"
+    /// The name of the directory that holds the queue, beside it.
+    public static let storeDirectoryName = "store"
 
     /// Addresses that terminals connect to, such as `127.0.0.1:7222` or `[::1]:7222`.
     public var terminals: [String]

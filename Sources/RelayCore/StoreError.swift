@@ -14,6 +14,8 @@ public struct StoreError: Error, Equatable, Sendable {
         case inUse = "in_use"
         /// There is no store where one was to be looked at.
         case missing
+        /// This user may not read the store.
+        case noPermission = "no_permission"
         /// Anything else that the library reports.
         case other
     }

@@ -147,10 +147,11 @@ struct MessageScan {
         _ tally: inout Tally
     ) {
         let time = message.acceptedAt.microseconds
-        let isFirst = tally.frames == 1
+        // A queue whose first frames are missing has that for a finding.
+        let isOldest = terminal.isOldestExact && message.id.sequence == terminal.head
         let isSound =
             time > tally.acceptedAt && time <= self.records.commit?.clock.microseconds ?? .max
-            && (!isFirst || (terminal.isOldestExact ? time == terminal.oldestAt : time >= terminal.oldestAt))
+            && (isOldest ? time == terminal.oldestAt : time >= terminal.oldestAt)
             && message.expiresAt?.microseconds ?? .max >= terminal.earliestExpiry
             && (terminal.isMixed || timeToLive == terminal.timeToLive)
         tally.acceptedAt = time

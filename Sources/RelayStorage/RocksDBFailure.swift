@@ -45,6 +45,7 @@ enum RocksDBFailure {
             """
         case .inUse: "Another process works on this data directory, a relay or ttmsctl: end it, or name another directory."
         case .missing: "A relay makes it when it starts: name its data directory."
+        case .noPermission: "Only the relay's user may read its store: work as that user."
         case .newerFormat, .other: "Please report it with this text."
         }
     }

@@ -44,7 +44,15 @@ final class StoreDirectory {
         self.path = path
         let format = open("\(path)/format", O_RDONLY | O_CLOEXEC)
         guard format >= 0 else {
-            guard errno == ENOENT || errno == ENOTDIR else { throw RocksDBFailure.system("Opening \(path)/format") }
+            let number = errno
+            guard number == ENOENT || number == ENOTDIR else {
+                let error = RocksDBFailure.system("Opening \(path)/format")
+                guard number == EACCES || number == EPERM else { throw error }
+                throw StoreError(
+                    .noPermission,
+                    "\(path)/format may not be read by this user. \(RocksDBFailure.advice(.noPermission))"
+                )
+            }
             guard access("\(path)/queue", F_OK) == 0 else { throw Self.missing(path) }
             throw RocksDBFailure.damaged("The file \(path)/format of the store is missing")
         }

@@ -36,7 +36,7 @@ final class DataDirectory: Sendable {
     }
 
     /// Where the queue is.
-    var store: String { self.path + "/store" }
+    var store: String { self.path + "/" + Endpoints.storeDirectoryName }
     /// Where the admin token is.
     var tokenFile: String { self.path + "/" + Endpoints.tokenFileName }
 

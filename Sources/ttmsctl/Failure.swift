@@ -20,6 +20,7 @@ enum EndStatus: Int32, CaseIterable, Sendable {
     case noInput = 66
     case unavailable = 69
     case outputFailed = 74
+    case busy = 75
     case notUnderstood = 76
     case noPermission = 77
 
@@ -27,13 +28,14 @@ enum EndStatus: Int32, CaseIterable, Sendable {
     var meaning: String {
         switch self {
         case .done: "done"
-        case .refused: "the relay refused, or a simulated terminal did not get what it waited for"
+        case .refused: "refused, or not got what was waited for, or the store is damaged"
         case .usage: "the command line is wrong"
-        case .noInput: "a file that was named cannot be read"
+        case .noInput: "a file or store that was named cannot be read"
         case .unavailable: "no relay was found, or it cannot be reached"
         case .outputFailed: "what it prints cannot be written"
-        case .notUnderstood: "what answered is not a relay that this ttmsctl understands"
-        case .noPermission: "the token is missing, cannot be read, or is wrong"
+        case .busy: "a relay works on the store"
+        case .notUnderstood: "what answered, or lies there, is nothing this ttmsctl understands"
+        case .noPermission: "the token is missing or wrong, or it or the store may not be read"
         }
     }
 

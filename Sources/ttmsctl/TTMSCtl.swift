@@ -1,7 +1,8 @@
 import ArgumentParser
 import Foundation
 
-/// The operator's command line: asks a running relay over its admin API, and simulates terminals over TCP.
+/// The operator's command line: asks a running relay over its admin API, simulates terminals over TCP, and looks at the store of a
+/// relay that does not run.
 @main
 struct TTMSCtl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,7 +16,7 @@ struct TTMSCtl: AsyncParsableCommand {
             """,
         subcommands: [
             Status.self, Terminals.self, Terminal.self, Messages.self, Message.self, Send.self, Delete.self, Kick.self,
-            Drain.self, Simulate.self,
+            Drain.self, Simulate.self, Store.self,
         ]
     )
 

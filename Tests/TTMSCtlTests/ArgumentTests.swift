@@ -15,7 +15,9 @@ struct ArgumentTests {
             "terminal 0000002a", "terminal show 0000002A", "messages 0000002a", "message 12", "message show 12",
             "send 0000002a hi", "send 0000002a --hex 00ff", "send 0000002a --base64 aGk=", "send 0000002a --file x",
             "send 0000002a hi --source 00000001 --time-to-live 1h --url http://192.0.2.1:7280 --token-file x", "delete 12",
-            "delete --all 0000002a", "kick 0000002a", "simulate 0000002a",
+            "delete --all 0000002a", "kick 0000002a", "simulate 0000002a", "store check",
+            "store check --output json --data-dir x",
+            "store export", "store export --data-dir x --ccid 0000002a",
             "simulate 0000002a --send 00000001 hi --send 00000002 ho --heartbeat 0 --address [::1]:7222 --receive 1 --for 2.5",
         ]
     )
@@ -31,6 +33,7 @@ struct ArgumentTests {
             "terminal", "terminal 2a", "terminal 0000002a1", "terminal 0000002g", "message x", "message -1", "send 0000002a",
             "send 0000002a hi --hex 00", "send 0000002a --hex 0", "send 0000002a --hex 0x00", "send 0000002a --base64 a",
             "send 0000002a hi --time-to-live 1", "send 0000002a hi --source 1", "delete", "delete 1 --all 0000002a", "kick",
+            "store check --url http://x", "store export --ccid 2a", "store export --output json",
             "simulate", "simulate 0000002a --send 00000001", "simulate 0000002a --send x hi",
             "simulate 0000002a --heartbeat -1",
             "simulate 0000002a --for 1e300", "simulate 0000002a --receive 0", "simulate 0000002a --address 7222",

@@ -26,6 +26,11 @@ struct Control {
 
     /// Runs it on the relay's data directory until it ends.
     func run(_ arguments: String...) async throws -> Outcome {
+        try await self.run(arguments)
+    }
+
+    /// Runs it on the relay's data directory until it ends.
+    func run(_ arguments: [String]) async throws -> Outcome {
         try await self.finish(try self.launch(arguments + ["--data-dir", self.relay.dataDirectory.path]))
     }
 

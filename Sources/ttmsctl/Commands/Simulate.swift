@@ -107,7 +107,7 @@ struct Simulate: AsyncParsableCommand {
         guard self.relay.url == nil else {
             throw Failure(.usage, "--url says where the admin API is, not where terminals connect. Give --address HOST:PORT.")
         }
-        let directory = RelayLocation.dataDirectory(self.relay, environment: ProcessInfo.processInfo.environment)
+        let directory = RelayLocation.dataDirectory(self.relay.dataDirectory, environment: ProcessInfo.processInfo.environment)
         guard let parts = try RelayLocation.endpoints(in: directory).terminals.first.flatMap(Self.parts) else {
             throw Failure(.notUnderstood, "The relay does not say where terminals connect. Give --address HOST:PORT.")
         }

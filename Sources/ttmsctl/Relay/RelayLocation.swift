@@ -48,7 +48,7 @@ struct RelayLocation: Equatable, Sendable {
             }
             return RelayLocation(url: trimmed, token: token, tokenOrigin: "TTMS_TOKEN")
         }
-        let directory = Self.dataDirectory(options, environment: environment)
+        let directory = Self.dataDirectory(options.dataDirectory, environment: environment)
         let endpoints = try Self.endpoints(in: directory)
         return try Self.make(
             url: Self.reachable(url: endpoints.admin),
@@ -56,9 +56,9 @@ struct RelayLocation: Equatable, Sendable {
         )
     }
 
-    /// The data directory that `options` name; its default is the relay's own.
-    static func dataDirectory(_ options: RelayOptions, environment: [String: String]) -> String {
-        options.dataDirectory ?? environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init) ?? "./data"
+    /// The data directory that was named; its default is the relay's own.
+    static func dataDirectory(_ named: String?, environment: [String: String]) -> String {
+        named ?? environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init) ?? "./data"
     }
 
     /// What the relay says of itself in `directory`.

@@ -1,0 +1,91 @@
+import AdminAPI
+import ArgumentParser
+import Foundation
+import RelayCore
+import RelayStorage
+import TTMSProtocol
+
+/// Everything that a store keeps, for programs.
+struct StoreExport: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Write the messages in the store as JSON, one per line.",
+        discussion: """
+            Terminal by terminal, each one's messages in the order in which it would get them. What cannot be read is left out and \
+            told on standard error; the command then ends with 1.
+            """
+    )
+
+    @OptionGroup var store: StoreOptions
+
+    @Option(help: .ccid("Only what is kept for this terminal."))
+    var ccid: CCID?
+
+    func run() async throws {
+        var lines = LineBuffer()
+        let result = try self.store.inspect { (inspection) throws(Failure) in
+            try inspection.messages(of: self.ccid) { (message) throws(Failure) in try lines.write(ExportedMessage(message)) }
+        }
+        try lines.flush()
+        guard !result.isSound else { return }
+        throw Failure(
+            .refused,
+            "The store is damaged; what could be read was written.\n" + result.lines.joined(separator: "\n")
+        )
+    }
+}
+
+/// A message as `store export` writes it.
+struct ExportedMessage: Codable, Equatable {
+    var id: String
+    var destination: String
+    var source: String
+    var acceptedAt: String
+    @Nullable var expiresAt: String?
+    /// In base64.
+    var payload: String
+
+    enum CodingKeys: String, CodingKey {
+        case id, destination, source, payload
+        case acceptedAt = "accepted_at"
+        case expiresAt = "expires_at"
+    }
+
+    init(_ message: StoredMessage) {
+        let source = message.frame.dropFirst(Frame.addressOffset).prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        self.id = message.id.description
+        self.destination = message.destination.description
+        self.source = CCID(rawValue: source).description
+        self.acceptedAt = APITime.text(milliseconds: message.acceptedAt.milliseconds)
+        self.expiresAt = message.expiresAt.map { APITime.text(milliseconds: $0.milliseconds) }
+        self.payload = PayloadEncoding.base64.encode(message.frame.dropFirst(Frame.contentOffset).dropLast()).text
+    }
+}
+
+/// Lines on their way to standard output: a system call per line would take most of the time of a large export.
+private struct LineBuffer {
+    private static let size = 64 << 10
+    private var bytes = Data()
+
+    mutating func write(_ value: some Encodable) throws(Failure) {
+        do {
+            self.bytes += try APIJSON.encode(value)
+        } catch {
+            throw Failure(.outputFailed, "A message cannot be written as JSON: \(error).")
+        }
+        self.bytes.append(UInt8(ascii: "\n"))
+        if self.bytes.count >= Self.size { try self.flush() }
+    }
+
+    mutating func flush() throws(Failure) {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: self.bytes)
+        } catch {
+            throw Failure(
+                .outputFailed,
+                "The messages cannot be written: \(error.localizedDescription). Make room, and start anew."
+            )
+        }
+        self.bytes.removeAll(keepingCapacity: true)
+    }
+}
