@@ -78,10 +78,26 @@ struct MarkerTests {
         byQuiet.quiet()
         #expect(byQuiet.events == [.violation(.tooShort)])
 
+        // A first frame whose length field says nothing that a heartbeat can have.
         var learning = Feed()
-        learning.burst(Self.heartbeat.prefix(3))
+        learning.burst(WireFrame.heartbeat(of: Vectors.one, dialect: .marker).prefix(12))
         learning.quiet()
         #expect(learning.events == [.violation(.tooShort)])
+    }
+
+    /// The rest of a cut heartbeat comes later than the quiet time when its segment was lost, and on slow links.
+    @Test("A first heartbeat that says its size is awaited", arguments: [LengthDialect.total, .afterLength, .body, .content])
+    func cutFirstHeartbeat(dialect: LengthDialect) {
+        let heartbeat = WireFrame.heartbeat(of: Vectors.one, dialect: dialect)
+        for cut in 1..<heartbeat.count {
+            var feed = Feed()
+            feed.burst(heartbeat.prefix(cut))
+            feed.quiet()
+            #expect(feed.events.isEmpty, "cut at \(cut)")
+            feed.burst(heartbeat.dropFirst(cut))
+            #expect(feed.events == .sound(heartbeat), "cut at \(cut)")
+            #expect(feed.dialect == dialect)
+        }
     }
 
     @Test("Thirteen bytes are enough")

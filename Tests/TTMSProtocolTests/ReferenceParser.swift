@@ -52,7 +52,9 @@ struct ReferenceParser {
         guard Self.isHeaderOrItsBeginning(self.pending) else { return .violation(.badHeader) }
         if self.dialect == nil {
             if let size = self.learn(boundary) { return .frame(size) }
-            if self.mayBecomeLengthDialect, boundary != .quiet { return .wait(quiet: boundary == .burstEnd) }
+            if self.mayBecomeLengthDialect, boundary != .quiet || self.mayBecomeHeartbeat {
+                return .wait(quiet: boundary == .burstEnd)
+            }
             self.dialect = .marker
         }
         return self.dialect == .marker ? self.marked(boundary) : self.sized()
@@ -73,6 +75,11 @@ struct ReferenceParser {
 
     private var mayBecomeLengthDialect: Bool {
         self.pending.count < 7 || self.announcements.contains { $0.size > self.pending.count || self.holds($0.size) }
+    }
+
+    /// A heartbeat that says its size, or may still say it, is awaited for longer than the quiet time.
+    private var mayBecomeHeartbeat: Bool {
+        self.pending.count < 17 && (self.pending.count < 7 || self.announcements.contains { $0.size == 17 })
     }
 
     private func holds(_ size: Int) -> Bool {
