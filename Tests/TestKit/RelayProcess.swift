@@ -40,6 +40,7 @@ public final class RelayProcess: Sendable {
     private let root: TemporaryDirectory
     private let settings: [String: String]
     private let listeners: [String]
+    private let environment: [String: String]
     private let running: Mutex<Running?> = Mutex(nil)
 
     /// Starts a relay and waits until it is ready.
@@ -47,18 +48,29 @@ public final class RelayProcess: Sendable {
     /// - Parameters:
     ///   - settings: configuration keys and values, given on its command line.
     ///   - listeners: where terminals connect; port 0 picks a free one.
+    ///   - environment: added to the tests' own.
+    ///   - dataDirectory: `nil` for one of its own.
     /// - Throws: ``Failure`` when it ends before it is ready, or is not ready in time.
     public static func start(
         _ settings: [String: String] = [:],
-        listeners: [String] = ["127.0.0.1:0"]
+        listeners: [String] = ["127.0.0.1:0"],
+        environment: [String: String] = [:],
+        dataDirectory: URL? = nil
     ) async throws -> RelayProcess {
-        let relay = try RelayProcess(settings: settings, listeners: listeners)
+        let relay = try RelayProcess(settings, listeners, environment, dataDirectory)
         try await relay.start()
         return relay
     }
 
-    private init(settings: [String: String], listeners: [String]) throws {
+    private init(
+        _ settings: [String: String],
+        _ listeners: [String],
+        _ environment: [String: String],
+        _ dataDirectory: URL?
+    ) throws {
         self.root = try TemporaryDirectory()
+        self.dataDirectory = dataDirectory ?? self.root.url.appendingPathComponent("data")
+        self.environment = environment
         self.settings = settings
         self.listeners = listeners
     }
@@ -66,7 +78,7 @@ public final class RelayProcess: Sendable {
     // MARK: Where things are
 
     /// What survives a restart.
-    public var dataDirectory: URL { self.root.url.appendingPathComponent("data") }
+    public let dataDirectory: URL
 
     private var log: URL { self.root.url.appendingPathComponent("relay.log") }
 
@@ -127,7 +139,12 @@ public final class RelayProcess: Sendable {
         var arguments = ["--admin", "127.0.0.1:0", "--data-dir", self.dataDirectory.path]
         for listener in listeners { arguments += ["--listen", listener] }
         for (key, value) in self.settings.sorted(by: { $0.key < $1.key }) { arguments += ["--set", "\(key)=\(value)"] }
-        return try RunningProgram(BuiltProgram.url("ttms-relayd"), arguments: arguments, log: log ?? self.log)
+        return try RunningProgram(
+            BuiltProgram.url("ttms-relayd"),
+            arguments: arguments,
+            environment: self.environment,
+            log: log ?? self.log
+        )
     }
 
     /// Asks it to stop (`SIGTERM`), and waits until it has.
@@ -184,10 +201,17 @@ public final class RelayProcess: Sendable {
     public static func with<Value>(
         _ settings: [String: String] = [:],
         listeners: [String] = ["127.0.0.1:0"],
+        environment: [String: String] = [:],
+        dataDirectory: URL? = nil,
         isolation: isolated (any Actor)? = #isolation,
         _ body: (RelayProcess) async throws -> Value
     ) async throws -> Value {
-        let relay = try await Self.start(settings, listeners: listeners)
+        let relay = try await Self.start(
+            settings,
+            listeners: listeners,
+            environment: environment,
+            dataDirectory: dataDirectory
+        )
         let value: Value
         do {
             value = try await body(relay)

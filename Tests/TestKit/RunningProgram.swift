@@ -18,8 +18,9 @@ public final class RunningProgram: Sendable {
 
     /// Starts a program; what it prints is appended to `log`.
     ///
+    /// - Parameter environment: added to the tests' own.
     /// - Throws: what `Process` and `FileHandle` throw.
-    public init(_ program: URL, arguments: [String], log: URL) throws {
+    public init(_ program: URL, arguments: [String], environment: [String: String] = [:], log: URL) throws {
         if !FileManager.default.fileExists(atPath: log.path) {
             try Data().write(to: log)
         }
@@ -29,6 +30,9 @@ public final class RunningProgram: Sendable {
         let process = Process()
         process.executableURL = program
         process.arguments = arguments
+        if !environment.isEmpty {
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, added in added }
+        }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output

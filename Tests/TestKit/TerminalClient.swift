@@ -57,7 +57,22 @@ public final class TerminalClient {
         }
     }
 
+    /// Sends as much of `bytes` as the connection takes now.
+    ///
+    /// - Returns: how many bytes that were.
+    public func sendNow(_ bytes: ArraySlice<UInt8>) -> Int {
+        bytes.withUnsafeBytes {
+            max(0, Foundation.send(self.descriptor, $0.baseAddress, $0.count, Self.noSignal | Int32(MSG_DONTWAIT)))
+        }
+    }
+
     // MARK: Receiving
+
+    /// Whether something has come that was not received yet, the end of the connection included.
+    public var hasInput: Bool {
+        var descriptor = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&descriptor, 1, 0) > 0
+    }
 
     /// Receives exactly `count` bytes.
     ///
