@@ -185,7 +185,7 @@ let package = Package(
         ),
         .testTarget(
             name: "Faults",
-            dependencies: ["TestKit", "TTMSProtocol", "ttms-relayd", "ttms-bench"],
+            dependencies: ["TestKit", "TTMSProtocol", "ttms-relayd", "ttms-bench", "ttmsctl"],
             path: "Tests/Faults",
             swiftSettings: strict
         ),

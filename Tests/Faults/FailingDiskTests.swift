@@ -1,0 +1,213 @@
+import Foundation
+import TTMSProtocol
+import TestKit
+import Testing
+
+extension Faults {
+    /// A disk that is full or broken (G10): the relay says so, tells nobody that a frame is kept that is not, and goes on when the
+    /// disk does.
+    struct FailingDiskTests {
+        private static let size = 8_192
+        private static let count = 300
+
+        static let faults = [
+            FailingCalls.Fault(calls: "fdatasync", error: "EIO"),
+            FailingCalls.Fault(calls: "fdatasync", error: "ENOSPC"),
+            FailingCalls.Fault(calls: "write", error: "EIO", isOnLogOnly: true),
+            FailingCalls.Fault(calls: "write", error: "ENOSPC", isOnLogOnly: true),
+            FailingCalls.Fault(calls: "fdatasync,fsync,openat", error: "EIO"),
+            FailingCalls.Fault(calls: "fdatasync,fsync,openat", error: "EROFS"),
+        ]
+
+        @Test("A full disk", .enabled(if: SmallDisk.isPossible, SmallDisk.reason), arguments: [1, 2])
+        func full(eventLoops: Int) async throws {
+            let disk = try SmallDisk()
+            let data = disk.url.appendingPathComponent("data")
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"], dataDirectory: data) { relay in
+                try await Self.outage(of: relay, reason: "No space left") {
+                    disk.fill()
+                } heal: {
+                    disk.free()
+                }
+            }
+        }
+
+        @Test(
+            "Writes and syncs that fail",
+            .enabled(if: FailingCalls.isPossible, FailingCalls.reason),
+            arguments: Self.faults
+        )
+        func broken(fault: FailingCalls.Fault) async throws {
+            let reason = fault.error == "ENOSPC" ? "No space left" : "failed"
+            try await RelayProcess.with { relay in
+                var calls: FailingCalls?
+                try await Self.outage(of: relay, reason: reason) {
+                    calls = try await FailingCalls(fault, of: relay)
+                } heal: {
+                    try await calls?.stop()
+                }
+            }
+        }
+
+        /// Breaks the disk, sends, shows what must hold meanwhile, and heals it.
+        private static func outage(
+            of relay: RelayProcess,
+            reason: String,
+            break: () async throws -> Void,
+            heal: () async throws -> Void
+        ) async throws {
+            let sender = try relay.terminal(.sender)
+            try sender.send(NumberedFrames.to(.receiver, 0..<Self.count, size: Self.size))
+            try sender.register(.sender)
+            let other = try relay.terminal(.other)
+            let bystander = try relay.terminal(CCID(rawValue: 0x10))
+
+            try await `break`()
+            try sender.send(NumberedFrames.to(.receiver, Self.count..<2 * Self.count, size: Self.size))
+            try sender.send(WireFrame.heartbeat(of: .sender))
+            try await Self.waitUntilReady(relay, false, reason: reason)
+            try await relay.waitForFailures(2)
+            #expect(!sender.hasInput, "a receipt was given for what is not on disk")
+            // Whose frames need no disk do not feel it.
+            for number in 0..<5 {
+                try bystander.send(NumberedFrames.to(.other, number..<number + 1))
+                #expect(try other.receiveNumbers(1, from: CCID(rawValue: 0x10)) == [number])
+            }
+            try await relay.waitForStatus("ledger.imbalance", 0)
+
+            try await heal()
+            try await Self.waitUntilReady(relay, true, reason: "")
+            #expect(try sender.receiveFrame().count == Frame.heartbeatSize)
+            try await relay.waitForBacklog(of: .receiver, 2 * Self.count)
+            let receiver = try relay.terminal(.receiver)
+            #expect(try receiver.receiveNumbers(2 * Self.count) == Array(0..<2 * Self.count))
+            try receiver.expectNothing(for: .receiver)
+            try await relay.waitForStatus("ledger.imbalance", 0)
+            try await relay.waitForStatus("store.frames", 0)
+            try await relay.stop()
+            try await relay.expectSoundStore()
+        }
+
+        @Test(
+            "kill -9 on a full disk loses nothing for which there is a receipt",
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
+        )
+        func killed() async throws {
+            let disk = try SmallDisk()
+            try await RelayProcess.with(dataDirectory: disk.url.appendingPathComponent("data")) { relay in
+                try await Self.fillUnder(relay, disk)
+                try await relay.kill()
+                try await Self.expectReceipted(relay, disk)
+            }
+        }
+
+        @Test(
+            "Stopped on a full disk, the relay says that it could not keep all",
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
+        )
+        func stopped() async throws {
+            let disk = try SmallDisk()
+            try await RelayProcess.with(dataDirectory: disk.url.appendingPathComponent("data")) { relay in
+                try await Self.fillUnder(relay, disk)
+                await #expect(throws: RelayProcess.Failure.self) { try await relay.stop() }
+                #expect(relay.output.contains("The store could not commit before it was closed."))
+                try await Self.expectReceipted(relay, disk)
+            }
+        }
+
+        private static func fillUnder(_ relay: RelayProcess, _ disk: SmallDisk) async throws {
+            let sender = try relay.terminal(.sender)
+            try sender.send(NumberedFrames.to(.receiver, 0..<Self.count, size: Self.size))
+            try sender.register(.sender)
+            disk.fill()
+            try sender.send(NumberedFrames.to(.receiver, Self.count..<2 * Self.count, size: Self.size))
+            try await Self.waitUntilReady(relay, false, reason: "No space left")
+        }
+
+        private static func expectReceipted(_ relay: RelayProcess, _ disk: SmallDisk) async throws {
+            disk.free()
+            try await relay.expectSoundStore()
+            try await relay.start()
+            let kept = try await relay.admin.backlog(of: .receiver)
+            #expect((Self.count...2 * Self.count).contains(kept))
+            let receiver = try relay.terminal(.receiver)
+            #expect(try receiver.receiveNumbers(kept) == Array(0..<kept))
+            try receiver.expectNothing(for: .receiver)
+        }
+
+        @Test(
+            "While the disk is full, senders to absent terminals are not read from, and then lose nothing",
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
+        )
+        func pushedBack() async throws {
+            let disk = try SmallDisk()
+            try await RelayProcess.with(dataDirectory: disk.url.appendingPathComponent("data")) { relay in
+                let sender = try relay.terminal(.sender)
+                disk.fill()
+                // More than the relay keeps in memory for a store that is behind, and the kernels' buffers.
+                let count = 12_000
+                let bytes = NumberedFrames.to(.receiver, 0..<count, size: 2_048)
+                var rest = bytes[...]
+                try await Self.waitUntilFull(relay, sender, &rest)
+                #expect(!rest.isEmpty)
+                disk.free()
+                try sender.send(Array(rest), within: .seconds(60))
+                try sender.register(.sender)
+                let receiver = try relay.terminal(.receiver)
+                #expect(try receiver.receiveNumbers(count) == Array(0..<count))
+                try await relay.waitForStatus("ledger.imbalance", 0)
+                try await relay.waitForStatus("ledger.evicted_total", 0)
+            }
+        }
+
+        /// Sends until the relay has failed to commit and takes nothing more.
+        private static func waitUntilFull(
+            _ relay: RelayProcess,
+            _ sender: TerminalClient,
+            _ rest: inout ArraySlice<UInt8>
+        ) async throws {
+            let end = ContinuousClock.now + patience
+            var refusals = 0
+            while refusals < 20, !rest.isEmpty, ContinuousClock.now < end {
+                let sent = sender.sendNow(rest)
+                rest = rest.dropFirst(sent)
+                refusals = sent > 0 ? 0 : refusals + 1
+                if sent == 0 { _ = try await relay.admin.metrics() }
+            }
+            try await Self.waitUntilReady(relay, false, reason: "No space left")
+        }
+
+        private static func waitUntilReady(_ relay: RelayProcess, _ isReady: Bool, reason: String) async throws {
+            let admin = try relay.admin
+            try await eventually("the relay is \(isReady ? "" : "not ")ready") {
+                let answer = try await admin.request("GET", "/readyz")
+                guard answer.status == (isReady ? 200 : 503), isReady || answer.text.contains(reason) else {
+                    return nil as Void?
+                }
+                return ()
+            }
+        }
+    }
+}
+
+extension RelayProcess {
+    /// Waits until so many commits have failed.
+    fileprivate func waitForFailures(_ count: Double) async throws {
+        let admin = try self.admin
+        try await eventually("\(count) commits have failed") {
+            try await admin.metrics()["ttms_store_commit_failures_total"] ?? 0 >= count ? () : nil
+        }
+    }
+
+    /// `ttmsctl store check` finds nothing wrong with what the relay has left.
+    func expectSoundStore() async throws {
+        let directory = try TemporaryDirectory()
+        let check = try RunningProgram(
+            BuiltProgram.url("ttmsctl"),
+            arguments: ["store", "check", "--data-dir", self.dataDirectory.path],
+            log: directory.url.appendingPathComponent("check.log")
+        )
+        let exit = try await check.waitForExit()
+        #expect(exit == .code(0), "\(check.output)")
+    }
+}
