@@ -23,6 +23,8 @@ let package = Package(
         .executable(name: "ttms-relayd", targets: ["ttms-relayd"]),
         .executable(name: "ttmsctl", targets: ["ttmsctl"]),
         .executable(name: "ttms-bench", targets: ["ttms-bench"]),
+        // Preloaded by tests into the programs above, so a library of its own.
+        .library(name: "PowerCut", type: .dynamic, targets: ["PowerCut"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -123,6 +125,9 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // A disk that forgets at a power cut what was not synced. Preloaded, never linked: nothing may depend on it.
+        .target(name: "PowerCut", path: "Tests/PowerCut"),
+        .executableTarget(name: "power-cut-probe", path: "Tests/PowerCutProbe"),
         .target(
             name: "TestKit",
             dependencies: ["TTMSProtocol"],
@@ -185,7 +190,7 @@ let package = Package(
         ),
         .testTarget(
             name: "Faults",
-            dependencies: ["TestKit", "TTMSProtocol", "ttms-relayd", "ttms-bench", "ttmsctl"],
+            dependencies: ["TestKit", "TTMSProtocol", "ttms-relayd", "ttms-bench", "ttmsctl", "power-cut-probe"],
             path: "Tests/Faults",
             swiftSettings: strict
         ),

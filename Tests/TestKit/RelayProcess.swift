@@ -57,22 +57,35 @@ public final class RelayProcess: Sendable {
         environment: [String: String] = [:],
         dataDirectory: URL? = nil
     ) async throws -> RelayProcess {
-        let relay = try RelayProcess(settings, listeners, environment, dataDirectory)
+        let relay = try RelayProcess(
+            settings,
+            listeners: listeners,
+            dataDirectory: dataDirectory,
+            environment: environment
+        )
         try await relay.start()
         return relay
     }
 
-    private init(
-        _ settings: [String: String],
-        _ listeners: [String],
-        _ environment: [String: String],
-        _ dataDirectory: URL?
+    /// Makes a relay that does not run yet.
+    ///
+    /// - Parameters:
+    ///   - settings: configuration keys and values, given on its command line.
+    ///   - listeners: where terminals connect; port 0 picks a free one.
+    ///   - dataDirectory: made by the relay; by default in a directory that is removed with this object.
+    ///   - environment: what the process gets beside the environment of the tests.
+    /// - Throws: when there is no room for its files.
+    public init(
+        _ settings: [String: String] = [:],
+        listeners: [String] = ["127.0.0.1:0"],
+        dataDirectory: URL? = nil,
+        environment: [String: String] = [:]
     ) throws {
         self.root = try TemporaryDirectory()
         self.dataDirectory = dataDirectory ?? self.root.url.appendingPathComponent("data")
-        self.environment = environment
         self.settings = settings
         self.listeners = listeners
+        self.environment = environment
     }
 
     // MARK: Where things are
@@ -113,11 +126,13 @@ public final class RelayProcess: Sendable {
 
     /// Starts it, again on the same data directory.
     ///
-    /// - Parameter listeners: other listeners than it was made with.
+    /// - Parameters:
+    ///   - listeners: other listeners than it was made with.
+    ///   - environment: what the process gets beside the environment that it was made with.
     /// - Throws: ``Failure``.
-    public func start(listeners: [String]? = nil) async throws {
+    public func start(listeners: [String]? = nil, environment: [String: String] = [:]) async throws {
         let endpoints = self.dataDirectory.appendingPathComponent("endpoints.json")
-        let program = try self.launch(listeners: listeners ?? self.listeners)
+        let program = try self.launch(listeners: listeners ?? self.listeners, environment: environment)
         let ready = try await eventually("the relay writes \(endpoints.path)", state: { self.tail }) {
             if let exit = program.exit { throw self.failure("the relay ended with \(exit) before it was ready") }
             // The file of an earlier process has another pid; a file that is being written does not decode.
@@ -135,14 +150,18 @@ public final class RelayProcess: Sendable {
     /// Starts a process on the data directory and leaves it to the caller.
     ///
     /// - Throws: what ``RunningProgram`` throws.
-    public func launch(listeners: [String], log: URL? = nil) throws -> RunningProgram {
+    public func launch(
+        listeners: [String],
+        environment: [String: String] = [:],
+        log: URL? = nil
+    ) throws -> RunningProgram {
         var arguments = ["--admin", "127.0.0.1:0", "--data-dir", self.dataDirectory.path]
         for listener in listeners { arguments += ["--listen", listener] }
         for (key, value) in self.settings.sorted(by: { $0.key < $1.key }) { arguments += ["--set", "\(key)=\(value)"] }
         return try RunningProgram(
             BuiltProgram.url("ttms-relayd"),
             arguments: arguments,
-            environment: self.environment,
+            environment: self.environment.merging(environment) { _, given in given },
             log: log ?? self.log
         )
     }
@@ -206,21 +225,25 @@ public final class RelayProcess: Sendable {
         isolation: isolated (any Actor)? = #isolation,
         _ body: (RelayProcess) async throws -> Value
     ) async throws -> Value {
-        let relay = try await Self.start(
-            settings,
-            listeners: listeners,
-            environment: environment,
-            dataDirectory: dataDirectory
-        )
+        try await Self.start(settings, listeners: listeners).whileRunning(body)
+    }
+
+    /// Runs a test, and stops the relay afterwards if it runs; a test that throws does so with the relay's log.
+    ///
+    /// - Throws: ``Failure`` with what `body` has thrown, or when the relay has not stopped as it should.
+    public func whileRunning<Value>(
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (RelayProcess) async throws -> Value
+    ) async throws -> Value {
         let value: Value
         do {
-            value = try await body(relay)
+            value = try await body(self)
         } catch {
-            let failure = relay.failure("\(error)")
-            if relay.running.withLock({ $0 }) != nil { try? await relay.kill() }
+            let failure = self.failure("\(error)")
+            if self.running.withLock({ $0 }) != nil { try? await self.kill() }
             throw failure
         }
-        if relay.running.withLock({ $0 }) != nil { try await relay.stop() }
+        if self.running.withLock({ $0 }) != nil { try await self.stop() }
         return value
     }
 }

@@ -18,9 +18,17 @@ public final class RunningProgram: Sendable {
 
     /// Starts a program; what it prints is appended to `log`.
     ///
-    /// - Parameter environment: added to the tests' own.
+    /// - Parameters:
+    ///   - environment: what it gets beside the environment of the tests.
+    ///   - directory: where it works; by default where the tests do.
     /// - Throws: what `Process` and `FileHandle` throw.
-    public init(_ program: URL, arguments: [String], environment: [String: String] = [:], log: URL) throws {
+    public init(
+        _ program: URL,
+        arguments: [String],
+        environment: [String: String] = [:],
+        directory: URL? = nil,
+        log: URL
+    ) throws {
         if !FileManager.default.fileExists(atPath: log.path) {
             try Data().write(to: log)
         }
@@ -30,9 +38,8 @@ public final class RunningProgram: Sendable {
         let process = Process()
         process.executableURL = program
         process.arguments = arguments
-        if !environment.isEmpty {
-            process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, added in added }
-        }
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, given in given }
+        if let directory { process.currentDirectoryURL = directory }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output
