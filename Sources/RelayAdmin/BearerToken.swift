@@ -37,24 +37,38 @@ struct BearerToken: Sendable {
         return difference == 0
     }
 
-    /// - Returns: `false` when the file is there already.
+    /// Makes the file so that it is there whole or not at all, whenever the power fails.
+    ///
+    /// - Returns: `false` when it is there already.
     private static func create(_ file: String) throws(AdminError) -> Bool {
-        let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        if descriptor < 0 {
-            if errno == EEXIST { return false }
-            throw self.unusable(file, "made", errno)
-        }
+        if access(file, F_OK) == 0 { return false }
+        let unfinished = file + ".new"
+        // What an earlier start has left may have other rights.
+        unlink(unfinished)
+        let descriptor = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw self.unusable(file, "made", errno) }
         defer { close(descriptor) }
         var generator = SystemRandomNumberGenerator()
         let digits = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
             .map { String(UInt16($0) + 256, radix: 16).dropFirst() }
         let text = Array((digits.joined() + "\n").utf8)
-        guard write(descriptor, text, text.count) == text.count, fsync(descriptor) == 0 else {
+        guard write(descriptor, text, text.count) == text.count, fsync(descriptor) == 0, rename(unfinished, file) == 0 else {
             let error = errno
-            unlink(file)
+            unlink(unfinished)
             throw self.unusable(file, "written", error)
         }
+        self.keepName(of: file)
         return true
+    }
+
+    /// A name is durable when its directory is synced. Where that is refused, the token may be another one after a power failure,
+    /// which is no reason not to start.
+    private static func keepName(of file: String) {
+        let slash = file.lastIndex(of: "/")
+        let directory = open(slash.map { String(file[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return }
+        fsync(directory)
+        close(directory)
     }
 
     private static func read(_ file: String, logger: Logger) throws(AdminError) -> [UInt8] {

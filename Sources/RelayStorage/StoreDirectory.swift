@@ -109,6 +109,10 @@ final class StoreDirectory {
                 throw RocksDBFailure.system("Naming \(self.databasePath)")
             }
         }
+        // Before the format says so: the database has its name, and the store its own, also when an earlier start made them and
+        // was killed before it had synced that.
+        try Self.syncDirectory(self.path)
+        try Self.syncDirectory(Self.parent(of: self.path))
         try self.writeFormat()
     }
 
@@ -186,8 +190,7 @@ final class StoreDirectory {
 
     /// Makes the directory and those above it, so that they survive a power failure, too.
     private static func makeDirectories(_ path: String) throws(StoreError) {
-        let slash = path.lastIndex(of: "/")
-        let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let parent = Self.parent(of: path)
         if mkdir(path, 0o700) != 0 {
             if errno == EEXIST { return }
             guard errno == ENOENT, parent != path else { throw RocksDBFailure.system("Making the directory \(path)") }
@@ -197,6 +200,10 @@ final class StoreDirectory {
             }
         }
         try self.syncDirectory(parent)
+    }
+
+    private static func parent(of path: String) -> String {
+        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     }
 
     private static func syncDirectory(_ path: String) throws(StoreError) {

@@ -22,6 +22,7 @@ final class DataDirectory: Sendable {
         } catch {
             throw .unusable(path, "it cannot be made: \(error.localizedDescription)")
         }
+        Self.keepNames(above: path)
         let lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw .unusable(path, String(cString: strerror(errno))) }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
@@ -51,6 +52,19 @@ final class DataDirectory: Sendable {
     /// The relay is not to be found any more.
     func withdraw() {
         unlink(self.path + "/" + Endpoints.fileName)
+    }
+
+    /// Sees to it that the directory outlives a power failure with all that is synced in it: a name is durable when the directory
+    /// that it stands in is. Where that cannot be opened, somebody else has made what is in it.
+    private static func keepNames(above path: String) {
+        var url = URL(fileURLWithPath: path).standardizedFileURL
+        while url.pathComponents.count > 1 {
+            url.deleteLastPathComponent()
+            let parent = open(url.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard parent >= 0 else { return }
+            fsync(parent)
+            close(parent)
+        }
     }
 
     private static func read(_ descriptor: CInt) -> String {
