@@ -86,9 +86,10 @@ final class DatabaseOptions {
     private static func setDatabaseWide(_ options: OpaquePointer) {
         // What RocksDB finds wrong is an error at once, not when a reader meets it.
         rocksdb_options_set_paranoid_checks(options, 1)
-        // A record cut off at the end of the log was never synced, so never promised: it is left out. Anything else that does
-        // not hold its checksum is damage (tolerate_corrupted_tail_records).
-        rocksdb_options_set_wal_recovery_mode(options, 0)
+        // After a power failure the end of the log that was not synced may be there in parts, also a later page without an earlier
+        // one. The log is read up to the first record that does not hold its checksum (point-in-time recovery). Whether that
+        // leaves out a commit that was promised, the store tells by their numbers: ``StoreDirectory/committed``.
+        rocksdb_options_set_wal_recovery_mode(options, 2)
         rocksdb_options_set_max_total_wal_size(options, Self.logBytes)
         // Descriptors belong to terminals.
         rocksdb_options_set_max_open_files(options, 256)

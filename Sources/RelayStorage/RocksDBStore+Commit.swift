@@ -53,6 +53,7 @@ extension RocksDBStore {
         self.iterator = nil
         self.database = nil
         let database = try Database(path: self.directory.databasePath, creates: false, options: self.options)
+        try self.checkLastCommit(in: database)
         self.database = database
         return database
     }

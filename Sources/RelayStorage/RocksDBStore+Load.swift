@@ -24,6 +24,23 @@ extension RocksDBStore {
         self.deadBytes = max(0, database.messageFileBytes - self.totals.bytes)
     }
 
+    /// Sees to it that a database that was opened anew goes at least as far as the last commit.
+    func checkLastCommit(in database: Database) throws(StoreError) {
+        let iterator = try database.iterator(.meta)
+        iterator.seek(MetaKey.delta(self.commitNumber))
+        if iterator.key == MetaKey.delta(self.commitNumber) { return }
+        iterator.seek(MetaKey.checkpoint)
+        if iterator.key == MetaKey.checkpoint {
+            var value = ByteBuffer(bytes: iterator.value)
+            if let checkpoint = CommitRecord(from: &value), checkpoint.number >= self.commitNumber { return }
+        } else if iterator.key == nil {
+            try iterator.check()
+        }
+        throw RocksDBFailure.damaged(
+            "The store was opened anew, but commit \(self.commitNumber), which has been on disk, is gone"
+        )
+    }
+
     private func loadCheckpoint(_ iterator: DatabaseIterator) throws(StoreError) -> CommitRecord {
         iterator.seek(MetaKey.checkpoint)
         guard iterator.key == MetaKey.checkpoint else {

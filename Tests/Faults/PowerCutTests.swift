@@ -81,6 +81,36 @@ extension Faults {
             }
         }
 
+        @Test("Cut in the middle of large commits, the relay keeps what has a receipt, and starts", arguments: [0, 30, 70])
+        func largeCommits(writeBack: Int) async throws {
+            try await self.withRelay(writeBack: writeBack) { relay, disk in
+                try await relay.stop()
+                var kept = 0
+                for _ in 0..<Soak.rounds(4) {
+                    try await relay.start(environment: PowerCutDisk.cut(atSync: .random(in: 20...40)))
+                    var safe = kept
+                    do {
+                        let sender = try relay.terminal(.sender)
+                        while true {
+                            try sender.send(NumberedFrames.to(.receiver, safe..<safe + 200, size: 1_000))
+                            try sender.register(.sender)
+                            safe += 200
+                        }
+                    } catch is TerminalClient.Failure {
+                        try await self.cutPower(of: relay, disk)
+                    }
+                    try await relay.start()
+                    kept = try await relay.admin.backlog(of: .receiver)
+                    #expect(kept >= safe, "frames with a receipt are lost")
+                    try await relay.stop()
+                }
+                try await relay.start()
+                let receiver = try relay.terminal(.receiver)
+                #expect(try receiver.receiveNumbers(kept) == Array(0..<kept))
+                try receiver.expectNothing(for: .receiver)
+            }
+        }
+
         @Test("Cut at any moment of its first start, the relay starts afterwards", arguments: Self.writeBack)
         func firstStart(writeBack: Int) async throws {
             var cuts = 0

@@ -80,6 +80,57 @@ import Testing
         #expect(found >= 5)
     }
 
+    /// At a power cut the end of the log was on its way to the disk: a later page has got there, an earlier one has not.
+    @Test func tornEndOfTheLogIsNoDamage() throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        for number in 0..<10 {
+            try store.append([UInt8](repeating: UInt8(number), count: 500), to: .a)
+            try store.commit()
+        }
+        let before = try directory.copy()
+        for number in 0..<200 { try store.append([UInt8](repeating: UInt8(number), count: 500), to: .b) }
+        try store.commit()
+        let after = try directory.copy()
+
+        let log = try #require(try before.files(".log").last)
+        let end = try before.size(of: log)
+        let whole = try Data(contentsOf: URL(fileURLWithPath: try #require(try after.files(".log").last)))
+        let middle = (end + whole.count) / 2
+        for torn in [end..<end + 4_096, middle..<middle + 4_096] {
+            let cut = try before.copy()
+            try cut.change(try #require(try cut.files(".log").last)) { data in
+                data = whole
+                data.replaceSubrange(torn, with: Data(count: torn.count))
+            }
+            let opened = try RocksDBStore.open(cut)
+            #expect(opened.totals.frames == 10)
+            #expect(try opened.read(.a).count == 10)
+            try opened.append("more", to: .b)
+            try opened.close()
+            #expect(try RocksDBStore.open(cut).totals.frames == 11)
+
+            // The same log is damaged where the commit is known to have been on disk.
+            let promised = try after.copy()
+            try promised.change(try #require(try promised.files(".log").last)) {
+                $0.replaceSubrange(torn, with: Data(count: torn.count))
+            }
+            #expect(try promised.refusal().code == .damaged)
+        }
+    }
+
+    @Test func commitsThatAreGoneAreMissedWhenTheDatabaseIsOpenedAnew() throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        try store.append("1", to: .a)
+        try store.commit()
+        store.commitNumber += 1
+        store.failure = StoreError(.inputOutput, "The disk was gone.")
+        try store.append("2", to: .a)
+        let error = #expect(throws: StoreError.self) { try store.commit() }
+        #expect(error?.code == .damaged)
+    }
+
     @Test func missingFramesAreReportedWhenTheyAreRead() throws {
         let directory = try TemporaryDirectory()
         let store = try RocksDBStore.open(directory)
