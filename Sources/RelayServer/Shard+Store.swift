@@ -103,6 +103,9 @@ extension Shard: GroupCommitClient {
                 self.markDirty(connection)
                 self.injections.written(stored.marks)
                 if action == .writeAndGoLive { self.releaseHeld(terminal) }
+                // More is kept than one read brings: what was held while it seemed to be the last one is newer than all of that,
+                // and older than what goes to the store from here on.
+                if terminal.mailbox.mode == .draining { self.storeHeld(terminal) }
             }
         case .failure(let error):
             // The store thread has told the operator; here it is enough to ask again.

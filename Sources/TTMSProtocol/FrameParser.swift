@@ -108,8 +108,8 @@ public struct FrameParser: Sendable {
         if isUndecided, boundary != .quiet {
             return boundary == .more ? .needsBytes : .needsBytesOrQuiet
         }
-        // A segment that was lost on the way comes again much later than the quiet time: a heartbeat that says its size, or may
-        // still say it, is awaited as long as the connection may stay unregistered.
+        // A segment that was lost on the way comes again much later than the quiet time: a heartbeat that says its size is awaited
+        // as long as the connection may stay unregistered.
         if isUndecided, Self.mayBecomeHeartbeat(bytes, count: count) { return .needsBytes }
         self.dialect = .marker
         return self.marked(bytes, count: count, boundary: boundary)
@@ -117,8 +117,7 @@ public struct FrameParser: Sendable {
 
     /// Whether the bytes are the beginning of a heartbeat of 17 bytes in a length dialect.
     private static func mayBecomeHeartbeat(_ bytes: UnsafeRawPointer, count: Int) -> Bool {
-        guard count < Frame.heartbeatSize else { return false }
-        guard count >= Frame.addressOffset else { return true }
+        guard (Frame.addressOffset..<Frame.heartbeatSize).contains(count) else { return false }
         let lengthField = Self.lengthField(bytes)
         return LengthDialect.lengthDialects.contains { $0.frameSize(lengthField: lengthField) == Frame.heartbeatSize }
     }

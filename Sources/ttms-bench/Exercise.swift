@@ -58,6 +58,8 @@ struct Exercise {
         )
     }
 
+    private var areAllAway: Bool { self.terminals.allSatisfy { $0.stream == nil } }
+
     private var isAllSent: Bool { self.history.tally.sent >= self.plan.frames }
 
     /// Every terminal has asked for a reply after everything had arrived, and has got it.
@@ -68,7 +70,8 @@ struct Exercise {
     private mutating func takeTurn(_ index: Int) {
         switch self.terminals[index].state {
         case .away(let until):
-            guard self.history.tally.sent >= until || self.isAllSent else { return }
+            // When all are away, nobody would send what one of them waits for.
+            guard self.history.tally.sent >= until || self.isAllSent || self.areAllAway else { return }
             // While the relay is away this fails until it is back, or until patience ends.
             if (try? self.connect(index)) != nil { self.reconnections += 1 }
         case .active where self.terminals[index].stream?.isBroken == false: self.work(index)

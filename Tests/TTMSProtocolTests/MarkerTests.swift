@@ -89,7 +89,7 @@ struct MarkerTests {
     @Test("A first heartbeat that says its size is awaited", arguments: [LengthDialect.total, .afterLength, .body, .content])
     func cutFirstHeartbeat(dialect: LengthDialect) {
         let heartbeat = WireFrame.heartbeat(of: Vectors.one, dialect: dialect)
-        for cut in 1..<heartbeat.count {
+        for cut in Frame.addressOffset..<heartbeat.count {
             var feed = Feed()
             feed.burst(heartbeat.prefix(cut))
             feed.quiet()

@@ -77,9 +77,9 @@ struct ReferenceParser {
         self.pending.count < 7 || self.announcements.contains { $0.size > self.pending.count || self.holds($0.size) }
     }
 
-    /// A heartbeat that says its size, or may still say it, is awaited for longer than the quiet time.
+    /// A heartbeat that says its size is awaited for longer than the quiet time.
     private var mayBecomeHeartbeat: Bool {
-        self.pending.count < 17 && (self.pending.count < 7 || self.announcements.contains { $0.size == 17 })
+        self.pending.count < 17 && self.announcements.contains { $0.size == 17 }
     }
 
     private func holds(_ size: Int) -> Bool {
