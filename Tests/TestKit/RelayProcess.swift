@@ -225,7 +225,13 @@ public final class RelayProcess: Sendable {
         isolation: isolated (any Actor)? = #isolation,
         _ body: (RelayProcess) async throws -> Value
     ) async throws -> Value {
-        try await Self.start(settings, listeners: listeners).whileRunning(body)
+        let relay = try await Self.start(
+            settings,
+            listeners: listeners,
+            environment: environment,
+            dataDirectory: dataDirectory
+        )
+        return try await relay.whileRunning(body)
     }
 
     /// Runs a test, and stops the relay afterwards if it runs; a test that throws does so with the relay's log.
