@@ -23,8 +23,9 @@ let package = Package(
         .executable(name: "ttms-relayd", targets: ["ttms-relayd"]),
         .executable(name: "ttmsctl", targets: ["ttmsctl"]),
         .executable(name: "ttms-bench", targets: ["ttms-bench"]),
-        // Preloaded by tests into the programs above, so a library of its own.
+        // Preloaded by tests into the programs above, so libraries of their own.
         .library(name: "PowerCut", type: .dynamic, targets: ["PowerCut"]),
+        .library(name: "FalseClock", type: .dynamic, targets: ["FalseClock"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -127,6 +128,7 @@ let package = Package(
 
         // A disk that forgets at a power cut what was not synced. Preloaded, never linked: nothing may depend on it.
         .target(name: "PowerCut", path: "Tests/PowerCut"),
+        .target(name: "FalseClock", path: "Tests/FalseClock"),
         .executableTarget(name: "power-cut-probe", path: "Tests/PowerCutProbe"),
         .target(
             name: "TestKit",

@@ -1,0 +1,49 @@
+import TTMSProtocol
+import TestKit
+import Testing
+
+extension Faults {
+    /// The wall clock is set while the relay runs.
+    struct ClockTests {
+        private static let year: Int64 = 365 * 24 * 3_600
+
+        @Test(
+            "A clock that is set a year ahead and back expires nothing early, and nothing late",
+            arguments: [year, -year]
+        )
+        func set(ahead: Int64) async throws {
+            let clock = try FalseClock()
+            try await RelayProcess.with(environment: try clock.environment) { relay in
+                let sender = try relay.terminal(.sender)
+                for (round, offset) in [ahead, 0].enumerated() {
+                    try sender.send(NumberedFrames.to(.receiver, round * 10..<(round + 1) * 10))
+                    try sender.register(.sender)
+                    let before = try Self.time(of: sender)
+                    try clock.set(ahead: offset)
+                    // The relay lives by the new time: it is what terminals get.
+                    try await eventually("the clock is set") { abs(try Self.time(of: sender) - before) > 1_000_000 ? () : nil }
+                    // What is to expire still does, and until then the frames have been looked at under the new time.
+                    let message: JSONValue = ["payload": "x", "payload_encoding": "utf8", "time_to_live_seconds": 1]
+                    _ = try await relay.admin.json(
+                        "POST",
+                        "/api/v1/terminals/\(CCID.other)/messages",
+                        json: message,
+                        status: 202
+                    )
+                    try await relay.waitForStatus("ledger.expired_total", round + 1)
+                    try await relay.waitForBacklog(of: .other, 0)
+                }
+                let receiver = try relay.terminal(.receiver)
+                #expect(try receiver.receiveNumbers(20) == Array(0..<20))
+                try receiver.expectNothing(for: .receiver)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+            }
+        }
+
+        /// The relay's time, as it tells it in the reply to a heartbeat.
+        private static func time(of terminal: TerminalClient) throws -> Int {
+            try terminal.send(WireFrame.heartbeat(of: .sender))
+            return try terminal.receiveFrame()[Frame.contentOffset..<Frame.contentOffset + 4].reduce(0) { $0 << 8 | Int($1) }
+        }
+    }
+}
