@@ -15,7 +15,8 @@ apt_get() {
 packages=(libmicrohttpd-dev librocksdb-dev)
 if [[ ${1:-} == test ]]; then
     # The OpenAPI document is validated by a Python package in a virtual environment of its own.
-    packages+=(python3-venv)
+    # strace makes the disk fail under the relay, iproute2 lays the cable that is pulled.
+    packages+=(python3-venv strace iproute2)
 fi
 
 missing=()
