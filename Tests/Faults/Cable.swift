@@ -35,7 +35,8 @@ final class Cable {
     }
 
     deinit {
-        // The kernel removes the cable with the namespace, and that with its last process.
+        // A namespace outlives its processes as long as a connection in it waits for an answer; its cable need not.
+        try? self.ip("link", "delete", self.name)
         Foundation.kill(self.holder.processIdentifier, SIGKILL)
         self.holder.waitUntilExit()
     }
