@@ -130,7 +130,7 @@ extension Shard {
         case .stored(let marks):
             let delivered = marks.prefix { $0.end <= acknowledged }
             if let last = delivered.last {
-                self.countDelivered(delivered.count, bytes: last.end, of: terminal, isStored: true)
+                self.countDelivered(delivered.count, bytes: last.end, of: terminal)
                 self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
             }
             return marks.count - delivered.count
@@ -161,7 +161,7 @@ extension Shard {
                     requeued += 1
                 }
             }
-            self.countDelivered(delivered.frames, bytes: delivered.bytes, of: terminal, isStored: false)
+            self.countDelivered(delivered.frames, bytes: delivered.bytes, of: terminal)
             return requeued
         }
     }

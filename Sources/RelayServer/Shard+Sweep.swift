@@ -141,13 +141,13 @@ extension Shard {
             let bytes = Int(run.end - run.start)
             switch run.copy {
             case .none:
-                self.countDelivered(run.frames, bytes: bytes, of: terminal, isStored: false)
+                self.countDelivered(run.frames, bytes: bytes, of: terminal)
             case .journaling(let token):
                 terminal.deliveredBeforeReceipt[token] = run.frames
                 self.awaitingRemoval += run.frames
-                self.countDelivered(run.frames, bytes: bytes, of: terminal, isStored: true)
+                self.countDelivered(run.frames, bytes: bytes, of: terminal)
             case .stored(let marks):
-                self.countDelivered(run.frames, bytes: bytes, of: terminal, isStored: true)
+                self.countDelivered(run.frames, bytes: bytes, of: terminal)
                 if let last = marks.last {
                     self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
                 }
@@ -156,10 +156,9 @@ extension Shard {
         connection.outbound.release(before: connection.window.start ?? acknowledged)
     }
 
-    func countDelivered(_ frames: Int, bytes: Int, of terminal: Terminal, isStored: Bool) {
+    func countDelivered(_ frames: Int, bytes: Int, of terminal: Terminal) {
         self.counters.delivered += UInt64(frames)
         self.counters.deliveredBytes += UInt64(bytes)
-        if !isStored { self.counters.deliveredLive += UInt64(frames) }
         terminal.counters.framesDelivered += UInt64(frames)
         terminal.counters.bytesDelivered += UInt64(bytes)
     }
@@ -187,7 +186,7 @@ extension Shard {
                 options: session
             )
             // A connection that is held back is silent because of us.
-            if let reason, !connection.isPaused, !connection.isAwaitingReceipt { self.close(connection, reason) }
+            if let reason, !connection.isPaused { self.close(connection, reason) }
         }
     }
 

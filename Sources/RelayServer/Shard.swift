@@ -157,8 +157,6 @@ struct ShardCounters: Sendable {
     var ignored: UInt64 = 0
     /// Frames whose last byte their destination has acknowledged.
     var delivered: UInt64 = 0
-    /// Of those, frames that the store did not keep.
-    var deliveredLive: UInt64 = 0
     var deliveredBytes: UInt64 = 0
     /// Frames in flight that went to disk because they were not delivered in time.
     var journaled: UInt64 = 0
