@@ -15,6 +15,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case unsupportedTransferEncoding = "unsupported_transfer_encoding"
     // It is not allowed, or not for us.
     case unauthorized
+    case insufficientScope = "insufficient_scope"
     case misdirectedRequest = "misdirected_request"
     // There is no such thing.
     case notFound = "not_found"
@@ -35,6 +36,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         switch self {
         case .malformedRequest, .invalidParameter, .invalidCCID, .invalidID, .invalidCursor, .invalidJSON, .invalidFrame: 400
         case .unauthorized: 401
+        case .insufficientScope: 403
         case .notFound, .terminalNotFound, .terminalOffline, .messageNotFound: 404
         case .methodNotAllowed: 405
         case .inFlight: 409
@@ -65,7 +67,8 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .payloadTooLong: "The payload does not fit into a frame"
         case .unsupportedMediaType: "The body's media type is not supported"
         case .unsupportedTransferEncoding: "The transfer encoding is not supported"
-        case .unauthorized: "The bearer token is missing or wrong"
+        case .unauthorized: "The bearer token is missing, wrong or not valid any more"
+        case .insufficientScope: "The token does not allow this"
         case .misdirectedRequest: "The host is not this relay"
         case .notFound: "There is nothing at this path"
         case .methodNotAllowed: "The path does not support this method"

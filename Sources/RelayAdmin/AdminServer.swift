@@ -16,9 +16,9 @@ public final class AdminServer: Sendable {
     /// - Throws: ``AdminError`` when the token's file cannot be used.
     public init(options: AdminOptions, operations: any RelayOperations, logger: Logger) throws(AdminError) {
         let hosts = HostPolicy(listeningOn: options.host)
-        let token = try BearerToken(file: options.tokenFile, logger: logger)
+        let tokens = TokenRegistry([(try BearerToken(file: options.tokenFile, logger: logger), .firstToken)])
         let router = Router(routes: RouteTable.routes(operations))
-        let service = AdminService(router: router, token: token, hosts: hosts, logger: logger)
+        let service = AdminService(router: router, tokens: tokens, hosts: hosts, logger: logger)
         self.options = options
         self.daemon = HTTPDaemon(service: service, options: options, logger: logger)
         self.logger = logger

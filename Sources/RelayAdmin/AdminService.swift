@@ -5,7 +5,7 @@ import RelayCore
 /// What every request passes before its endpoint, and what becomes of an endpoint's errors.
 struct AdminService: HTTPService {
     let router: Router
-    let token: BearerToken
+    let tokens: TokenRegistry
     let hosts: HostPolicy
     let logger: Logger
 
@@ -18,14 +18,11 @@ struct AdminService: HTTPService {
             return .refused(self.refusal(ProblemDetails(.misdirectedRequest, detail: detail), head))
         }
         let match = self.router.match(method: head.method, path: head.path)
-        guard self.isAllowed(match.access, head) else {
-            let detail =
-                "Send `Authorization: Bearer TOKEN`; the token is in the file admin.token of the relay's data directory."
-            return .refused(self.refusal(ProblemDetails(.unauthorized, detail: detail), head))
-        }
+        let caller = self.caller(of: head)
+        if let denial = self.denial(match.access, caller, head) { return .refused(denial) }
         switch match.outcome {
         case .route(let route, let parameters):
-            return .accepted { body in await self.carryOut(route, parameters, head, body) }
+            return .accepted { body in await self.carryOut(route, parameters, head, caller, body) }
         case .options(let allow):
             return .refused(HTTPResponse(status: 204, headers: [HTTPResponse.Header("Allow", allow)]))
         case .problem(let problem, let allow):
@@ -34,25 +31,51 @@ struct AdminService: HTTPService {
         }
     }
 
-    private func isAllowed(_ access: Access, _ head: RequestHead) -> Bool {
+    /// Who sent the request; `nil` without a token that is known.
+    private func caller(of head: RequestHead) -> Caller? {
+        let authorizations = head.values("authorization")
+        guard authorizations.count == 1, let authorization = authorizations.first else { return nil }
+        return self.tokens.caller(authorization: authorization)
+    }
+
+    /// The answer to a caller who may not have what is behind `access`; `nil` for one who may.
+    private func denial(_ access: Access?, _ caller: Caller?, _ head: RequestHead) -> HTTPResponse? {
+        let scope: Scope?
         switch access {
-        case .open: return true
-        case .openOnLoopback where self.hosts.isLoopback: return true
-        case .openOnLoopback, .token:
-            let authorizations = head.values("authorization")
-            return authorizations.count == 1 && authorizations.allSatisfy(self.token.matches)
+        case .open: return nil
+        case .openOnLoopback where self.hosts.isLoopback: return nil
+        case .openOnLoopback: scope = .read
+        case .scope(let needed): scope = needed
+        case nil: scope = nil
         }
+        guard let caller else {
+            let detail = """
+                Send `Authorization: Bearer TOKEN`. The file admin.token of the relay's data directory holds one; `ttmsctl token \
+                create` makes others.
+                """
+            return self.refusal(ProblemDetails(.unauthorized, detail: detail), head)
+        }
+        guard let scope, !caller.scopes.include(scope) else { return nil }
+        let detail =
+            "It needs the scope \(scope.rawValue); the token has \(caller.scopes.map(\.rawValue).sorted().joined(separator: ", "))."
+        let challenge = "Bearer realm=\"ttms-relay\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\""
+        return self.refusal(
+            ProblemDetails(.insufficientScope, detail: detail),
+            head,
+            headers: [HTTPResponse.Header("WWW-Authenticate", challenge)]
+        )
     }
 
     private func carryOut(
         _ route: Route,
         _ parameters: [String: String],
         _ head: RequestHead,
+        _ caller: Caller?,
         _ body: [UInt8]
     ) async -> HTTPResponse {
         do {
             let query = try QueryParameters(head.query, known: route.query)
-            let request = HTTPRequest(head: head, parameters: parameters, query: query, body: body)
+            let request = HTTPRequest(head: head, caller: caller, parameters: parameters, query: query, body: body)
             let response = try await route.handler(request)
             self.logger.debug(
                 "An admin request was carried out",

@@ -6,6 +6,8 @@ import TTMSProtocol
 struct HTTPRequest: Sendable {
     /// What it came with.
     let head: RequestHead
+    /// Who asks; `nil` where a route is open.
+    let caller: Caller?
     /// The values of the parameters in the route's path, decoded.
     let parameters: [String: String]
     /// The query.

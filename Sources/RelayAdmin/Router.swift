@@ -1,19 +1,20 @@
 import AdminAPI
 
 /// Who may use a route.
-enum Access: Sendable {
+enum Access: Equatable, Sendable {
     /// Everybody who can connect.
     case open
-    /// Everybody on this machine; from elsewhere, who has the token.
+    /// Everybody on this machine; from elsewhere, who may read.
     case openOnLoopback
-    /// Who has the token.
-    case token
+    /// Who has a token with this scope.
+    case scope(Scope)
 }
 
 /// The methods that routes have. HEAD goes where GET goes, and OPTIONS is answered by the router.
 enum Method: String, CaseIterable, Sendable {
     case get = "GET"
     case post = "POST"
+    case put = "PUT"
     case delete = "DELETE"
 }
 
@@ -54,8 +55,9 @@ struct Router: Sendable {
             case problem(ProblemDetails, allow: String?)
         }
 
-        /// Who may hear of it. What is not in the table needs the token, as far as it lies in the API.
-        var access: Access
+        /// Who may hear of it; `nil` for everybody who has any token: what the API does not have, and what it has methods for,
+        /// needs no scope of its own, but is not a stranger's business.
+        var access: Access?
         var outcome: Outcome
     }
 
@@ -65,7 +67,7 @@ struct Router: Sendable {
         if path == "*", method == "OPTIONS" {
             return Match(access: .open, outcome: .options(allow: self.allow(self.routes)))
         }
-        let fallback: Access = path == "/api" || path.hasPrefix("/api/") ? .token : .open
+        let fallback: Access? = path == "/api" || path.hasPrefix("/api/") ? nil : .open
         guard path.hasPrefix("/"), let segments = Self.segments(of: path) else {
             let problem = ProblemDetails(
                 .malformedRequest,
@@ -76,7 +78,7 @@ struct Router: Sendable {
         let candidates = self.routes.compactMap { route in
             Self.parameters(of: route.path, in: segments).map { (route: route, parameters: $0) }
         }
-        guard let access = candidates.first?.route.access else {
+        guard !candidates.isEmpty else {
             return Match(access: fallback, outcome: .problem(ProblemDetails(.notFound), allow: nil))
         }
         let wanted = method == "HEAD" ? Method.get.rawValue : method
@@ -84,6 +86,9 @@ struct Router: Sendable {
             let outcome = Match.Outcome.route(candidate.route, parameters: candidate.parameters)
             return Match(access: candidate.route.access, outcome: outcome)
         }
+        // A path's methods may need different scopes: to hear which there are, any token will do.
+        let accesses = candidates.map(\.route.access)
+        let access = accesses.first { $0 == .open || $0 == .openOnLoopback }
         let allow = self.allow(candidates.map(\.route))
         if method == "OPTIONS" { return Match(access: access, outcome: .options(allow: allow)) }
         let problem = ProblemDetails(.methodNotAllowed, detail: "This path supports \(allow).")

@@ -1,4 +1,5 @@
 import AdminAPI
+import Foundation
 import Testing
 
 @testable import RelayAdmin
@@ -18,7 +19,10 @@ import Testing
             }
             #expect(closed.count == 11)
             let paths =
-                closed + [("GET", "/api"), ("GET", "/api/v2/status"), ("PUT", "/api/v1/status"), ("OPTIONS", "/api/v1/status")]
+                closed + [
+                    ("GET", "/api"), ("GET", "/api/v2/status"), ("PUT", "/api/v1/status"), ("PATCH", "/api/v1/status"),
+                    ("OPTIONS", "/api/v1/status"),
+                ]
             for (method, path) in paths {
                 for token in Self.tokens {
                     let authorization = token.replacing("TOKEN", with: server.token)
@@ -32,6 +36,80 @@ import Testing
             #expect(try await server.send("GET", "/api/v1/status", headers: ["Authorization": "Bearer \(half)"]).status == 401)
             let lower = ["Authorization": "bearer \(server.token)"]
             #expect(try await server.send("GET", "/api/v1/status", headers: lower).status == 200)
+        }
+    }
+
+    /// A service whose tokens are called as the scopes that they have.
+    private static func service(listeningOn host: String = "127.0.0.1") -> AdminService {
+        let scopes: [Set<Scope>] = Scope.allCases.map { [$0] } + [[.read, .messagesWrite], []]
+        let tokens = scopes.map { scopes in
+            let name = "token of " + scopes.map(\.rawValue).sorted().joined(separator: " and ")
+            let secret = name.replacing(" ", with: "-")
+            return (secret: BearerToken(secret: secret), caller: Caller(tokenID: name, tokenName: name, scopes: scopes))
+        }
+        return AdminService(
+            router: Router(routes: RouteTable.routes(FakeRelay())),
+            tokens: TokenRegistry(tokens),
+            hosts: HostPolicy(listeningOn: host),
+            logger: .silent
+        )
+    }
+
+    private static func answer(_ service: AdminService, _ method: String, _ path: String, scopes: [Scope]) -> HTTPResponse? {
+        let token = "token-of-" + scopes.map(\.rawValue).sorted().joined(separator: "-and-")
+        let fields = [("host", "localhost"), ("authorization", "Bearer \(token)")]
+        let head = RequestHead(
+            method: method,
+            path: path,
+            version: "HTTP/1.1",
+            headers: fields.map { RequestHead.Field(name: $0, value: $1) },
+            query: []
+        )
+        guard case .refused(let response, _) = service.admit(head) else { return nil }
+        return response
+    }
+
+    @Test("every route is for the scope that it names, and for admin, and for nobody else")
+    func scopes() throws {
+        let service = Self.service()
+        #expect(service.router.routes.contains { $0.access == .scope(.admin) })
+        for route in service.router.routes {
+            let path = route.path.path("0000002a")
+            for scope in Scope.allCases {
+                let refusal = Self.answer(service, route.method.rawValue, path, scopes: [scope])
+                guard case .scope(let needed) = route.access, scope != needed, scope != .admin else {
+                    #expect(refusal == nil, "\(route.method) \(path) \(scope)")
+                    continue
+                }
+                #expect(refusal?.status == 403, "\(route.method) \(path) \(scope)")
+                let challenge = "Bearer realm=\"ttms-relay\", error=\"insufficient_scope\", scope=\"\(needed.rawValue)\""
+                #expect(refusal?.headers.contains(.init("WWW-Authenticate", challenge)) == true)
+                let problem = try APIJSON.decode(ProblemDetails.self, from: Data(refusal?.body ?? []))
+                #expect(problem.code == .insufficientScope)
+            }
+            guard route.path.rawValue.hasPrefix("/api") else { continue }
+            #expect(Self.answer(service, route.method.rawValue, path, scopes: [])?.status == 403)
+            guard case .scope = route.access else { Issue.record("\(path) names no scope"); continue }
+        }
+    }
+
+    @Test("a token has all of its scopes, and no other")
+    func severalScopes() {
+        let service = Self.service()
+        let both: [Scope] = [.read, .messagesWrite]
+        #expect(Self.answer(service, "GET", "/api/v1/status", scopes: both) == nil)
+        #expect(Self.answer(service, "POST", "/api/v1/frames", scopes: both) == nil)
+        #expect(Self.answer(service, "POST", "/api/v1/drain", scopes: both)?.status == 403)
+    }
+
+    @Test("what the API does not have, any token may learn; metrics elsewhere need read")
+    func outside() {
+        for scope in Scope.allCases {
+            #expect(Self.answer(Self.service(), "GET", "/api/v1/nowhere", scopes: [scope])?.status == 404)
+            #expect(Self.answer(Self.service(), "PATCH", "/api/v1/status", scopes: [scope])?.status == 405)
+            #expect(Self.answer(Self.service(), "OPTIONS", "/api/v1/status", scopes: [scope])?.status == 204)
+            let metrics = Self.answer(Self.service(listeningOn: "0.0.0.0"), "GET", "/metrics", scopes: [scope])
+            #expect((metrics == nil) == (scope == .read || scope == .admin))
         }
     }
 

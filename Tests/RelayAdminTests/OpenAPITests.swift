@@ -52,16 +52,15 @@ import Yams
             let names = { (place: String) in
                 operation.parameters.filter { $0["in"] as? String == place }.compactMap { $0["name"] as? String }.sorted()
             }
-            let access: String
-            switch operation.operation["security"] as? [Object] {
-            case nil: access = "token"
-            case .some(let security): access = security.isEmpty ? "open" : "openOnLoopback"
-            }
+            let security = (operation.operation["security"] ?? document.root["security"]) as? [Object] ?? []
+            let scopes = security.compactMap { $0["token"] as? [String] }.joined().joined()
+            let access = security.isEmpty ? "open" : security.count == 2 ? "openOnLoopback" : scopes
             return "\(operation.method) \(operation.path) \(names("path")) \(names("query")) \(access)"
         }
         let existing = routes.map { route in
             let inPath = route.path.rawValue.matches(of: /{([a-z_]+)}/).map { String($0.output.1) }.sorted()
-            return "\(route.method.rawValue) \(route.path.rawValue) \(inPath) \(route.query.sorted()) \(route.access)"
+            let access = if case .scope(let scope) = route.access { scope.rawValue } else { "\(route.access)" }
+            return "\(route.method.rawValue) \(route.path.rawValue) \(inPath) \(route.query.sorted()) \(access)"
         }
         #expect(described.sorted() == existing.sorted())
         #expect(Set(routes.map(\.path)) == Set(RoutePath.allCases))
@@ -75,7 +74,9 @@ import Yams
         for (path, method, operation, _) in document.operations {
             let responses = document.resolve(operation["responses"])
             #expect(responses["400"] != nil && responses["default"] != nil, "\(method) \(path)")
-            #expect((responses["401"] != nil) == (path != "/livez" && path != "/readyz"), "\(method) \(path)")
+            for status in ["401", "403"] {
+                #expect((responses[status] != nil) == (path != "/livez" && path != "/readyz"), "\(method) \(path) \(status)")
+            }
             for (status, response) in responses where status.hasPrefix("4") || status == "default" {
                 let content = document.resolve(document.resolve(response)["content"])
                 #expect(Array(content.keys) == [ProblemDetails.mediaType], "\(method) \(path) \(status)")

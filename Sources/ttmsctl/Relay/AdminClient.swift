@@ -156,6 +156,9 @@ struct AdminClient: Sendable {
                 "The relay at \(self.location.url) does not take the token from \(self.location.tokenOrigin): \(problem.detail)"
             )
         }
+        if problem.code == ProblemCode.insufficientScope.rawValue {
+            return Failure(.noPermission, "The token from \(self.location.tokenOrigin) does not allow this: \(problem.detail)")
+        }
         let flaws = (problem.errors ?? []).map { "\n  \($0.pointer): \($0.detail)" }.joined()
         return Failure(.refused, "The relay refused (\(problem.code)): \(problem.detail)\(flaws)")
     }
