@@ -86,7 +86,7 @@ extension Shard {
         self.counters.takeovers += 1
         self.sampleAcknowledged(former)
         self.detach(terminal, from: former, reason: .superseded, now: now)
-        if former.source === terminal { former.source = nil }
+        if former.source === terminal { self.leaveSource(of: former) }
         if let reason = former.session.superseded(terminal.ccid) { self.close(former, reason) }
     }
 
@@ -194,7 +194,7 @@ extension Shard {
         self.forget(connection)
         self.paused.removeAll { $0 === connection }
         self.log(connection, reason)
-        connection.source = nil
+        self.leaveSource(of: connection)
         if reason.isViolation { connection.discardUnread() }
         connection.channel.close(promise: nil)
     }

@@ -144,6 +144,7 @@ extension Shard {
 
     private func heartbeat(_ frame: FrameView, from connection: TerminalConnection) -> CloseReason? {
         let ccid = frame.address
+        if connection.session.source != ccid { self.leaveSource(of: connection) }
         let action = connection.session.heartbeatReceived(from: ccid, options: self.options.session)
         if case .close(let reason) = action { return reason }
         // What was acknowledged before this heartbeat is what it confirms.
@@ -215,12 +216,26 @@ extension Shard {
         self.counters.accepted &+= taken.frames
         self.counters.acceptedBytes &+= taken.bytes
         self.counters.unsound &+= taken.unsound
-        if let source = connection.source {
-            taken.count(for: source)
-        } else {
-            connection.unattributed.add(taken)
-        }
+        connection.uncounted.add(taken)
         taken = TakenFrames()
+    }
+
+    /// Tells the connection's source what was counted for it. Counting waits on the connection, because the terminal's counters lie
+    /// in memory that a frame does not touch otherwise; whoever wants to see them settles first.
+    func settleCounters(of connection: TerminalConnection) {
+        guard let source = connection.source else { return }
+        connection.uncounted.count(for: source)
+        connection.uncounted = TakenFrames()
+        source.counters.framesDelivered &+= UInt64(connection.uncountedDeliveries.frames)
+        source.counters.bytesDelivered &+= UInt64(connection.uncountedDeliveries.bytes)
+        connection.uncountedDeliveries = (0, 0)
+    }
+
+    /// The connection's source is another one, or none, from here on.
+    func leaveSource(of connection: TerminalConnection) {
+        self.settleCounters(of: connection)
+        connection.source = nil
+        connection.uncounted = TakenFrames()
     }
 
     private func countUnsound(_ connection: TerminalConnection) {

@@ -138,7 +138,7 @@ extension Shard {
             } else {
                 self.sampleAcknowledged(connection)
                 self.detach(terminal, from: connection, reason: .superseded, now: now)
-                if connection.source === terminal { connection.source = nil }
+                if connection.source === terminal { self.leaveSource(of: connection) }
                 self.handover.claims[ccid] = .init(connection: connection, registration: terminal.registration)
             }
         }
@@ -210,8 +210,7 @@ extension Shard {
         terminal.counters.heartbeats += 1
         if claim.connection.session.source == ccid {
             claim.connection.source = terminal
-            claim.connection.unattributed.count(for: terminal)
-            claim.connection.unattributed = TakenFrames()
+            self.settleCounters(of: claim.connection)
         }
     }
 

@@ -59,7 +59,8 @@ extension Shard {
     }
 
     func snapshot(of terminal: Terminal) -> TerminalSnapshot {
-        TerminalSnapshot(
+        if let connection = terminal.connection { self.settleCounters(of: connection) }
+        return TerminalSnapshot(
             ccid: terminal.ccid,
             connection: terminal.connection.map(self.snapshot(of:)),
             since: terminal.since,

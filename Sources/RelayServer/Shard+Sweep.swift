@@ -19,6 +19,8 @@ extension Shard {
     private static let longestStarvedInterval = TimeAmount.milliseconds(128)
     /// How soon a connection that acknowledges nothing is looked at again when all that is on its way is on disk, too.
     private static let stuckInterval = TimeAmount.milliseconds(200)
+    /// How many connections ahead memory is asked for: one system call, which each costs, is about as long as the memory takes.
+    private static let sweepLead = 2
     /// How often timeouts are looked at.
     static let timeoutInterval = TimeAmount.milliseconds(250)
 
@@ -51,7 +53,10 @@ extension Shard {
     private func sweep() {
         self.isSweepScheduled = false
         let now = self.startRead()
-        for connection in self.awaitingAcknowledgement.takeDue(by: now) {
+        let due = self.awaitingAcknowledgement.takeDue(by: now)
+        for (index, connection) in due.enumerated() {
+            // Milliseconds after its frame was written a connection has left the caches, and the next ones are known here.
+            if index + Self.sweepLead < due.count { due[index + Self.sweepLead].prefetch() }
             connection.isAwaitingAcknowledgement = false
             self.lookAt(connection, now: now)
         }
@@ -136,24 +141,32 @@ extension Shard {
     func sample(_ connection: TerminalConnection) {
         guard connection.sampleAcknowledgement() else { return }
         let acknowledged = connection.outbound.acknowledged
-        connection.window.acknowledge(upTo: acknowledged) { run in
-            guard let terminal = self.terminals[run.owner] else { return }
-            let bytes = Int(run.end - run.start)
-            switch run.copy {
-            case .none:
-                self.countDelivered(run.frames, bytes: bytes, of: terminal)
-            case .journaling(let token):
-                terminal.deliveredBeforeReceipt[token] = run.frames
-                self.awaitingRemoval += run.frames
-                self.countDelivered(run.frames, bytes: bytes, of: terminal)
-            case .stored(let marks):
-                self.countDelivered(run.frames, bytes: bytes, of: terminal)
-                if let last = marks.last {
-                    self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
-                }
+        connection.window.acknowledge(upTo: acknowledged) { self.delivered($0, on: connection) }
+        connection.outbound.release(before: connection.window.start ?? acknowledged)
+    }
+
+    private func delivered(_ run: DeliveryWindow.Run, on connection: TerminalConnection) {
+        let bytes = Int(run.end - run.start)
+        if run.copy == .none, run.owner == connection.session.source, connection.source != nil {
+            self.counters.delivered += UInt64(run.frames)
+            self.counters.deliveredBytes += UInt64(bytes)
+            connection.uncountedDeliveries.frames += run.frames
+            connection.uncountedDeliveries.bytes += bytes
+            return
+        }
+        guard let terminal = self.terminals[run.owner] else { return }
+        self.countDelivered(run.frames, bytes: bytes, of: terminal)
+        switch run.copy {
+        case .none:
+            break
+        case .journaling(let token):
+            terminal.deliveredBeforeReceipt[token] = run.frames
+            self.awaitingRemoval += run.frames
+        case .stored(let marks):
+            if let last = marks.last {
+                self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
             }
         }
-        connection.outbound.release(before: connection.window.start ?? acknowledged)
     }
 
     func countDelivered(_ frames: Int, bytes: Int, of terminal: Terminal) {

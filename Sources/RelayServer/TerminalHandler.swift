@@ -116,6 +116,7 @@ final class TerminalHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         self.end(.connectionLost)
+        self.connection?.handler = nil
         self.connection = nil
     }
 
