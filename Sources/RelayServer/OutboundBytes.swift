@@ -1,4 +1,3 @@
-import CLinuxTCP
 import NIOCore
 
 #if canImport(Glibc)
@@ -104,9 +103,9 @@ struct OutboundBytes: ~Copyable {
     }
 
     /// Writes what waits to the socket, many chunks with one system call.
-    mutating func write(to descriptor: CInt) -> WriteResult {
+    mutating func write(to descriptor: CInt, of sockets: any Sockets) -> WriteResult {
         while self.written != self.put {
-            let sent = self.sendOnce(descriptor)
+            let sent = self.sendOnce(descriptor, sockets)
             if sent > 0 {
                 self.written &+= UInt64(sent)
             } else if sent == -Int(EAGAIN) {
@@ -121,11 +120,11 @@ struct OutboundBytes: ~Copyable {
     /// Vectors of one system call: more would not be taken by one socket buffer.
     private static let vectorLimit = 16
 
-    private func sendOnce(_ descriptor: CInt) -> Int {
+    private func sendOnce(_ descriptor: CInt, _ sockets: any Sockets) -> Int {
         if let last, last.start <= self.written {
             let skip = Int(self.written &- last.start)
             var vector = iovec(iov_base: last.base + skip, iov_len: last.used - skip)
-            return linux_tcp_send(descriptor, &vector, 1)
+            return sockets.send(descriptor, &vector, count: 1)
         }
         return withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.vectorLimit) { vectors in
             var count = 0
@@ -135,7 +134,7 @@ struct OutboundBytes: ~Copyable {
                 return count < Self.vectorLimit
             }
             guard let start = vectors.baseAddress, count > 0 else { return 0 }
-            return linux_tcp_send(descriptor, start, CInt(count))
+            return sockets.send(descriptor, start, count: count)
         }
     }
 

@@ -65,22 +65,27 @@ extension RelayServer {
         }
         guard let (cut, totals, inFlight) = try? await promise.futureResult.get() else { return (Ledger(), StoreTotals()) }
         cuts.append(cut)
-        return (self.ledger(of: cuts, totals, storedInFlight: inFlight), totals)
+        return (Ledger(cuts, totals, since: self.totalsAtStart, storedInFlight: inFlight), totals)
     }
+}
 
-    private func ledger(of cuts: [LedgerCut], _ totals: StoreTotals, storedInFlight: Int) -> Ledger {
-        let before = self.totalsAtStart
-        var ledger = Ledger()
-        ledger.accepted = UInt64(before.frames) + cuts.reduce(0) { $0 + $1.accepted }
-        ledger.delivered = cuts.reduce(0) { $0 + $1.delivered }
+extension Ledger {
+    /// Adds up what all shards have counted.
+    ///
+    /// - Parameters:
+    ///   - before: the store's totals when the relay started.
+    ///   - storedInFlight: frames that the store has in flight.
+    init(_ cuts: [LedgerCut], _ totals: StoreTotals, since before: StoreTotals, storedInFlight: Int) {
+        self.init()
+        self.accepted = UInt64(before.frames) + cuts.reduce(0) { $0 + $1.accepted }
+        self.delivered = cuts.reduce(0) { $0 + $1.delivered }
         let inFlight = cuts.reduce(storedInFlight) { $0 + $1.inFlight - $1.awaitingRemoval }
         let passedOn = cuts.reduce(0) { $0 + $1.passedOn }
         let queued = cuts.reduce(totals.frames - storedInFlight + Int(passedOn)) { $0 + $1.waiting }
-        ledger.inFlight = UInt64(max(0, inFlight))
-        ledger.queued = UInt64(max(0, queued))
-        ledger.expired = totals.expired - before.expired
-        ledger.deleted = totals.deleted - before.deleted
-        ledger.evicted = totals.evicted + totals.rejected - before.evicted - before.rejected
-        return ledger
+        self.inFlight = UInt64(max(0, inFlight))
+        self.queued = UInt64(max(0, queued))
+        self.expired = totals.expired - before.expired
+        self.deleted = totals.deleted - before.deleted
+        self.evicted = totals.evicted + totals.rejected - before.evicted - before.rejected
     }
 }

@@ -17,7 +17,7 @@ extension Shard {
     private func checkDrained(until deadline: NIODeadline, _ promise: EventLoopPromise<Void>) {
         for connection in self.connections { self.sampleAcknowledged(connection) }
         let isDrained = self.connections.allSatisfy { $0.outbound.unacknowledged == 0 }
-        if isDrained || NIODeadline.now() >= deadline {
+        if isDrained || self.eventLoop.now >= deadline {
             promise.succeed(())
         } else {
             self.eventLoop.scheduleTask(in: Self.shortestStarvedInterval) { self.checkDrained(until: deadline, promise) }

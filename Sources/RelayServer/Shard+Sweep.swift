@@ -46,7 +46,7 @@ extension Shard {
     func scheduleSweep() {
         guard !self.isSweepScheduled else { return }
         self.isSweepScheduled = true
-        let due = self.awaitingAcknowledgement.next ?? .now() + Self.longestDelay
+        let due = self.awaitingAcknowledgement.next ?? self.eventLoop.now + Self.longestDelay
         self.eventLoop.scheduleTask(deadline: due) { self.sweep() }
     }
 
@@ -190,7 +190,7 @@ extension Shard {
     }
 
     private func closeSilent() {
-        let now = NIODeadline.now()
+        let now = self.eventLoop.now
         let session = self.options.session
         for connection in self.connections {
             let reason = connection.session.timeoutReached(

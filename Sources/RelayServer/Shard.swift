@@ -18,7 +18,9 @@ import TTMSProtocol
 /// `Shard+Operations` (what operators ask).
 final class Shard: @unchecked Sendable {
     let index: Int
+    /// Also the clock for everything that is due some time: its `now`, never `NIODeadline.now()`.
     let eventLoop: any EventLoop
+    let sockets: any Sockets
     let options: ServerOptions
     let groupCommit: any GroupCommit
     let limiter: ConnectionLimiter
@@ -42,9 +44,9 @@ final class Shard: @unchecked Sendable {
     var submission = PendingSubmission()
 
     /// The time of the latest read, sweep or answer of the store: the time of what is put, without a clock per frame.
-    private(set) var tickTime = NIODeadline.now()
+    private(set) var tickTime: NIODeadline
     /// Connections whose peers owe acknowledgements.
-    var awaitingAcknowledgement = TimerWheel<TerminalConnection>(now: .now())
+    var awaitingAcknowledgement: TimerWheel<TerminalConnection>
     /// Connections whose peers acknowledge nothing, by the time when they were looked at last.
     var stuck = CircularBuffer<StuckConnection>()
     /// Connections that have no room for what the store keeps for them.
@@ -76,6 +78,7 @@ final class Shard: @unchecked Sendable {
     init(
         index: Int,
         eventLoop: any EventLoop,
+        sockets: any Sockets = KernelSockets(),
         options: ServerOptions,
         groupCommit: any GroupCommit,
         limiter: ConnectionLimiter,
@@ -85,6 +88,9 @@ final class Shard: @unchecked Sendable {
     ) {
         self.index = index
         self.eventLoop = eventLoop
+        self.sockets = sockets
+        self.tickTime = eventLoop.now
+        self.awaitingAcknowledgement = TimerWheel(now: eventLoop.now)
         self.options = options
         self.groupCommit = groupCommit
         self.limiter = limiter
@@ -101,7 +107,7 @@ final class Shard: @unchecked Sendable {
 
     /// A read begins: what it puts is of this time.
     func startRead() -> NIODeadline {
-        self.tickTime = .now()
+        self.tickTime = self.eventLoop.now
         return self.tickTime
     }
 

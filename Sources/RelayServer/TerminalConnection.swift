@@ -1,4 +1,3 @@
-import CLinuxTCP
 import NIOCore
 import RelayCore
 import TTMSProtocol
@@ -139,7 +138,7 @@ final class TerminalConnection {
     func flush() -> Bool {
         guard !self.isBlocked, self.outbound.hasUnwritten else { return true }
         guard self.hasDescriptor else { return false }
-        switch self.outbound.write(to: self.descriptor) {
+        switch self.outbound.write(to: self.descriptor, of: self.shard.sockets) {
         case .done: return true
         case .full:
             self.writePiece()
@@ -180,15 +179,15 @@ final class TerminalConnection {
     /// - Returns: whether that is more than before.
     func sampleAcknowledgement() -> Bool {
         guard self.outbound.unacknowledged > 0, self.hasDescriptor else { return false }
-        let outstanding = linux_tcp_unacknowledged(self.descriptor)
-        return outstanding >= 0 && self.outbound.acknowledge(allBut: Int(outstanding))
+        let outstanding = self.shard.sockets.unacknowledged(self.descriptor)
+        return outstanding >= 0 && self.outbound.acknowledge(allBut: outstanding)
     }
 
     // MARK: Reading
 
     /// Whether more of the burst is there than one read took.
     var hasMoreToRead: Bool {
-        self.channel.isActive && linux_tcp_readable(self.descriptor) > 0
+        self.channel.isActive && self.shard.sockets.readable(self.descriptor) > 0
     }
 
     var isPaused: Bool { !self.pauses.isEmpty }
@@ -216,11 +215,11 @@ final class TerminalConnection {
     // MARK: Closing
 
     /// What a peer may still send while its connection is closed for breaking the protocol: a burst, but not a flood.
-    private static let discardLimit: CInt = 256 << 10
+    private static let discardLimit = 256 << 10
 
     /// Forgets what has arrived, so that closing does not reset the connection under the replies that the peer has not read.
     func discardUnread() {
-        if self.hasDescriptor { linux_tcp_discard(self.descriptor, Self.discardLimit) }
+        if self.hasDescriptor { self.shard.sockets.discard(self.descriptor, limit: Self.discardLimit) }
     }
 
     /// Remembers why the connection ends; the first reason stays.

@@ -3,7 +3,8 @@ import TTMSProtocol
 
 /// The terminals of one event loop by CCID: open addressing with linear probing, because the lookup per frame is on the relay's
 /// hot path, and `Dictionary` hashes with SipHash to resist chosen keys. Here a chosen set of CCIDs could lengthen probes, so the
-/// hash is keyed with a random number per process.
+/// hash is keyed with a random number per process: the one that Swift's own hashing has, so that `SWIFT_DETERMINISTIC_HASHING` makes
+/// this table's order repeatable, too.
 struct TerminalTable: ~Copyable {
     private struct Slot {
         var key: UInt32
@@ -15,7 +16,7 @@ struct TerminalTable: ~Copyable {
     private var mask: Int
     private(set) var count = 0
 
-    private static let seed = UInt64.random(in: .min ... .max) | 1
+    private static let seed = UInt64(truncatingIfNeeded: Hasher().finalize()) | 1
 
     init() {
         self.mask = 1_023

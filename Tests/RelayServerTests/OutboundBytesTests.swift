@@ -21,7 +21,7 @@ import Testing
                 bytes.withUnsafeBytes { outbound.put($0) }
             }
             put += bytes
-            if random.next() % 4 == 0 { _ = outbound.write(to: pair.near) }
+            if random.next() % 4 == 0 { _ = outbound.write(to: pair.near, of: KernelSockets()) }
             if random.next() % 4 == 0 { received += pair.receive() }
             // What is not acknowledged can be read back.
             let start = outbound.acknowledged + UInt64(outbound.unacknowledged) / 2
@@ -34,7 +34,7 @@ import Testing
             outbound.release(before: outbound.acknowledged)
         }
         while outbound.hasUnwritten {
-            _ = outbound.write(to: pair.near)
+            _ = outbound.write(to: pair.near, of: KernelSockets())
             received += pair.receive()
         }
         while received.count < put.count { received += pair.receive() }
@@ -50,7 +50,7 @@ import Testing
         let block = [UInt8](repeating: 7, count: 60_000)
         while true {
             block.withUnsafeBytes { outbound.put($0) }
-            if case .full = outbound.write(to: pair.near) { break }
+            if case .full = outbound.write(to: pair.near, of: KernelSockets()) { break }
             let put = outbound.put
             try #require(put < 1 << 30)
         }
@@ -72,7 +72,7 @@ import Testing
         var isBroken = false
         for _ in 0..<1_000 where !isBroken {
             _ = outbound.reserve(10)
-            if case .failed = outbound.write(to: pair.near) { isBroken = true }
+            if case .failed = outbound.write(to: pair.near, of: KernelSockets()) { isBroken = true }
         }
         #expect(isBroken)
     }
