@@ -2,6 +2,9 @@ import TTMSProtocol
 
 /// What an operator can ask of a running relay, and do to it: the seam between the admin API and everything behind it.
 public protocol RelayOperations: Sendable {
+    /// What happens in the relay, to be followed.
+    var events: EventLog { get }
+
     /// The relay at a glance.
     func status() async -> RelayStatus
 

@@ -17,6 +17,8 @@ public final class RelayServer: Sendable {
     /// What the store held, and had counted, when the relay started.
     let totalsAtStart: StoreTotals
     let state = ServerState()
+    /// What happens here, and, where the same log is given to them, in the store and elsewhere.
+    public let events: EventLog
     /// Yields when an operator has the relay drained; whoever runs it then stops it.
     public let drainRequests: AsyncStream<Void>
     let drainRequest: AsyncStream<Void>.Continuation
@@ -25,9 +27,18 @@ public final class RelayServer: Sendable {
 
     /// Makes a server that does not listen yet.
     ///
-    /// - Parameter steadyClock: the one that the store has its times to live end by.
-    public init(options: ServerOptions, groupCommit: any GroupCommit, steadyClock: SteadyClock, logger: Logger) {
+    /// - Parameters:
+    ///   - steadyClock: the one that the store has its times to live end by.
+    ///   - events: where the server publishes what happens.
+    public init(
+        options: ServerOptions,
+        groupCommit: any GroupCommit,
+        steadyClock: SteadyClock,
+        events: EventLog = EventLog(),
+        logger: Logger
+    ) {
         self.options = options
+        self.events = events
         self.groupCommit = groupCommit
         self.logger = logger
         self.startedAt = self.clock.now
@@ -46,6 +57,7 @@ public final class RelayServer: Sendable {
                 limiter: limiter,
                 clock: clock,
                 steadyClock: steadyClock,
+                events: events,
                 logger: logger
             )
         }

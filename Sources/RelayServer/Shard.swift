@@ -26,6 +26,7 @@ final class Shard: @unchecked Sendable {
     let limiter: ConnectionLimiter
     let clock: RelayClock
     let steadyClock: SteadyClock
+    let events: EventLog
     let logger: Logger
     /// All shards by index, this one included. Set once, before the first connection.
     private(set) var shards: [Shard] = []
@@ -84,6 +85,7 @@ final class Shard: @unchecked Sendable {
         limiter: ConnectionLimiter,
         clock: RelayClock,
         steadyClock: SteadyClock,
+        events: EventLog,
         logger: Logger
     ) {
         self.index = index
@@ -96,6 +98,7 @@ final class Shard: @unchecked Sendable {
         self.limiter = limiter
         self.clock = clock
         self.steadyClock = steadyClock
+        self.events = events
         self.logger = logger
     }
 

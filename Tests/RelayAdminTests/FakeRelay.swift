@@ -17,6 +17,7 @@ final class FakeRelay: RelayOperations {
         var isDraining = false
     }
 
+    let events = EventLog(capacity: 64)
     private let state = Mutex(State())
     /// ``status()`` passes through it.
     let gate = Gate()
