@@ -1,3 +1,4 @@
+import CLinuxTCP
 import NIOCore
 import RelayCore
 import TTMSProtocol
