@@ -198,8 +198,9 @@ extension Shard {
                 now: now,
                 options: session
             )
-            // A connection that is held back is silent because of us.
-            if let reason, !connection.isPaused { self.close(connection, reason) }
+            // A connection that is held back is silent because of us; and one whose bytes lie in the kernel, as after the process
+            // was stopped, because nobody has listened.
+            if let reason, !connection.isPaused, !connection.hasMoreToRead { self.close(connection, reason) }
         }
     }
 
