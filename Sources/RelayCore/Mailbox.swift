@@ -22,6 +22,9 @@ public struct Mailbox: Sendable {
         case draining
         /// Connected, and nothing kept: frames go straight to the connection.
         case live
+        /// Connected, but the peer has sent its last byte: what is in flight may still arrive, new frames wait for the next
+        /// connection.
+        case finishing
     }
 
     /// Where a frame goes.
@@ -66,7 +69,7 @@ public struct Mailbox: Sendable {
         switch self.mode {
         case .live: .live
         case .catchingUp: .held
-        case .offline, .draining: .store
+        case .offline, .draining, .finishing: .store
         }
     }
 
@@ -125,6 +128,14 @@ public struct Mailbox: Sendable {
         self.wantsRead = true
     }
 
+    /// The peer has sent its last byte (FIN): nothing more is put on the connection. What is in flight or held goes to the store
+    /// first, as before ``spill()``.
+    public mutating func finish() {
+        guard self.mode != .offline else { return }
+        self.mode = .finishing
+        self.wantsRead = false
+    }
+
     /// Whether the store should take the frames in flight back now: the connection is gone, and nothing is under way whose answer
     /// would then speak of frames that are queued again.
     public mutating func rewindIfDue() -> Bool {
@@ -149,7 +160,7 @@ public struct Mailbox: Sendable {
 
     /// What to do with the answer to a read.
     public enum ReadAction: Equatable, Sendable {
-        /// Drop its frames: it was read for a connection that is gone, and the store takes them back.
+        /// Drop its frames: it was read for a connection that is gone, or ends, and the store takes them back with the others.
         case drop
         /// Write its frames.
         case write
@@ -163,7 +174,7 @@ public struct Mailbox: Sendable {
     public mutating func readCompleted(token: UInt64, hasMore: Bool) -> ReadAction {
         guard token == self.outstandingRead else { return .drop }
         self.outstandingRead = nil
-        if self.wantsRewind { return .drop }
+        if self.wantsRewind || self.mode == .finishing { return .drop }
         if hasMore {
             self.mode = .draining
             self.wantsRead = true
@@ -188,6 +199,6 @@ public struct Mailbox: Sendable {
     public mutating func readFailed(token: UInt64) {
         guard token == self.outstandingRead else { return }
         self.outstandingRead = nil
-        if !self.wantsRewind { self.wantsRead = true }
+        if !self.wantsRewind, self.mode != .finishing { self.wantsRead = true }
     }
 }

@@ -124,9 +124,15 @@ extension Shard {
     private func takeBack(_ run: DeliveryWindow.Run, of terminal: Terminal, from connection: TerminalConnection) -> Int {
         let acknowledged = Int(max(connection.outbound.acknowledged, run.start) - run.start)
         switch run.copy {
-        case .journaling:
-            // Where the store keeps them is not known yet, so none can be removed: those delivered already will come twice.
-            return run.frames
+        case .journaling(let token):
+            // Where the store keeps them is not known yet: those delivered are removed when the receipt comes.
+            let ends = self.journals[token]?.ends.prefix { $0 <= acknowledged } ?? []
+            if let end = ends.last {
+                self.countDelivered(ends.count, bytes: end, of: terminal)
+                terminal.deliveredBeforeReceipt[token] = ends.count
+                self.awaitingRemoval += ends.count
+            }
+            return run.frames - ends.count
         case .stored(let marks):
             let delivered = marks.prefix { $0.end <= acknowledged }
             if let last = delivered.last {
@@ -170,13 +176,9 @@ extension Shard {
 
     /// Ends `connection` for `reason`: what was put is written once more, what is acknowledged counts, the rest goes back.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
-        if connection.isAwaitingReceipt {
-            // Nobody will get the answer any more, but what came whole behind the heartbeat was sent all the same.
-            connection.isEnding = true
-            connection.isAwaitingReceipt = false
-            connection.handler?.goOn()
-        }
+        self.abandonReceipt(of: connection)
         guard connection.closeReason == nil else { return }
+        let reason = connection.isFinishing ? .peerClosed : reason
         // First of all: a write that fails below makes SwiftNIO close the channel, and comes back here.
         connection.willClose(reason)
         _ = connection.flush()
@@ -197,6 +199,14 @@ extension Shard {
         self.leaveSource(of: connection)
         if reason.isViolation { connection.discardUnread() }
         connection.channel.close(promise: nil)
+    }
+
+    /// Nobody will get the answer to the heartbeat that waits for one, but what came whole behind it was sent all the same.
+    func abandonReceipt(of connection: TerminalConnection) {
+        guard connection.isAwaitingReceipt else { return }
+        connection.isEnding = true
+        connection.isAwaitingReceipt = false
+        connection.handler?.goOn()
     }
 
     /// A terminal that leaves is everyday life; one that is sent away is an operator's business.

@@ -133,7 +133,7 @@ extension Shard {
     private func recall(_ ccid: CCID, for claimant: Handover.Claimant?) {
         if let terminal = self.terminals[ccid], let connection = terminal.connection {
             let now = self.clock.now
-            if let claimant, claimant.registration > terminal.registration {
+            if connection.isFinishing || claimant.map({ $0.registration > terminal.registration }) ?? false {
                 self.takeOver(terminal, from: connection, now: now)
             } else {
                 self.sampleAcknowledged(connection)

@@ -22,6 +22,15 @@ struct Journal {
     var connection: TerminalConnection
     /// Where each frame ends, counted from the run's start.
     var ends: [Int]
+
+    /// The frames' ids, when the last has the id `last`: frames appended one behind the other have ids one behind the other.
+    func marks(upTo last: MessageID) -> [StoredRun.Mark] {
+        let count = UInt64(self.ends.count)
+        return self.ends.enumerated().map { index, end in
+            let sequence = last.sequence &- (count &- 1 &- UInt64(index))
+            return StoredRun.Mark(end: end, id: MessageID(slot: last.slot, sequence: sequence))
+        }
+    }
 }
 
 // Submissions to the store thread, and what comes back.
@@ -225,16 +234,12 @@ extension Shard: GroupCommitClient {
             journal.connection.window.journalRefused(token: receipt.token)
             self.awaitingRemoval -= terminal.deliveredBeforeReceipt.removeValue(forKey: receipt.token) ?? 0
         case .queued(let last):
+            let marks = journal.marks(upTo: last)
             if let frames = terminal.deliveredBeforeReceipt.removeValue(forKey: receipt.token) {
                 self.awaitingRemoval -= frames
-                self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last)) }
+                guard let through = marks.prefix(frames).last?.id else { break }
+                self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: through)) }
             } else {
-                // Frames appended one behind the other have ids one behind the other.
-                let count = UInt64(journal.ends.count)
-                let marks = journal.ends.enumerated().map { index, end in
-                    let sequence = last.sequence &- (count &- 1 &- UInt64(index))
-                    return StoredRun.Mark(end: end, id: MessageID(slot: last.slot, sequence: sequence))
-                }
                 _ = journal.connection.window.journaled(token: receipt.token, marks: marks)
             }
         }

@@ -14,7 +14,8 @@ import TTMSProtocol
 /// submission, one batch per shard, however many frames they hold.
 ///
 /// Files: `Shard+Frames` (the way of a frame), `Shard+Store` (submissions and their answers), `Shard+Connections` (accept,
-/// register, takeover, close), `Shard+Sweep` (acknowledgement and timeouts), `Shard+Handover` (terminals between shards),
+/// register, takeover, close), `Shard+Finish` (the peer's last byte), `Shard+Sweep` (acknowledgement and timeouts),
+/// `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards), `Shard+Stop` (the end),
 /// `Shard+Operations` (what operators ask).
 final class Shard: @unchecked Sendable {
     let index: Int
@@ -50,6 +51,8 @@ final class Shard: @unchecked Sendable {
     var awaitingAcknowledgement: TimerWheel<TerminalConnection>
     /// Connections whose peers acknowledge nothing, by the time when they were looked at last.
     var stuck = CircularBuffer<StuckConnection>()
+    /// Connections whose peers have sent their last byte, in the order in which they did.
+    var finishing = CircularBuffer<FinishingConnection>()
     /// Connections that have no room for what the store keeps for them.
     var starved: [TerminalConnection] = []
     /// Connections that are not read from, because the store is behind.

@@ -26,7 +26,7 @@ final class Terminal: @unchecked Sendable {
     var lastHeartbeatAt: Timestamp?
     private(set) var lastCloseReason: CloseReason?
 
-    /// Journaled runs that were delivered before their receipt came: how many frames each.
+    /// Journaled runs of which frames were delivered before the receipt came: how many, from the first on.
     var deliveredBeforeReceipt: [UInt32: Int] = [:]
 
     init(ccid: CCID, isWriteThrough: Bool = false) {

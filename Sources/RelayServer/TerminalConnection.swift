@@ -69,6 +69,8 @@ final class TerminalConnection {
         get { self.pauses.contains(.receipt) }
         set { newValue ? self.pause(for: .receipt) : self.goOnReading(after: .receipt) }
     }
+    /// The peer has sent its last byte; what is on its way to it may still arrive.
+    var isFinishing: Bool { self.pauses.contains(.finish) }
 
     init(id: UInt64, channel: any Channel, descriptor: CInt, listener: ListenerOptions, shard: Shard, now: NIODeadline) {
         self.id = id
@@ -241,4 +243,6 @@ struct PauseReasons: OptionSet {
     static let receipt = PauseReasons(rawValue: 4)
     /// The relay stops.
     static let stop = PauseReasons(rawValue: 8)
+    /// The peer has sent its last byte.
+    static let finish = PauseReasons(rawValue: 16)
 }

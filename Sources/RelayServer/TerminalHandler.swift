@@ -104,28 +104,29 @@ final class TerminalHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // The peer's FIN. The descriptor is still open here, and is not any more in `channelInactive`.
         if let event = event as? ChannelEvent, event == .inputClosed {
-            self.end(.peerClosed)
+            self.end { self.shard.finish($0) }
         } else {
             context.fireUserInboundEventTriggered(event)
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.end(.connectionLost)
+        self.end { self.shard.close($0, .connectionLost) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.end(.connectionLost)
+        self.end { self.shard.close($0, .connectionLost) }
         self.connection?.handler = nil
         self.connection = nil
     }
 
-    private func end(_ reason: CloseReason) {
+    /// Nothing more comes: handles what has, and lets `body` end the connection.
+    private func end(_ body: (TerminalConnection) -> Void) {
         guard let connection, connection.closeReason == nil else { return }
         if !connection.isAwaitingReceipt, connection.parser.dialect == .marker, connection.unfinished.readableBytes > 0 {
             // Nothing will follow, so there is no quiet time to wait for.
             self.receiveUnfinished(connection, .quiet)
         }
-        self.shard.close(connection, reason)
+        body(connection)
     }
 }

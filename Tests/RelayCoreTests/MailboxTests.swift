@@ -4,7 +4,7 @@ import Testing
 /// Every (state, event) pair of ``Mailbox``: states are reached by events alone, as they are in the relay.
 @Suite struct MailboxTests {
     enum Event: String, CaseIterable {
-        case attached, detached, spill, empty, more, emptyAfterAppend, stale, failed
+        case attached, detached, spill, finish, empty, more, emptyAfterAppend, stale, failed
     }
 
     /// A mailbox in `mode`, with a read outstanding (token) where that mode has one.
@@ -24,6 +24,10 @@ import Testing
         case .live:
             mailbox.attached()
             _ = mailbox.readCompleted(token: mailbox.readIfDue(submission: 1) ?? 0, hasMore: false)
+        case .finishing:
+            mailbox.attached()
+            token = mailbox.readIfDue(submission: 1) ?? 0
+            mailbox.finish()
         }
         #expect(mailbox.mode == mode)
         return (mailbox, token)
@@ -34,6 +38,7 @@ import Testing
         case .attached: mailbox.attached()
         case .detached: mailbox.detached()
         case .spill: mailbox.spill()
+        case .finish: mailbox.finish()
         case .empty: _ = mailbox.readCompleted(token: token, hasMore: false)
         case .more: _ = mailbox.readCompleted(token: token, hasMore: true)
         case .emptyAfterAppend:
@@ -49,35 +54,47 @@ import Testing
         (
             .offline,
             [
-                (.attached, .catchingUp), (.detached, .offline), (.spill, .offline), (.empty, .offline), (.more, .offline),
+                (.attached, .catchingUp), (.detached, .offline), (.spill, .offline), (.finish, .offline), (.empty, .offline),
+                (.more, .offline),
                 (.emptyAfterAppend, .offline), (.stale, .offline), (.failed, .offline),
             ]
         ),
         (
             .catchingUp,
             [
-                (.attached, .catchingUp), (.detached, .offline), (.spill, .draining), (.empty, .live), (.more, .draining),
+                (.attached, .catchingUp), (.detached, .offline), (.spill, .draining), (.finish, .finishing), (.empty, .live),
+                (.more, .draining),
                 (.emptyAfterAppend, .catchingUp), (.stale, .catchingUp), (.failed, .catchingUp),
             ]
         ),
         (
             .draining,
             [
-                (.attached, .catchingUp), (.detached, .offline), (.spill, .draining), (.empty, .live), (.more, .draining),
+                (.attached, .catchingUp), (.detached, .offline), (.spill, .draining), (.finish, .finishing), (.empty, .live),
+                (.more, .draining),
                 (.emptyAfterAppend, .catchingUp), (.stale, .draining), (.failed, .draining),
             ]
         ),
         (
             .live,
             [
-                (.attached, .catchingUp), (.detached, .offline), (.spill, .draining), (.empty, .live), (.more, .live),
+                (.attached, .catchingUp), (.detached, .offline), (.spill, .draining), (.finish, .finishing), (.empty, .live),
+                (.more, .live),
                 (.emptyAfterAppend, .live), (.stale, .live), (.failed, .live),
+            ]
+        ),
+        (
+            .finishing,
+            [
+                (.attached, .catchingUp), (.detached, .offline), (.spill, .finishing), (.finish, .finishing),
+                (.empty, .finishing), (.more, .finishing), (.emptyAfterAppend, .finishing), (.stale, .finishing),
+                (.failed, .finishing),
             ]
         ),
     ]
 
     @Test func everyPairIsInTheTable() {
-        #expect(Self.table.count == 4)
+        #expect(Self.table.count == 5)
         for (_, row) in Self.table { #expect(Set(row.map(\.0)) == Set(Event.allCases)) }
     }
 
@@ -90,6 +107,7 @@ import Testing
 
     @Test(arguments: [
         (Mailbox.Mode.offline, Mailbox.Placement.store), (.catchingUp, .held), (.draining, .store), (.live, .live),
+        (.finishing, .store),
     ])
     func placement(mode: Mailbox.Mode, placement: Mailbox.Placement) {
         #expect(self.mailbox(mode).0.placement == placement)
@@ -161,6 +179,23 @@ import Testing
         let second = mailbox.readIfDue(submission: 2)
         #expect(mailbox.readCompleted(token: second ?? 0, hasMore: false) == .writeAndGoLive)
         #expect(mailbox.mode == .live)
+    }
+
+    @Test func nothingIsReadForAConnectionWhosePeerHasFinished() {
+        var (mailbox, token) = self.mailbox(.finishing)
+        mailbox.appended(in: 2)
+        #expect(mailbox.readCompleted(token: token, hasMore: true) == .drop)
+        #expect(mailbox.readIfDue(submission: 3) == nil)
+        // What is in flight may still arrive.
+        #expect(mailbox.rewindIfDue() == false)
+        mailbox.detached()
+        #expect(mailbox.rewindIfDue() == true)
+    }
+
+    @Test func aFailedReadIsNotRepeatedForAConnectionWhosePeerHasFinished() {
+        var (mailbox, token) = self.mailbox(.finishing)
+        mailbox.readFailed(token: token)
+        #expect(mailbox.readIfDue(submission: 2) == nil)
     }
 
     @Test func aFailedReadIsDueAgain() {
