@@ -153,7 +153,7 @@ public struct RelayStatus: Equatable, Sendable {
 public struct Readiness: Equatable, Sendable {
     /// One thing that has to be in order.
     public struct Check: Equatable, Sendable {
-        /// What is looked at: `listeners`, `store`, `stopping`.
+        /// What is looked at: `listeners`, `connections` (whether more can be accepted), `store`.
         public var name: String
         /// Whether it is in order.
         public var isPassing: Bool

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOPosix
 import RelayCore
@@ -12,6 +13,8 @@ struct Listener {
     let group: MultiThreadedEventLoopGroup
     let shards: [Shard]
     let options: ServerOptions
+    let report: AcceptReport
+    let logger: Logger
 
     /// Connections that wait to be accepted: a fleet that comes back after an outage should not have to retry its SYNs.
     private static let backlog: Int32 = 4_096
@@ -21,11 +24,17 @@ struct Listener {
     func listen(on address: ListenerOptions) async throws -> any Channel {
         let shards = self.shards
         let tcp = self.options.tcp
+        let (report, logger) = (self.report, self.logger)
         let socketAddress = try SocketAddress(ipAddress: address.host, port: address.port)
         var bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.maxMessagesPerRead, value: Self.acceptsPerTick)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(report, logger))
+                }
+            }
         if socketAddress.protocol == .inet6 {
             // Its own port on `::` beside the one on `0.0.0.0`: addresses are then shown as they are, not mapped.
             bootstrap = bootstrap.serverChannelOption(.socket(Int(IPPROTO_IPV6), IPV6_V6ONLY), value: 1)

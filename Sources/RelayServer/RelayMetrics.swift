@@ -6,6 +6,7 @@ enum RelayMetrics {
         _ shards: [ShardStatistics],
         _ store: GroupCommitStatistics,
         _ ledger: Ledger,
+        acceptFailures: UInt64,
         isReady: Bool,
         startedAt: Timestamp
     ) -> [MetricFamily] {
@@ -23,7 +24,12 @@ enum RelayMetrics {
                 value: ledger.inFlight
             ),
             MetricFamily("ttms_frames_queued", .gauge, help: "Frames that wait, on disk or in memory.", value: ledger.queued),
-
+            MetricFamily(
+                "ttms_accept_failures_total",
+                .counter,
+                help: "Attempts to accept a connection that failed for lack of open files or memory.",
+                value: acceptFailures
+            ),
             MetricFamily(
                 "ttms_ready",
                 .gauge,

@@ -40,12 +40,14 @@ extension RelayServer: RelayOperations {
             }
         let stops = self.state.isStopping
         let listens = self.state.isListening
+        let trouble = self.acceptReport.trouble(now: .now())
         return Readiness(checks: [
             .init(
                 name: "listeners",
                 isPassing: listens,
                 detail: listens ? "" : "The relay does not listen for terminals \(stops ? "any more" : "yet")."
             ),
+            .init(name: "connections", isPassing: trouble == nil, detail: trouble ?? ""),
             store,
         ])
     }
@@ -61,6 +63,7 @@ extension RelayServer: RelayOperations {
             await self.shardStatistics(),
             self.groupCommit.statistics,
             await self.ledger().ledger,
+            acceptFailures: self.acceptReport.failures,
             isReady: self.currentReadiness.isReady,
             startedAt: self.startedAt
         )

@@ -12,6 +12,7 @@ public final class RelayServer: Sendable {
     let groupCommit: any GroupCommit
     let shards: [Shard]
     let limiter: ConnectionLimiter
+    let acceptReport = AcceptReport()
     let clock = RelayClock()
     let startedAt: Timestamp
     /// What the store held, and had counted, when the relay started.
@@ -75,7 +76,13 @@ public final class RelayServer: Sendable {
                 shard.startTimer()
             }.get()
         }
-        let listener = Listener(group: self.group, shards: self.shards, options: self.options)
+        let listener = Listener(
+            group: self.group,
+            shards: self.shards,
+            options: self.options,
+            report: self.acceptReport,
+            logger: self.logger
+        )
         for address in self.options.listeners {
             do {
                 let channel = try await listener.listen(on: address)

@@ -11,8 +11,12 @@ extension Faults {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let sender = try relay.terminal(.sender)
                 let other = try relay.terminal(.other)
+                // This connection to the admin API stays open, and is used again when no other could be made.
+                let admin = try relay.admin
+                #expect(try await admin.metrics()["ttms_accept_failures_total"] == 0)
                 try await Self.allow(try Self.nextFile(of: relay), to: relay)
 
+                let begin = ContinuousClock.now
                 let late = try relay.connect()
                 try late.send(WireFrame.heartbeat(of: .receiver))
                 for number in 0..<20 {
@@ -23,11 +27,23 @@ extension Faults {
                 try sender.send(NumberedFrames.to(.receiver, 0..<100, size: 1_000))
                 try sender.register(.sender)
                 #expect(!late.hasInput)
+                // It says so, and does not spend its time asking.
+                try await eventually("the relay is not ready") {
+                    let answer = try await admin.request("GET", "/readyz")
+                    return answer.status == 503 && answer.text.contains("LimitNOFILE") ? () : nil
+                }
+                let failures = try await admin.metrics()["ttms_accept_failures_total"] ?? 0
+                #expect(failures >= 1)
+                #expect(failures <= 1 + 10 * ((ContinuousClock.now - begin) / .seconds(1)))
+                #expect(relay.output.components(separatedBy: "No connection can be accepted").count == 2)
 
                 try await Self.allow(1_024, to: relay)
                 #expect(try late.receiveFrame().count == Frame.heartbeatSize)
                 #expect(try late.receiveNumbers(100) == Array(0..<100))
                 try relay.connect().expectNothing(for: CCID(rawValue: 0x20))
+                try await eventually("the relay is ready") {
+                    try await admin.request("GET", "/readyz").status == 200 ? () : nil
+                }
                 try await relay.waitForStatus("ledger.imbalance", 0)
             }
         }
