@@ -40,7 +40,8 @@ struct Handover {
     var loans: [CCID: Loan] = [:]
     /// Elsewhere: terminals of other homes that are here.
     var borrowed: Set<CCID> = []
-    /// Terminals that have to leave, and the submission that has to be durable before they may.
+    /// Terminals that have to leave, and the submission that the store has to have carried out before they may: the next shard's
+    /// submissions come after it then, durable or not.
     var recalled: [CCID: UInt64] = [:]
     /// Connections that wait for a terminal.
     var claims: [CCID: Claim] = [:]

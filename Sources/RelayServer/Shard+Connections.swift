@@ -74,7 +74,7 @@ extension Shard {
             self.takeOver(terminal, from: former, now: now)
         }
         // With an answer to every submission, this shard has nothing on its way that the store might still keep; and whatever
-        // another shard had was durable before the terminal came here.
+        // another shard had was carried out before the terminal came here.
         let isAnswered = self.submission.isEmpty && self.committed + 1 == self.submission.number
         let storeIsEmpty = isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
         terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)

@@ -151,13 +151,28 @@ extension Shard {
         }
         self.handover.borrowed.remove(ccid)
         self.handover.recalled[ccid] = self.submission.isEmpty ? self.submission.number - 1 : self.submission.number
+        if self.submission.isEmpty { self.awaitCarryingOut() }
         self.releaseSettled()
+    }
+
+    /// Has recalled terminals leave when the store has carried out what was submitted until now. They need not wait for the commit,
+    /// which may be long in coming while the disk fails.
+    func awaitCarryingOut() {
+        let number = self.submission.number - 1
+        guard number > self.committed else { return }
+        self.groupCommit.post { _ in
+            self.eventLoop.execute {
+                self.carriedOut = max(self.carriedOut, number)
+                self.releaseSettled()
+            }
+        }
     }
 
     /// Returns the recalled terminals of which nothing is under way any more.
     func releaseSettled() {
         guard !self.handover.recalled.isEmpty else { return }
-        for (ccid, barrier) in self.handover.recalled where barrier <= self.committed {
+        let carriedOut = max(self.carriedOut, self.committed)
+        for (ccid, barrier) in self.handover.recalled where barrier <= carriedOut {
             let terminal = self.terminals[ccid]
             guard terminal?.isForgettable ?? true else { continue }
             self.handover.recalled[ccid] = nil

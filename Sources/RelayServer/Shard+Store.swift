@@ -57,6 +57,7 @@ extension Shard: GroupCommitClient {
                 reads: pending.reads
             )
         )
+        if !self.handover.recalled.isEmpty { self.awaitCarryingOut() }
     }
 
     /// On the store thread.

@@ -74,6 +74,8 @@ final class Shard: @unchecked Sendable {
 
     /// The submission whose number is the highest that is durable.
     var committed: UInt64 = 0
+    /// A submission of which a recalled terminal has made known that it is carried out, as all before it; perhaps not durable.
+    var carriedOut: UInt64 = 0
     var nextToken: UInt32 = 1
     var journals: [UInt32: Journal] = [:]
     var injections = PendingInjections()
