@@ -6,7 +6,8 @@ public protocol GroupCommit: Sendable {
     /// Hands over what a shard has for the store. Never blocks for the disk.
     ///
     /// Submissions of one client are carried out in the order of their numbers. Within one: removals, rewinds, appends, reads,
-    /// commit. The client hears of it through ``GroupCommitClient/commitCompleted(_:)``, after the commit.
+    /// commit. The client hears of it through ``GroupCommitClient/commitCompleted(_:)``, after the commit; while commits fail, it
+    /// hears of reads whose frames, if any, are all durable before that, through ``GroupCommitClient/readsCompleted(_:)``.
     func submit(_ submission: StoreSubmission)
 
     /// Runs `body` on the store thread between two commits, commits what it staged, and gives back what it returned.
@@ -42,6 +43,11 @@ extension GroupCommit {
 public protocol GroupCommitClient: AnyObject, Sendable {
     /// Called on the store thread, once per submission, in order; must not block.
     func commitCompleted(_ completion: StoreCompletion)
+
+    /// Called on the store thread with answers that the completions still to come will not repeat; must not block.
+    ///
+    /// A disk that fails can hold up what has to be written. It should not hold up a terminal for which nothing has to be.
+    func readsCompleted(_ runs: [StoreCompletion.Run])
 }
 
 /// What one shard has for the store, gathered over one event loop tick.
@@ -116,7 +122,7 @@ public struct StoreSubmission: Sendable {
 public struct StoreCompletion: Sendable {
     /// The submission's number.
     public var number: UInt64
-    /// What the reads returned, in their order.
+    /// What the reads returned, but for what ``GroupCommitClient/readsCompleted(_:)`` has told.
     public var runs: [Run]
     /// What became of the appended frames that asked for it, in their order.
     public var receipts: [Receipt]

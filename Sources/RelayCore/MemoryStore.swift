@@ -14,6 +14,7 @@ public final class MemoryStore: MessageStore {
     /// Changes since the last commit.
     public private(set) var staged = 0
 
+    private var stagedFor: Set<CCID> = []
     private var queues: [CCID: MemoryQueue] = [:]
     /// The terminal of each slot.
     private var ccids: [CCID] = []
@@ -58,7 +59,13 @@ public final class MemoryStore: MessageStore {
         }
         self.totals.appended += 1
         self.staged += 1
+        self.stagedFor.insert(ccid)
         return .queued(id)
+    }
+
+    /// Whether frames for `ccid` have been staged since the last commit.
+    public func hasStagedFrames(for ccid: CCID) -> Bool {
+        self.stagedFor.contains(ccid)
     }
 
     private func nextID(of ccid: CCID) -> MessageID? {
@@ -161,6 +168,7 @@ public final class MemoryStore: MessageStore {
     /// Nothing is durable in memory; what was staged just counts as staged no longer.
     public func commit() throws(StoreError) {
         self.staged = 0
+        self.stagedFor.removeAll()
     }
 
     /// Commits.

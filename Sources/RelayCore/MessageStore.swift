@@ -31,6 +31,10 @@ public protocol MessageStore: AnyObject {
     /// Changes staged since the last successful commit. Rises with each change; 0 when a commit would write nothing.
     var staged: Int { get }
 
+    /// Whether frames for `ccid` have been staged since the last successful commit, so that what is read of its queue may not be
+    /// durable.
+    func hasStagedFrames(for ccid: CCID) -> Bool
+
     /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
     ///
     /// - Parameters:

@@ -65,6 +65,14 @@ extension Shard: GroupCommitClient {
         self.eventLoop.execute { self.apply(completion) }
     }
 
+    /// On the store thread, while commits fail.
+    func readsCompleted(_ runs: [StoreCompletion.Run]) {
+        self.eventLoop.execute {
+            _ = self.startRead()
+            for run in runs { self.apply(run) }
+        }
+    }
+
     private func apply(_ completion: StoreCompletion) {
         self.committed = completion.number
         _ = self.startRead()

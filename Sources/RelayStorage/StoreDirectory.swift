@@ -145,7 +145,8 @@ final class StoreDirectory {
             unlink(path)
         }
         let block = [UInt8](repeating: 0, count: Self.probeBytes)
-        guard write(file, block, block.count) == block.count, fsync(file) == 0 else {
+        // RocksDB syncs its log by the one, and the files that opening writes by both.
+        guard write(file, block, block.count) == block.count, fdatasync(file) == 0, fsync(file) == 0 else {
             throw RocksDBFailure.system("Writing to \(self.path)")
         }
     }

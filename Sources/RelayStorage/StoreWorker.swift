@@ -4,12 +4,23 @@ import RelayCore
 /// What the store thread does. It belongs to that thread alone, and so does the store.
 ///
 /// A turn: carry out all that has come, in order; commit once; answer. The reads of a submission come right after its changes and
-/// before the commit: their answers wait for it anyway, and a later submission's rewind must find them done.
+/// before the commit: their answers wait for it anyway, and a later submission's rewind must find them done. While commits fail,
+/// only reads that may bring frames which are not durable have to wait (`journal_after: 0` promises that of every frame).
 final class StoreWorker {
     /// An answer that is due when everything before it is durable.
     private enum Answer {
-        case completion(StoreCompletion, to: any GroupCommitClient, needsCommit: Bool, frameBytes: Int)
+        case completion(Completion)
         case job(finish: (StoreError?) -> Void, needsCommit: Bool)
+    }
+
+    /// What came of a submission.
+    private struct Completion {
+        var content: StoreCompletion
+        /// Reads of nothing but durable frames. They go with the content, or before it when that has to wait.
+        var durableRuns: [StoreCompletion.Run] = []
+        let client: any GroupCommitClient
+        let needsCommit: Bool
+        let frameBytes: Int
     }
 
     private let store: any MessageStore
@@ -86,11 +97,16 @@ final class StoreWorker {
     }
 
     private func carryOut(_ submission: StoreSubmission) {
-        var completion = StoreCompletion(number: submission.number)
+        var completion = Completion(
+            content: StoreCompletion(number: submission.number),
+            client: submission.client,
+            needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty,
+            frameBytes: submission.appends.cost
+        )
         func keep(_ entry: AppendBatch.Entry, _ frame: UnsafeRawBufferPointer) {
             let outcome = self.append(frame, entry, acceptedAt: submission.acceptedAt)
             if entry.token != 0 {
-                completion.receipts.append(
+                completion.content.receipts.append(
                     StoreCompletion.Receipt(ccid: entry.ccid, token: entry.token, outcome: outcome)
                 )
             }
@@ -113,16 +129,14 @@ final class StoreWorker {
             let result = Result { () throws(StoreError) in
                 try self.store.readNext(of: request.ccid, maximumBytes: request.maximumBytes, now: self.clock())
             }
-            completion.runs.append(StoreCompletion.Run(ccid: request.ccid, token: request.token, result: result))
+            let run = StoreCompletion.Run(ccid: request.ccid, token: request.token, result: result)
+            if self.store.hasStagedFrames(for: request.ccid) {
+                completion.content.runs.append(run)
+            } else {
+                completion.durableRuns.append(run)
+            }
         }
-        self.answers.append(
-            .completion(
-                completion,
-                to: submission.client,
-                needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty,
-                frameBytes: submission.appends.cost
-            )
-        )
+        self.answers.append(.completion(completion))
     }
 
     private func append(
@@ -212,15 +226,19 @@ final class StoreWorker {
             switch answer {
             case .job(let finish, let needsCommit):
                 finish(isDurable || !needsCommit ? nil : self.failure ?? Self.closed)
-            case .completion(let completion, let client, let needsCommit, let frameBytes):
-                guard isDurable || !(needsCommit || waiting.contains(ObjectIdentifier(client))) else {
+            case .completion(var completion):
+                let client = completion.client
+                guard isDurable || !(completion.needsCommit || waiting.contains(ObjectIdentifier(client))) else {
                     // A client hears of its submissions in order.
                     waiting.insert(ObjectIdentifier(client))
-                    held.append(answer)
+                    if !completion.durableRuns.isEmpty { client.readsCompleted(completion.durableRuns) }
+                    completion.durableRuns = []
+                    held.append(.completion(completion))
                     continue
                 }
-                self.report.addPending(-frameBytes)
-                client.commitCompleted(completion)
+                self.report.addPending(-completion.frameBytes)
+                completion.content.runs += completion.durableRuns
+                client.commitCompleted(completion.content)
             }
         }
         self.answers = held

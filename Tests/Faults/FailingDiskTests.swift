@@ -61,6 +61,9 @@ extension Faults {
             try sender.register(.sender)
             let other = try relay.terminal(.other)
             let bystander = try relay.terminal(CCID(rawValue: 0x10))
+            let (absent, stranger) = (CCID(rawValue: 0x11), CCID(rawValue: 0x12))
+            try bystander.send(NumberedFrames.to(absent, 0..<10))
+            try bystander.register(CCID(rawValue: 0x10))
 
             try await `break`()
             try sender.send(NumberedFrames.to(.receiver, Self.count..<2 * Self.count, size: Self.size))
@@ -72,6 +75,12 @@ extension Faults {
             for number in 0..<5 {
                 try bystander.send(NumberedFrames.to(.other, number..<number + 1))
                 #expect(try other.receiveNumbers(1, from: CCID(rawValue: 0x10)) == [number])
+            }
+            // Nor do those who come only now, as far as what they get is on disk or needs none.
+            for (ccid, kept) in [(absent, 10), (stranger, 0)] {
+                let late = try relay.terminal(ccid)
+                try bystander.send(NumberedFrames.to(ccid, kept..<kept + 5))
+                #expect(try late.receiveNumbers(kept + 5, from: CCID(rawValue: 0x10)) == Array(0..<kept + 5))
             }
             try await relay.waitForStatus("ledger.imbalance", 0)
 

@@ -13,10 +13,18 @@ import Testing
     /// Keeps what it is told.
     private final class Client: GroupCommitClient {
         private let completions = Mutex<[StoreCompletion]>([])
+        private let earlyRuns = Mutex<[StoreCompletion.Run]>([])
 
         func commitCompleted(_ completion: StoreCompletion) {
             self.completions.withLock { $0.append(completion) }
         }
+
+        func readsCompleted(_ runs: [StoreCompletion.Run]) {
+            self.earlyRuns.withLock { $0 += runs }
+        }
+
+        /// Answers that came before their submission was durable.
+        var early: [StoreCompletion.Run] { self.earlyRuns.withLock { $0 } }
 
         var all: [StoreCompletion] { self.completions.withLock { $0 } }
 
@@ -199,8 +207,15 @@ import Testing
         thread.submit(
             StoreSubmission(number: 1, client: writer, acceptedAt: .second(0), appends: self.batch(["1"], to: .b))
         )
-        thread.submit(StoreSubmission(number: 2, client: writer, acceptedAt: .second(0), reads: [read]))
+        let unsafeRead = StoreSubmission.ReadRequest(ccid: .b, token: 2, maximumBytes: .max)
+        let emptyRead = StoreSubmission.ReadRequest(ccid: .c, token: 3, maximumBytes: .max)
+        thread.submit(
+            StoreSubmission(number: 2, client: writer, acceptedAt: .second(0), reads: [unsafeRead, read, emptyRead])
+        )
         try await poll { thread.statistics.failures >= 3 }
+        // What is durable can be delivered, and that there is nothing can be told.
+        #expect(writer.early.map(\.token) == [1, 3])
+        #expect(try writer.early.map { try $0.result.get().texts } == [["0"], []])
         thread.submit(StoreSubmission(number: 1, client: reader, acceptedAt: .second(0), rewinds: [.a], reads: [read]))
         let served = try await reader.wait(for: 1)
         #expect(try served.first?.runs.first?.result.get().texts == ["0"])
@@ -212,10 +227,13 @@ import Testing
             Issue.record("It is not failing.")
         }
         #expect(try await thread.perform { $0.totals.frames } == 2, "looking needs no commit")
-        await #expect(throws: StoreError.self) { try await thread.perform { try $0.deleteAll(of: .b) } }
+        await #expect(throws: StoreError.self) { try await thread.perform { try $0.append("2", to: .c) } }
 
         try FileManager.default.removeItem(atPath: obstacle)
-        #expect(try await writer.wait(for: 2).map(\.number) == [1, 2])
+        let completions = try await writer.wait(for: 2)
+        #expect(completions.map(\.number) == [1, 2])
+        #expect(completions.flatMap(\.runs).map(\.token) == [2], "each read is answered once")
+        #expect(writer.early.count == 2)
         #expect(thread.health == .healthy)
         #expect(thread.pendingBytes == 0)
         try await thread.shutdown()
