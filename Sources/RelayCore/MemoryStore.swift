@@ -14,7 +14,7 @@ public final class MemoryStore: MessageStore {
     /// Changes since the last commit.
     public private(set) var staged = 0
 
-    private var stagedFor: Set<CCID> = []
+    private var stagedIDs: Set<MessageID> = []
     private var queues: [CCID: MemoryQueue] = [:]
     /// The terminal of each slot.
     private var ccids: [CCID] = []
@@ -59,13 +59,8 @@ public final class MemoryStore: MessageStore {
         }
         self.totals.appended += 1
         self.staged += 1
-        self.stagedFor.insert(ccid)
+        self.stagedIDs.insert(id)
         return .queued(id)
-    }
-
-    /// Whether frames for `ccid` have been staged since the last commit.
-    public func hasStagedFrames(for ccid: CCID) -> Bool {
-        self.stagedFor.contains(ccid)
     }
 
     private func nextID(of ccid: CCID) -> MessageID? {
@@ -168,7 +163,7 @@ public final class MemoryStore: MessageStore {
     /// Nothing is durable in memory; what was staged just counts as staged no longer.
     public func commit() throws(StoreError) {
         self.staged = 0
-        self.stagedFor.removeAll()
+        self.stagedIDs.removeAll()
     }
 
     /// Commits.
@@ -177,6 +172,17 @@ public final class MemoryStore: MessageStore {
     }
 
     // MARK: Looking
+
+    /// Frames kept that were staged since the last commit.
+    public var stagedFrames: Int {
+        let kept = self.queues.values.flatMap { Array($0.inFlight) + Array($0.queued) }
+        return kept.count { self.stagedIDs.contains($0.id) }
+    }
+
+    /// Whether frames for `ccid` have been staged since the last commit.
+    public func hasStagedFrames(for ccid: CCID) -> Bool {
+        self.stagedIDs.contains { self.ccid(of: $0) == ccid }
+    }
 
     /// What is kept for `ccid`.
     public func backlog(of ccid: CCID) -> Backlog {

@@ -31,6 +31,9 @@ public protocol MessageStore: AnyObject {
     /// Changes staged since the last successful commit. Rises with each change; 0 when a commit would write nothing.
     var staged: Int { get }
 
+    /// Frames kept that were staged since the last successful commit: they are in memory only, and a crash would lose them.
+    var stagedFrames: Int { get }
+
     /// Whether frames for `ccid` have been staged since the last successful commit, so that what is read of its queue may not be
     /// durable.
     func hasStagedFrames(for ccid: CCID) -> Bool

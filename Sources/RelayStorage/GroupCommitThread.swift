@@ -30,7 +30,7 @@ public final class GroupCommitThread: GroupCommit {
     private let report = StoreReport()
     private let thread: StoreThread
 
-    /// Starts the thread. ``shutdown()`` has to be called once.
+    /// Starts the thread. ``shutdown(patience:)`` has to be called once.
     ///
     /// - Parameters:
     ///   - store: handed over to the thread; nobody else may keep it.
@@ -61,7 +61,7 @@ public final class GroupCommitThread: GroupCommit {
         self.thread = thread
     }
 
-    /// Hands over what a shard has for the store. What comes after ``shutdown()`` is dropped, and its client hears nothing.
+    /// Hands over what a shard has for the store. What comes after ``shutdown(patience:)`` is dropped, and its client hears nothing.
     public func submit(_ submission: StoreSubmission) {
         let bytes = submission.appends.cost
         self.report.addPending(bytes)
@@ -109,9 +109,11 @@ public final class GroupCommitThread: GroupCommit {
 
     /// Carries out what was submitted, commits it, closes the store, and returns when all that is done.
     ///
-    /// - Throws: ``StoreError`` when the last commit failed: what was pending is lost, and was never answered.
-    public func shutdown() async throws(StoreError) {
-        self.inbox.finish()
+    /// - Parameter patience: how long it goes on trying when commits fail.
+    /// - Throws: ``StoreError`` when the last commit failed: what was pending is lost, and was never answered. It says how many
+    ///   frames those are.
+    public func shutdown(patience: Duration = .zero) async throws(StoreError) {
+        self.inbox.finish(patience: patience)
         let failure: StoreError? = await withCheckedContinuation { continuation in
             self.report.whenClosed { continuation.resume(returning: $0) }
         }

@@ -4,11 +4,6 @@ import TTMSProtocol
 
 /// Appending, and what gives way to it.
 extension RocksDBStore {
-    /// Whether frames for `ccid` have been staged since the last successful commit.
-    public func hasStagedFrames(for ccid: CCID) -> Bool {
-        self.table.slot(of: ccid).map { self.table[$0].staged != nil } ?? false
-    }
-
     /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
     public func append(
         _ frame: UnsafeRawBufferPointer,

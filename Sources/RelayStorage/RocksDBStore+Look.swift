@@ -4,6 +4,24 @@ import TTMSProtocol
 
 /// What operators look at. Counts come from memory; only messages are read.
 extension RocksDBStore {
+    /// Frames kept that were staged since the last successful commit.
+    public var stagedFrames: Int {
+        self.changed.reduce(0) { sum, slot in
+            let queue = self.table[slot]
+            var count = 0
+            self.staging.forEach(in: queue.staged) { _, piece, _ in
+                if piece.size > 0, piece.sequence >= queue.head { count += 1 }
+                return true
+            }
+            return sum + count
+        }
+    }
+
+    /// Whether frames for `ccid` have been staged since the last successful commit.
+    public func hasStagedFrames(for ccid: CCID) -> Bool {
+        self.table.slot(of: ccid).map { self.table[$0].staged != nil } ?? false
+    }
+
     /// What is kept for `ccid`; empty when the store does not know it.
     public func backlog(of ccid: CCID) -> Backlog {
         guard let slot = self.table.slot(of: ccid) else { return Backlog() }

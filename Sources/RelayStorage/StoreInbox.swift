@@ -17,10 +17,10 @@ final class StoreInbox: @unchecked Sendable {
     /// What has come since the last look.
     struct Delivery {
         var work: [Work] = []
-        /// Nothing comes after this.
-        var isLast = false
+        /// Nothing comes after this, and what it needs to be durable may take so long.
+        var patience: Duration?
 
-        var isEmpty: Bool { self.work.isEmpty && !self.isLast }
+        var isEmpty: Bool { self.work.isEmpty && self.patience == nil }
     }
 
     private var delivery = Delivery()
@@ -50,7 +50,7 @@ final class StoreInbox: @unchecked Sendable {
     func post(_ work: Work) -> Bool {
         pthread_mutex_lock(self.mutex)
         defer { pthread_mutex_unlock(self.mutex) }
-        guard !self.delivery.isLast else { return false }
+        guard self.delivery.patience == nil else { return false }
         self.delivery.work.append(work)
         // The thread is woken once, and takes everything that is there by then.
         if self.delivery.work.count == 1 { pthread_cond_signal(self.arrival) }
@@ -58,10 +58,12 @@ final class StoreInbox: @unchecked Sendable {
     }
 
     /// Takes nothing more.
-    func finish() {
+    ///
+    /// - Parameter patience: how long the thread goes on trying when commits fail.
+    func finish(patience: Duration) {
         pthread_mutex_lock(self.mutex)
         defer { pthread_mutex_unlock(self.mutex) }
-        self.delivery.isLast = true
+        self.delivery.patience = patience
         pthread_cond_signal(self.arrival)
     }
 

@@ -52,6 +52,13 @@ final class StoreThread: Sendable {
         self.end = end
     }
 
+    /// Holds up the calling thread; a signal may end that early.
+    static func sleep(for duration: Duration) {
+        let (seconds, attoseconds) = max(duration, .zero).components
+        var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        nanosleep(&time, nil)
+    }
+
     /// Whether the body has returned.
     var hasEnded: Bool { self.end.hasCome.load(ordering: .acquiring) }
 

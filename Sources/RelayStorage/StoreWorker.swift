@@ -61,27 +61,62 @@ final class StoreWorker {
             let due = self.failure == nil ? self.nextSweep : self.nextAttempt
             let delivery = self.inbox.wait(timeout: due - ContinuousClock.now)
             for work in delivery.work { self.carryOut(work) }
-            if delivery.isLast { return self.finish() }
+            if let patience = delivery.patience { return self.finish(until: .now + patience) }
             self.sweep()
             self.answer(isDurable: self.commit())
         }
     }
 
-    private func finish() {
-        self.nextAttempt = ContinuousClock.now
-        self.answer(isDurable: self.commit())
-        var failure = self.failure
+    private func finish(until deadline: ContinuousClock.Instant) {
+        self.commitLast(until: deadline)
+        var failure: StoreError?
         do throws(StoreError) {
             // It commits once more: a checkpoint, or what has failed until now.
             try self.store.close()
             self.answer(isDurable: true)
-            failure = nil
         } catch {
-            failure = error
-            self.logger.error("The store could not commit before it was closed.", metadata: ["error": "\(error)"])
+            let lost = self.store.stagedFrames
+            failure = Self.lost(lost, because: error)
+            self.logger.error(
+                "The store could not commit before it was closed.",
+                metadata: ["error": "\(error)", "lost_frames": "\(lost)"]
+            )
         }
         self.report.update { $0.statistics.totals = self.store.totals }
         self.report.close(failure)
+    }
+
+    /// Commits what is left, and tries again until `deadline` while that fails.
+    private func commitLast(until deadline: ContinuousClock.Instant) {
+        var isAnnounced = false
+        while true {
+            self.nextAttempt = ContinuousClock.now
+            let isDurable = self.commit()
+            self.answer(isDurable: isDurable)
+            let rest = deadline - ContinuousClock.now
+            if isDurable || rest <= .zero { return }
+            if !isAnnounced {
+                self.logger.warning(
+                    "The relay stops, but the store cannot commit; it goes on trying until the stop has taken too long.",
+                    metadata: ["seconds": "\(rest.components.seconds)", "only_in_memory": "\(self.store.stagedFrames)"]
+                )
+                isAnnounced = true
+            }
+            StoreThread.sleep(for: min(self.pace.retry, rest))
+        }
+    }
+
+    private static func lost(_ frames: Int, because error: StoreError) -> StoreError {
+        guard frames > 0 else {
+            return StoreError(
+                error.code,
+                "No frame is lost, but what was delivered last may be delivered again, since that could not be noted. \(error.message)"
+            )
+        }
+        return StoreError(
+            error.code,
+            "\(frames) frames that were only in memory are lost; no sender was told that they are safe. \(error.message)"
+        )
     }
 
     // MARK: Work

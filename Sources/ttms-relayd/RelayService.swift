@@ -103,13 +103,13 @@ final class RelayService: Service {
     private func stop() async throws {
         self.directory.withdraw()
         await self.server.stop()
-        await self.admin.shutdown()
         var failure: StoreError?
         do throws(StoreError) {
-            try await self.groupCommit.shutdown()
+            try await self.groupCommit.shutdown(patience: self.configuration.stopPatience)
         } catch {
             failure = error
         }
+        await self.admin.shutdown()
         await self.server.close()
         if let failure { throw failure }
     }

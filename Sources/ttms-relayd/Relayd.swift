@@ -49,13 +49,16 @@ struct Relayd: AsyncParsableCommand {
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
         )
         // A relay that cannot finish its stop in this time is worth more dead: what it holds is what a crash would lose too.
-        group.maximumGracefulShutdownDuration = .seconds(30)
+        group.maximumGracefulShutdownDuration = configuration.stopPatience + Self.stopMargin
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {
             throw Self.failure("\(error)")
         }
     }
+
+    /// What a stop takes beside the store's last attempts: connections that drain, answers that are still read.
+    private static let stopMargin: Duration = .seconds(20)
 
     private func load() throws -> RelayConfiguration {
         do {

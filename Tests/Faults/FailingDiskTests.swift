@@ -111,16 +111,43 @@ extension Faults {
         }
 
         @Test(
-            "Stopped on a full disk, the relay says that it could not keep all",
+            "Stopped on a disk that stays full, the relay ends with an error, and says how many frames it could not keep",
             .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
         )
         func stopped() async throws {
             let disk = try SmallDisk()
-            try await RelayProcess.with(dataDirectory: disk.url.appendingPathComponent("data")) { relay in
+            let data = disk.url.appendingPathComponent("data")
+            try await RelayProcess.with(["stop_timeout": "1s"], dataDirectory: data) { relay in
                 try await Self.fillUnder(relay, disk)
+                try await relay.waitForStatus("ledger.accepted_total", 2 * Self.count)
                 await #expect(throws: RelayProcess.Failure.self) { try await relay.stop() }
-                #expect(relay.output.contains("The store could not commit before it was closed."))
+                let lost = try #require(relay.output.firstMatch(of: /: ([0-9]+) frames that were only in memory are lost/))
                 try await Self.expectReceipted(relay, disk)
+                try await relay.waitForStatus("ledger.delivered_total", 2 * Self.count - (Int(lost.1) ?? 0))
+            }
+        }
+
+        @Test(
+            "A stop goes on trying while the disk is full, and loses nothing when there is room in time",
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
+        )
+        func stoppedInTime() async throws {
+            let disk = try SmallDisk()
+            let data = disk.url.appendingPathComponent("data")
+            try await RelayProcess.with(["stop_timeout": "60s"], dataDirectory: data) { relay in
+                try await Self.fillUnder(relay, disk)
+                try await relay.waitForStatus("ledger.accepted_total", 2 * Self.count)
+                async let stopped: Void = relay.stop()
+                try await eventually("the relay stops", state: { relay.output }) {
+                    relay.output.contains("it goes on trying until the stop has taken too long") ? () : nil
+                }
+                try await Self.waitUntilReady(relay, false, reason: "No space left")
+                disk.free()
+                try await stopped
+                try await relay.start()
+                let receiver = try relay.terminal(.receiver)
+                #expect(try receiver.receiveNumbers(2 * Self.count) == Array(0..<2 * Self.count))
+                try receiver.expectNothing(for: .receiver)
             }
         }
 

@@ -65,16 +65,19 @@ import Testing
                 try reference.commit()
             case 97:
                 try store.close()
+                try reference.commit()
                 store = try RocksDBStore.open(directory, limits: limits)
                 for ccid in ccids { reference.rewind(ccid) }
             case 98:
                 // Everything is durable, so the copy holds the same as the original.
                 try store.commit()
+                try reference.commit()
                 directory = try directory.copy()
                 store = try RocksDBStore.open(directory, limits: limits)
                 for ccid in ccids { reference.rewind(ccid) }
             default:
                 try store.commit(withCheckpoint: true)
+                try reference.commit()
             }
             try #require(store.totals == reference.totals, "at step \(step)")
             try #require(store.totals.isBalanced)
@@ -85,6 +88,7 @@ import Testing
     }
 
     private func compare(_ store: RocksDBStore, _ reference: MemoryStore, _ ccids: [CCID]) throws {
+        #expect(store.stagedFrames == reference.stagedFrames)
         #expect(store.terminals(after: nil, limit: .max) == reference.terminals(after: nil, limit: .max))
         for ccid in ccids {
             let messages = try store.messages(of: ccid, after: nil, limit: .max)

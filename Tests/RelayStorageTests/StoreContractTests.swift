@@ -321,6 +321,28 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreKind.allCases) func framesInMemoryOnlyAreCounted(_ kind: StoreKind) throws {
+        try kind.withStore { store in
+            try store.append("0", to: .a)
+            try store.commit()
+            #expect(store.stagedFrames == 0)
+            #expect(!store.hasStagedFrames(for: .a))
+            let ids = try (1...4).compactMap { try store.append("\($0)", to: .b).id }
+            try store.append("5", to: .c)
+            #expect(store.stagedFrames == 5)
+            _ = try store.read(.b, maximumBytes: 1)
+            try store.remove(of: .b, through: ids[0])
+            #expect(try store.delete(ids[2]) == .deleted)
+            #expect(try store.deleteAll(of: .c) == 1)
+            #expect(store.stagedFrames == 2, "those that are gone need no disk")
+            #expect(store.hasStagedFrames(for: .b))
+            #expect(!store.hasStagedFrames(for: .a))
+            try store.commit()
+            #expect(store.stagedFrames == 0)
+            #expect(!store.hasStagedFrames(for: .b))
+        }
+    }
+
     @Test(arguments: StoreKind.allCases) func timesRise(_ kind: StoreKind) throws {
         try kind.withStore { store in
             try store.append("1", to: .a, at: 100)

@@ -36,6 +36,13 @@ enum ConfigurationTable {
             "The directory of the queue, the admin token and endpoints.json; under systemd, its `StateDirectory`"
         ),
         .choice("log_level", \.logLevel, "What is logged: this level and those above it"),
+        // systemd waits 90 seconds by default before it kills what does not stop.
+        .duration(
+            "stop_timeout",
+            \.stopTimeout,
+            .seconds(1) ... .hours(1),
+            "How long a stop goes on trying to write what is only in memory while the disk fails"
+        ),
     ]
 
     private static let framing: [ConfigurationKey] = [

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import NIOCore
 import RelayCore
 import TTMSProtocol
 
@@ -30,6 +31,8 @@ struct RelayConfiguration: Equatable, Sendable {
     var admin = Endpoint(host: "127.0.0.1", port: 7280)
     /// The directory that holds the queue, the admin token and `endpoints.json`.
     var dataDirectory = "./data"
+    /// How long a stop goes on trying to write what is only in memory when the disk fails.
+    var stopTimeout = TimeAmount.seconds(30)
     /// What is logged: messages of this level and those above it.
     var logLevel = Logger.Level.info
     /// What listeners force that do not name a dialect of their own; `nil` to learn.
@@ -44,6 +47,9 @@ struct RelayConfiguration: Equatable, Sendable {
 
     /// The defaults.
     init() {}
+
+    /// ``stopTimeout``, for what does not know event loops.
+    var stopPatience: Duration { .nanoseconds(self.stopTimeout.nanoseconds) }
 
     /// Reads the configuration from its three sources, and checks all of it.
     ///
