@@ -57,6 +57,30 @@ extension Faults {
             }
         }
 
+        @Test(
+            "A receipt at a cap: of the frames before it, each is on disk or counted as refused",
+            arguments: Cap.perTerminal + Cap.total
+        )
+        func receipt(cap: Cap) async throws {
+            try await RelayProcess.with([cap.key: cap.value, "when_full": "reject-newest"]) { relay in
+                let sender = try relay.terminal(.sender)
+                try sender.send(NumberedFrames.to(.receiver, 0..<Self.sent, size: Self.size))
+                // At once, although no more than the first frames can be kept.
+                try sender.register(.sender)
+                let status = try await relay.admin.json("GET", "/api/v1/status")
+                #expect(status.at("store.rejected_total")?.int == Self.sent - cap.kept)
+                #expect(status.at("ledger.evicted_total")?.int == Self.sent - cap.kept)
+                try await relay.kill()
+                try await relay.start()
+                let receiver = try relay.terminal(.receiver)
+                #expect(try receiver.receiveNumbers(cap.kept) == Array(0..<cap.kept))
+                try receiver.expectNothing(for: .receiver)
+                #expect(
+                    try await relay.admin.json("GET", "/api/v1/status").at("store.rejected_total")?.int == Self.sent - cap.kept
+                )
+            }
+        }
+
         @Test("A terminal's cap does not concern the others", arguments: Cap.perTerminal)
         func perTerminal(cap: Cap) async throws {
             try await RelayProcess.with([cap.key: cap.value]) { relay in
