@@ -40,7 +40,7 @@ public final class MemoryStore: MessageStore {
     ) throws(StoreError) -> AppendOutcome {
         guard let id = self.nextID(of: ccid) else { return self.reject(.identifiers) }
         let isFirst = (self.queues[ccid]?.load.frames ?? 0) == 0
-        if isFirst, self.totals.terminals >= self.limits.terminals { return self.reject(.terminals) }
+        if !isInFlight, isFirst, self.totals.terminals >= self.limits.terminals { return self.reject(.terminals) }
         if !isInFlight, let cap = self.makeRoom(for: ccid, size: frame.count) { return self.reject(cap) }
 
         let acceptedAt = self.clock.next(acceptedAt)

@@ -108,6 +108,24 @@ extension Faults {
             }
         }
 
+        @Test("Frames in flight go to disk whatever the cap on terminals says, and arrive")
+        func inFlight() async throws {
+            let count = 30
+            try await RelayProcess.with(["maximum_terminals": "1"]) { relay in
+                let sender = try relay.terminal(.sender)
+                try sender.send(NumberedFrames.to(.other, 0..<1))
+                try await relay.waitForBacklog(of: .other, 1)
+                let stuck = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                try sender.send(NumberedFrames.to(.receiver, 0..<count, size: 1_000))
+                try await relay.waitForStatus("ledger.accepted_total", count + 1)
+                for _ in 0..<20 { try await relay.waitForStatus("ledger.imbalance", 0) }
+                #expect(try stuck.receiveNumbers(count) == Array(0..<count))
+                try await relay.waitForStatus("ledger.delivered_total", count)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+                try await relay.waitForStatus("store.rejected_total", 0)
+            }
+        }
+
         @Test("When frames have been delivered there is room again")
         func roomAgain() async throws {
             try await RelayProcess.with(["maximum_frames": "10", "when_full": "reject-newest"]) { relay in

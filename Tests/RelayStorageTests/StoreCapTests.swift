@@ -75,6 +75,7 @@ import Testing
             #expect(try store.delete(id) == .deleted)
             #expect(try store.append("c", to: .c).id != nil)
             #expect(try store.append("a", to: .a) == .rejected(.terminals))
+            #expect(try store.append("a", to: .a, isInFlight: true).id != nil, "it was taken long before")
             #expect(store.totals.evicted == 0)
         }
     }
