@@ -94,10 +94,29 @@ extension RelayServer: RelayOperations {
         return try await self.groupCommit.perform { store in
             page.map { terminal in
                 var terminal = terminal
-                terminal.backlog = store.backlog(of: terminal.ccid)
+                terminal.backlog = self.shown(store.backlog(of: terminal.ccid))
                 return terminal
             }
         }
+    }
+
+    // MARK: Times, as people see them
+
+    private func shown(_ backlog: Backlog) -> Backlog {
+        var backlog = backlog
+        backlog.oldestAcceptedAt = backlog.oldestAcceptedAt.map(self.steadyClock.wallTime(of:))
+        return backlog
+    }
+
+    private func shown(_ message: StoredMessage) -> StoredMessage {
+        StoredMessage(
+            id: message.id,
+            destination: message.destination,
+            frame: message.frame,
+            acceptedAt: self.steadyClock.wallTime(of: message.acceptedAt),
+            expiresAt: message.expiresAt.map(self.steadyClock.wallTime(of:)),
+            isInFlight: message.isInFlight
+        )
     }
 
     /// Adds terminals that no shard remembers, but for which something is kept: until the page is full, or there are no more.
@@ -129,7 +148,7 @@ extension RelayServer: RelayOperations {
         for shard in self.shards where known == nil {
             known = try await shard.eventLoop.submit { shard.terminals[ccid].map(shard.snapshot(of:)) }.get()
         }
-        let backlog = try await self.groupCommit.perform { $0.backlog(of: ccid) }
+        let backlog = self.shown(try await self.groupCommit.perform { $0.backlog(of: ccid) })
         guard known != nil || backlog.frames > 0 else { return nil }
         var terminal = known ?? TerminalSnapshot(ccid: ccid)
         terminal.backlog = backlog
@@ -148,12 +167,13 @@ extension RelayServer: RelayOperations {
 
     /// See ``RelayOperations/messages(of:after:limit:)``.
     public func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage] {
-        try await self.groupCommit.perform { try $0.messages(of: ccid, after: after, limit: limit) }
+        let messages = try await self.groupCommit.perform { try $0.messages(of: ccid, after: after, limit: limit) }
+        return messages.map(self.shown)
     }
 
     /// See ``RelayOperations/message(_:)``.
     public func message(_ id: MessageID) async throws -> StoredMessage? {
-        try await self.groupCommit.perform { try $0.message(id) }
+        try await self.groupCommit.perform { try $0.message(id) }.map(self.shown)
     }
 
     /// See ``RelayOperations/deleteMessage(_:)``.

@@ -14,6 +14,7 @@ public final class RelayServer: Sendable {
     let limiter: ConnectionLimiter
     let acceptReport = AcceptReport()
     let clock = RelayClock()
+    let steadyClock: SteadyClock
     let startedAt: Timestamp
     /// What the store held, and had counted, when the relay started.
     let totalsAtStart: StoreTotals
@@ -42,6 +43,7 @@ public final class RelayServer: Sendable {
         self.events = events
         self.groupCommit = groupCommit
         self.logger = logger
+        self.steadyClock = steadyClock
         self.startedAt = self.clock.now
         (self.drainRequests, self.drainRequest) = AsyncStream.makeStream()
         self.totalsAtStart = groupCommit.statistics.totals

@@ -35,7 +35,7 @@ extension RocksDBStore {
             self.addMessages(in: database.family(.messages))
             let deltaBytes = self.addMeta(number, isCheckpoint: isCheckpoint, in: database.family(.meta))
             try database.write(self.batch)
-            self.directory.noteCommitted(number)
+            self.noteTime(number)
             self.finishCommit(number, isCheckpoint: isCheckpoint, deltaBytes: deltaBytes)
             self.failure = nil
             self.reclaim(in: database)
@@ -141,6 +141,13 @@ extension RocksDBStore {
     }
 
     // MARK: Afterwards
+
+    /// Notes that commit `number` is durable, and that the relay has come as far as the time seen last.
+    func noteTime(_ number: UInt64) {
+        let time = max(self.clock.last, self.latestTime)
+        self.directory.noteCommitted(number, at: time)
+        self.notedTime = time
+    }
 
     private func finishCommit(_ number: UInt64, isCheckpoint: Bool, deltaBytes: Int) {
         self.iterator = nil

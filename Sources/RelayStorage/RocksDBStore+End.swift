@@ -81,6 +81,11 @@ extension RocksDBStore {
     public func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int {
         // Whoever calls this is between two turns: files that are obsolete by now need not wait for the next commit.
         self.iterator = nil
+        self.latestTime = max(self.latestTime, now)
+        // Without commits, nobody else tells the next start how far time has come.
+        if self.totals.frames > 0, self.latestTime.microseconds &- self.notedTime.microseconds > Self.noteInterval {
+            self.noteTime(self.commitNumber)
+        }
         var expired = 0
         while expired < limit, let (slot, time) = self.expiries.popFirst(through: now.microseconds) {
             do throws(StoreError) {
@@ -92,6 +97,9 @@ extension RocksDBStore {
         }
         return expired
     }
+
+    /// How far the time that is noted may lag behind, in microseconds.
+    private static let noteInterval: Int64 = 3_600 * 1_000_000
 
     private func expire(in slot: UInt32, now: Timestamp, limit: Int) throws(StoreError) -> Int {
         guard self.table[slot].queuedFrames > 0 else { return 0 }

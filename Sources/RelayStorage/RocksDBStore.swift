@@ -35,6 +35,12 @@ public final class RocksDBStore: MessageStore {
     var table = TerminalTable()
     var staging = Staging()
     var clock = AcceptanceClock()
+    /// The latest time that somebody has asked for expired frames by.
+    var latestTime = Timestamp(microseconds: .min)
+    /// The time that was noted last for the next start.
+    var notedTime = Timestamp(microseconds: 0)
+    /// What the clocks said when the store was used last; `nil` when it keeps nothing that could expire.
+    public private(set) var lastReading: ClockReading?
     /// Frames in flight.
     public internal(set) var inFlightFrames = 0
     var inFlightBytes = 0
@@ -84,6 +90,10 @@ public final class RocksDBStore: MessageStore {
         }
         self.database = try Database(path: self.directory.databasePath, creates: false, options: options)
         try self.readState()
+        if self.totals.frames > 0 {
+            let lastTime = self.clock.last
+            self.lastReading = self.directory.clockReading ?? ClockReading(steady: lastTime, wall: lastTime)
+        }
         self.logger.info(
             "The store is open.",
             metadata: [
@@ -101,6 +111,7 @@ public final class RocksDBStore: MessageStore {
     public func close() throws(StoreError) {
         defer { self.letGo() }
         try self.commit(withCheckpoint: true)
+        self.noteTime(self.commitNumber)
         self.database?.flush()
     }
 

@@ -5,7 +5,7 @@ import RelayCore
 ///
 ///     format      says that a store was made here, and by which format; locked while it is open
 ///     queue/      the RocksDB database
-///     committed   the number of the last commit, written after it and not synced
+///     committed   the number of the last commit, and what the clocks said then; written after it, not synced
 ///
 /// `format` is written when the database is complete, so a database that is missing where `format` says otherwise has been taken
 /// away, and is not made anew. `committed` may lag behind after a power failure, but never runs ahead: a database that ends before
@@ -129,10 +129,23 @@ final class StoreDirectory {
         return size == MemoryLayout<UInt64>.size ? UInt64(bigEndian: number) : 0
     }
 
-    /// Notes that commit `number` is durable. A failure is let pass: the number there is then older, and still true.
-    func noteCommitted(_ number: UInt64) {
-        var number = number.bigEndian
-        pwrite(self.committedFile, &number, MemoryLayout<UInt64>.size, 0)
+    /// What the clocks said when the last commit was noted, or later; `nil` when that is not known.
+    var clockReading: ClockReading? {
+        var words = [UInt64](repeating: 0, count: 4)
+        let size = words.count * MemoryLayout<UInt64>.size
+        guard pread(self.committedFile, &words, size, 0) == size, words.reduce(0, ^) == 0 else { return nil }
+        let times = words[1...2].map { Timestamp(microseconds: Int64(bitPattern: UInt64(bigEndian: $0))) }
+        return ClockReading(steady: times[0], wall: times[1])
+    }
+
+    /// Notes that commit `number` is durable, and the time. A failure is let pass: what is there is then older, and still true.
+    func noteCommitted(_ number: UInt64, at steady: Timestamp) {
+        var wall = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        let wallMicroseconds = Int64(wall.tv_sec) &* 1_000_000 &+ Int64(wall.tv_nsec) / 1_000
+        var words = [number, UInt64(bitPattern: steady.microseconds), UInt64(bitPattern: wallMicroseconds)].map(\.bigEndian)
+        words.append(words.reduce(0, ^))
+        pwrite(self.committedFile, &words, words.count * MemoryLayout<UInt64>.size, 0)
     }
 
     /// Whether files can be written and synced now, found out without RocksDB, which closes itself to reads when it fails.

@@ -34,7 +34,7 @@ final class RelayService: Service {
             limits: configuration.storeLimits,
             logger: logger
         )
-        let clock = SteadyClock()
+        let clock = SteadyClock(continuing: store.lastReading)
         self.groupCommit = try GroupCommitThread(store: store, logger: logger) { clock.now }
         self.server = RelayServer(
             options: options,
