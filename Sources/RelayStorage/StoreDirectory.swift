@@ -5,11 +5,12 @@ import RelayCore
 ///
 ///     format      says that a store was made here, and by which format; locked while it is open
 ///     queue/      the RocksDB database
-///     committed   the number of the last commit, and what the clocks said then; written after it, not synced
+///     committed   the number of the last commit, and what the clocks said then; written after it, and synced now and then
 ///
 /// `format` is written when the database is complete, so a database that is missing where `format` says otherwise has been taken
 /// away, and is not made anew. `committed` may lag behind after a power failure, but never runs ahead: a database that ends before
-/// it has lost commits that were promised, which RocksDB cannot tell from a log that was being written when the power failed.
+/// it has lost commits that were promised, which RocksDB cannot tell from a log that was being written when the power failed. It is
+/// synced once a second at the most, so that only damage to the last second's log can pass for such an end.
 final class StoreDirectory {
     /// The format that this release writes.
     static let format = 1
@@ -17,6 +18,7 @@ final class StoreDirectory {
     let path: String
     private var formatFile: CInt
     private var committedFile: CInt
+    private var nextSync = ContinuousClock.now
 
     /// Where the database is.
     var databasePath: String { "\(self.path)/queue" }
@@ -146,7 +148,14 @@ final class StoreDirectory {
         var words = [number, UInt64(bitPattern: steady.microseconds), UInt64(bitPattern: wallMicroseconds)].map(\.bigEndian)
         words.append(words.reduce(0, ^))
         pwrite(self.committedFile, &words, words.count * MemoryLayout<UInt64>.size, 0)
+        let now = ContinuousClock.now
+        guard now >= self.nextSync else { return }
+        self.nextSync = now + Self.syncInterval
+        fdatasync(self.committedFile)
     }
+
+    /// One more sync per second does not slow down the hundreds that commits make.
+    private static let syncInterval: Duration = .seconds(1)
 
     /// Whether files can be written and synced now, found out without RocksDB, which closes itself to reads when it fails.
     func probe() throws(StoreError) {

@@ -151,6 +151,32 @@ extension Faults {
             }
         }
 
+        @Test("Damage to the log is not taken for the torn end that a power cut leaves")
+        func damage() async throws {
+            let disk = try PowerCutDisk()
+            let relay = try self.relay(on: disk)
+            try await relay.start()
+            let sender = try relay.terminal(.sender)
+            for number in 0..<4 {
+                try sender.send(NumberedFrames.to(.receiver, number..<number + 1, size: 1_000))
+                try sender.register(.sender)
+                // The test is about time that passes: how far the store has come is synced once a second.
+                if number == 2 { try await Task.sleep(for: .milliseconds(1_100)) }
+            }
+            try await self.cutPower(of: relay, disk)
+            let queue = relay.dataDirectory.appendingPathComponent("store/queue")
+            let log = try #require(
+                FileManager.default.contentsOfDirectory(at: queue, includingPropertiesForKeys: nil)
+                    .first { $0.pathExtension == "log" }
+            )
+            var bytes = try Data(contentsOf: log)
+            // In the midst of the last commit.
+            bytes[bytes.count - 500] ^= 1
+            try bytes.write(to: log)
+            await #expect(throws: RelayProcess.Failure.self) { try await relay.start() }
+            #expect(relay.output.contains("has been on disk"))
+        }
+
         @Test("The admin token outlives a power cut")
         func token() async throws {
             try await self.withRelay(writeBack: 0) { relay, disk in
