@@ -93,6 +93,9 @@ extension StatusResource {
         public var deleted: UInt64 = 0
         /// Frames dropped at a cap.
         public var evicted: UInt64 = 0
+        /// Frames that were in flight when their connection, or the relay before this one, ended: those that may come twice.
+        /// Counted where they are then, too, so no part of the equation.
+        public var requeued: UInt64 = 0
         /// What is missing from the equation; anything but 0 is a fault of the relay.
         public var imbalance: Int64 = 0
 
@@ -102,6 +105,7 @@ extension StatusResource {
             case expired = "expired_total"
             case deleted = "deleted_total"
             case evicted = "evicted_total"
+            case requeued = "requeued_total"
             case inFlight = "in_flight"
             case queued, imbalance
         }

@@ -148,6 +148,7 @@ extension StatusResource.Ledger {
         self.expired = ledger.expired
         self.deleted = ledger.deleted
         self.evicted = ledger.evicted
+        self.requeued = ledger.requeued
         self.imbalance = ledger.imbalance
     }
 }

@@ -17,6 +17,10 @@ public struct Ledger: Equatable, Sendable {
     /// Frames dropped at a cap, oldest or newest.
     public var evicted: UInt64 = 0
 
+    /// Frames that were in flight when their connection, or the relay before this one, ended, and are sent again: those that may
+    /// come twice (G9). They are counted where they are then, so this is no part of the equation.
+    public var requeued: UInt64 = 0
+
     /// What an imbalance of 0 proves: nothing was lost, and nothing came twice.
     public var imbalance: Int64 {
         let ends = self.delivered &+ self.queued &+ self.inFlight &+ self.expired &+ self.deleted &+ self.evicted

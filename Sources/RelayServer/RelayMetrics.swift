@@ -25,6 +25,12 @@ enum RelayMetrics {
             ),
             MetricFamily("ttms_frames_queued", .gauge, help: "Frames that wait, on disk or in memory.", value: ledger.queued),
             MetricFamily(
+                "ttms_frames_requeued_total",
+                .counter,
+                help: "Frames that were in flight when their connection or the relay ended, and may come twice.",
+                value: ledger.requeued
+            ),
+            MetricFamily(
                 "ttms_accept_failures_total",
                 .counter,
                 help: "Attempts to accept a connection that failed for lack of open files or memory.",
@@ -59,7 +65,6 @@ enum RelayMetrics {
             counter("frames_accepted_bytes", "Bytes of the data frames taken.") { $0.acceptedBytes },
             counter("frames_delivered", "Data frames that their destination has acknowledged.") { $0.delivered },
             counter("frames_delivered_bytes", "Bytes of the data frames delivered.") { $0.deliveredBytes },
-            counter("frames_requeued", "Frames that went back to their queue when a connection ended.") { $0.requeued },
             counter("frames_journaled", "Frames in flight that went to disk because they were not delivered in time.") {
                 $0.journaled
             },

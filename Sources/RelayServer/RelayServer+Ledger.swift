@@ -5,6 +5,7 @@ import RelayCore
 struct LedgerCut: Sendable {
     var accepted: UInt64 = 0
     var delivered: UInt64 = 0
+    var requeued: UInt64 = 0
     /// In flight, and nowhere else.
     var inFlight = 0
     /// Held, kept back or waiting in memory.
@@ -21,6 +22,7 @@ extension Shard {
         for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
         self.submit()
         var cut = LedgerCut(accepted: self.counters.accepted, delivered: self.counters.delivered)
+        cut.requeued = self.counters.requeued
         for connection in self.connections { cut.inFlight += connection.window.unjournaledFrames }
         for ccid in self.holding.keys { cut.waiting += self.terminals[ccid]?.held.count ?? 0 }
         for sync in self.handover.syncing.values { cut.waiting += sync.kept.count }
@@ -65,7 +67,9 @@ extension RelayServer {
         }
         guard let (cut, totals, inFlight) = try? await promise.futureResult.get() else { return (Ledger(), StoreTotals()) }
         cuts.append(cut)
-        return (Ledger(cuts, totals, since: self.totalsAtStart, storedInFlight: inFlight), totals)
+        var ledger = Ledger(cuts, totals, since: self.totalsAtStart, storedInFlight: inFlight)
+        ledger.requeued += UInt64(self.requeuedAtStart)
+        return (ledger, totals)
     }
 }
 
@@ -84,6 +88,7 @@ extension Ledger {
         let queued = cuts.reduce(totals.frames - storedInFlight + Int(passedOn)) { $0 + $1.waiting }
         self.inFlight = UInt64(max(0, inFlight))
         self.queued = UInt64(max(0, queued))
+        self.requeued = cuts.reduce(0) { $0 + $1.requeued }
         self.expired = totals.expired - before.expired
         self.deleted = totals.deleted - before.deleted
         self.evicted = totals.evicted + totals.rejected - before.evicted - before.rejected

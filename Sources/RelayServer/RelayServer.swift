@@ -18,6 +18,8 @@ public final class RelayServer: Sendable {
     let startedAt: Timestamp
     /// What the store held, and had counted, when the relay started.
     let totalsAtStart: StoreTotals
+    /// Frames found at the start that may come twice.
+    let requeuedAtStart: Int
     let state = ServerState()
     /// What happens here, and, where the same log is given to them, in the store and elsewhere.
     public let events: EventLog
@@ -30,11 +32,13 @@ public final class RelayServer: Sendable {
     /// Makes a server that does not listen yet.
     ///
     /// - Parameters:
+    ///   - requeuedAtStart: frames that were in flight when the relay before this one ended.
     ///   - steadyClock: the one that the store has its times to live end by.
     ///   - events: where the server publishes what happens.
     public init(
         options: ServerOptions,
         groupCommit: any GroupCommit,
+        requeuedAtStart: Int = 0,
         steadyClock: SteadyClock,
         events: EventLog = EventLog(),
         logger: Logger
@@ -44,6 +48,7 @@ public final class RelayServer: Sendable {
         self.groupCommit = groupCommit
         self.logger = logger
         self.steadyClock = steadyClock
+        self.requeuedAtStart = requeuedAtStart
         self.startedAt = self.clock.now
         (self.drainRequests, self.drainRequest) = AsyncStream.makeStream()
         self.totalsAtStart = groupCommit.statistics.totals

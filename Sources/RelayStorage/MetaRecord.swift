@@ -80,14 +80,23 @@ struct TerminalRecord: Equatable {
     var timeToLive: UInt32
     var isOldestExact: Bool
     var isMixed: Bool
+    /// How many of the frames were in flight: after a restart they are queued, and may come to their terminal twice. Stores of
+    /// before this was recorded have 0 here, and what is more than ``maximumInFlight`` is not counted.
+    var inFlight = 0
 
     /// Bytes of a record.
     static let size = 64
     private static let oldestExactFlag: UInt32 = 1
     private static let mixedFlag: UInt32 = 2
+    /// The count stands in the flags, above the lowest byte.
+    private static let inFlightShift: UInt32 = 8
+    private static let maximumInFlight = 1 << 24 - 1
 
     func write(to buffer: inout ByteBuffer) {
-        let flags = (self.isOldestExact ? Self.oldestExactFlag : 0) | (self.isMixed ? Self.mixedFlag : 0)
+        let inFlight = UInt32(clamping: min(self.inFlight, Self.maximumInFlight))
+        let flags =
+            (self.isOldestExact ? Self.oldestExactFlag : 0) | (self.isMixed ? Self.mixedFlag : 0)
+            | inFlight << Self.inFlightShift
         buffer.writeMultipleIntegers(self.slot, self.ccid.rawValue, self.timeToLive, flags)
         buffer.writeMultipleIntegers(self.head, self.next, Int64(self.frames), Int64(self.bytes))
         buffer.writeMultipleIntegers(self.oldestAt, self.earliestExpiry)
@@ -114,5 +123,6 @@ extension TerminalRecord {
         self.timeToLive = timeToLive
         self.isOldestExact = flags & Self.oldestExactFlag != 0
         self.isMixed = flags & Self.mixedFlag != 0
+        self.inFlight = min(Int(flags >> Self.inFlightShift), self.frames)
     }
 }

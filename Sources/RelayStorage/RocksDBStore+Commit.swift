@@ -23,8 +23,8 @@ extension RocksDBStore {
 
     /// - Parameter withCheckpoint: whether the deltas are folded into the terminals' records at any rate.
     func commit(withCheckpoint: Bool) throws(StoreError) {
-        let hasDeltas = self.commitNumber > self.checkpointNumber
-        guard self.staged > 0 || (withCheckpoint && hasDeltas) else { return }
+        let isUnrecorded = self.commitNumber > self.checkpointNumber || !self.changed.isEmpty
+        guard self.staged > 0 || (withCheckpoint && isUnrecorded) else { return }
         do throws(StoreError) {
             let database = try self.soundDatabase()
             let number = self.commitNumber + 1
@@ -136,7 +136,8 @@ extension RocksDBStore {
             earliestExpiry: min(self.expiries.time(of: slot), queue.earliestExpiryInFlight),
             timeToLive: queue.timeToLive,
             isOldestExact: oldest != nil || queue.isOldestExact,
-            isMixed: queue.isMixed
+            isMixed: queue.isMixed,
+            inFlight: queue.inFlight.count
         )
     }
 

@@ -8,9 +8,11 @@ extension RocksDBStore {
     func readState() throws(StoreError) {
         let database = try self.openDatabase()
         let iterator = try database.iterator(.meta)
-        var last = try self.loadCheckpoint(iterator)
+        var inFlight: [UInt32: Int] = [:]
+        var last = try self.loadCheckpoint(iterator, &inFlight)
         self.checkpointNumber = last.number
-        try self.loadDeltas(iterator, onto: &last)
+        try self.loadDeltas(iterator, onto: &last, &inFlight)
+        self.foundInFlight = inFlight.values.reduce(0, +)
 
         guard last.number >= self.directory.committed else {
             throw RocksDBFailure.damaged(
@@ -41,7 +43,10 @@ extension RocksDBStore {
         )
     }
 
-    private func loadCheckpoint(_ iterator: DatabaseIterator) throws(StoreError) -> CommitRecord {
+    private func loadCheckpoint(
+        _ iterator: DatabaseIterator,
+        _ inFlight: inout [UInt32: Int]
+    ) throws(StoreError) -> CommitRecord {
         iterator.seek(MetaKey.checkpoint)
         guard iterator.key == MetaKey.checkpoint else {
             if iterator.key == nil { try iterator.check() }
@@ -53,14 +58,18 @@ extension RocksDBStore {
         while let key = iterator.key, MetaKey.slot(key) != nil {
             var value = ByteBuffer(bytes: iterator.value)
             guard let record = TerminalRecord(from: &value) else { throw Self.unreadable("terminal") }
-            self.restore(record)
+            self.restore(record, &inFlight)
             iterator.next()
         }
         if iterator.key == nil { try iterator.check() }
         return checkpoint
     }
 
-    private func loadDeltas(_ iterator: DatabaseIterator, onto last: inout CommitRecord) throws(StoreError) {
+    private func loadDeltas(
+        _ iterator: DatabaseIterator,
+        onto last: inout CommitRecord,
+        _ inFlight: inout [UInt32: Int]
+    ) throws(StoreError) {
         iterator.seek(MetaKey.delta(last.number + 1))
         while let key = iterator.key, let number = MetaKey.commit(key) {
             guard number == last.number + 1 else {
@@ -71,7 +80,7 @@ extension RocksDBStore {
             self.deltaBytes += value.readableBytes
             while value.readableBytes > 0 {
                 guard let record = TerminalRecord(from: &value) else { throw Self.unreadable("commit") }
-                self.restore(record)
+                self.restore(record, &inFlight)
                 self.noteUnrecorded(record.slot)
             }
             last = delta
@@ -81,7 +90,8 @@ extension RocksDBStore {
     }
 
     /// After a restart nothing is in flight: the queue begins at its head.
-    private func restore(_ record: TerminalRecord) {
+    private func restore(_ record: TerminalRecord, _ inFlight: inout [UInt32: Int]) {
+        inFlight[record.slot] = record.inFlight > 0 ? record.inFlight : nil
         self.table.assign(record.ccid, to: record.slot)
         self.table[record.slot].cursor = record.head
         self.table[record.slot].next = record.next

@@ -59,6 +59,8 @@ extension RocksDBStore {
         }
         try self.end(ended, of: slot, as: \.expired)
         run.hasMore = self.table[slot].queuedFrames > 0
+        // Nothing to commit for, but the next commit tells what may come twice after a crash.
+        self.noteChange(of: slot)
         return run
     }
 
@@ -93,5 +95,6 @@ extension RocksDBStore {
         self.table[slot].inFlightBytes = 0
         self.table[slot].advance(to: first.sequence, acceptedAt: first.acceptedAt, lastAcceptedAt: first.acceptedAt)
         self.oldest?.schedule(slot, at: first.acceptedAt)
+        self.noteChange(of: slot)
     }
 }

@@ -43,6 +43,8 @@ public final class RocksDBStore: MessageStore {
     public private(set) var lastReading: ClockReading?
     /// Frames in flight.
     public internal(set) var inFlightFrames = 0
+    /// Frames that were in flight when the store was opened, as of its last commit: their terminals may have them.
+    public internal(set) var foundInFlight = 0
     var inFlightBytes = 0
     /// When to look for expired frames.
     var expiries = SlotSchedule()

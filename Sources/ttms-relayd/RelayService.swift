@@ -35,10 +35,12 @@ final class RelayService: Service {
             logger: logger
         )
         let clock = SteadyClock(continuing: store.lastReading)
+        let requeued = store.foundInFlight
         self.groupCommit = try GroupCommitThread(store: store, logger: logger) { clock.now }
         self.server = RelayServer(
             options: options,
             groupCommit: self.groupCommit,
+            requeuedAtStart: requeued,
             steadyClock: clock,
             logger: logger
         )

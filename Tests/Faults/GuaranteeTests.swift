@@ -48,10 +48,14 @@ extension Faults {
                     let delivered = metrics["ttms_frames_delivered_total"] ?? 0
                     return delivered + (metrics["ttms_store_frames"] ?? 0) >= Double(count) ? () : nil
                 }
+                try await relay.waitForStatus("ledger.imbalance", 0)
+                let inFlight = try await relay.admin.json("GET", "/api/v1/status").at("ledger.in_flight")?.int
                 try await relay.kill()
                 let arrived = try NumberedFrames.numbers(in: stuck.receiveUntilClosed())
 
                 try await relay.start()
+                // They may come twice, and the relay knows it.
+                #expect(try await relay.admin.json("GET", "/api/v1/status").at("ledger.requeued_total")?.int == inFlight)
                 let back = try relay.terminal(.receiver)
                 let first = try back.receiveNumbers(1)[0]
                 #expect(first <= arrived.count, "the frames in between are lost")

@@ -92,7 +92,8 @@ import Testing
             earliestExpiry: .max,
             timeToLive: 4,
             isOldestExact: true,
-            isMixed: true
+            isMixed: true,
+            inFlight: 2
         )
         var buffer = ByteBuffer()
         commit.write(to: &buffer)

@@ -8,6 +8,28 @@ import Testing
 
 /// What a store finds when it is opened: after a close, after a kill, and when something else is there.
 @Suite struct RestartTests {
+    @Test func framesThatMayComeTwiceAreKnownToTheNextStart() throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        #expect(store.foundInFlight == 0)
+        try store.append("1", to: .a)
+        for text in ["2", "3"] { try store.append(text, to: .b, isInFlight: true) }
+        for text in ["4", "5"] { try store.append(text, to: .c) }
+        try store.commit()
+        _ = try store.read(.c)
+        #expect(try RocksDBStore.open(try directory.copy()).foundInFlight == 2, "as of the last commit")
+        try store.append("6", to: .a)
+        try store.commit()
+        #expect(try RocksDBStore.open(try directory.copy()).foundInFlight == 4)
+        try store.remove(of: .b, through: try #require(try store.messages(of: .b, after: nil, limit: 1).first?.id))
+        try store.commit(withCheckpoint: true)
+        #expect(try RocksDBStore.open(try directory.copy()).foundInFlight == 3)
+        store.rewind(.b)
+        store.rewind(.c)
+        try store.close()
+        #expect(try RocksDBStore.open(directory).foundInFlight == 0)
+    }
+
     @Test func everythingKeptIsQueuedAfterAClose() throws {
         let directory = try TemporaryDirectory()
         let store = try RocksDBStore.open(directory, limits: StoreLimits(timeToLive: 60))

@@ -31,6 +31,7 @@ struct Status: AsyncParsableCommand {
             ("expired", "\(ledger.expired)"),
             ("deleted", "\(ledger.deleted)"),
             ("evicted", "\(ledger.evicted)"),
+            ("requeued", "\(ledger.requeued), which may come twice"),
             ("imbalance", ledger.imbalance == 0 ? "0" : "\(ledger.imbalance): a fault of the relay, please report it"),
             (
                 "kept on disk",
