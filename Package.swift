@@ -41,6 +41,7 @@ let package = Package(
     targets: [
         // C: system libraries and thin shims for what Swift cannot call.
         .target(name: "CMicroHTTPD", linkerSettings: [.linkedLibrary("microhttpd")]),
+        .target(name: "CGnuTLS", linkerSettings: [.linkedLibrary("gnutls")]),
         .target(name: "CRocksDB", linkerSettings: [.linkedLibrary("rocksdb")]),
         .target(name: "CLinuxTCP"),
 
@@ -85,7 +86,7 @@ let package = Package(
         .target(
             name: "RelayAdmin",
             dependencies: [
-                "RelayCore", "TTMSProtocol", "AdminAPI", "CMicroHTTPD",
+                "RelayCore", "TTMSProtocol", "AdminAPI", "CGnuTLS", "CMicroHTTPD",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

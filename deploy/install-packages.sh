@@ -12,7 +12,7 @@ apt_get() {
     if [[ $(id -u) -eq 0 ]]; then apt-get "$@"; else sudo apt-get "$@"; fi
 }
 
-packages=(libmicrohttpd-dev librocksdb-dev)
+packages=(libmicrohttpd-dev libgnutls28-dev librocksdb-dev)
 if [[ ${1:-} == test ]]; then
     # The OpenAPI document is validated by a Python package in a virtual environment of its own.
     # strace makes the disk fail under the relay, iproute2 lays the cable that is pulled.

@@ -23,8 +23,11 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case terminalNotFound = "terminal_not_found"
     case terminalOffline = "terminal_offline"
     case messageNotFound = "message_not_found"
+    case tokenNotFound = "token_not_found"
     // The relay cannot do it now.
     case inFlight = "in_flight"
+    case tokenInFile = "token_in_file"
+    case limitReached = "limit_reached"
     case queueFull = "queue_full"
     case storeUnavailable = "store_unavailable"
     case stopping
@@ -37,9 +40,9 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .malformedRequest, .invalidParameter, .invalidCCID, .invalidID, .invalidCursor, .invalidJSON, .invalidFrame: 400
         case .unauthorized: 401
         case .insufficientScope: 403
-        case .notFound, .terminalNotFound, .terminalOffline, .messageNotFound: 404
+        case .notFound, .terminalNotFound, .terminalOffline, .messageNotFound, .tokenNotFound: 404
         case .methodNotAllowed: 405
-        case .inFlight: 409
+        case .inFlight, .tokenInFile, .limitReached: 409
         case .bodyTooLarge, .payloadTooLong: 413
         case .unsupportedMediaType: 415
         case .misdirectedRequest: 421
@@ -75,6 +78,9 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .terminalNotFound: "The terminal is not known"
         case .terminalOffline: "The terminal has no connection"
         case .messageNotFound: "The message is not kept"
+        case .tokenNotFound: "There is no such token"
+        case .tokenInFile: "The token is the one of the file admin.token"
+        case .limitReached: "There are as many as there may be"
         case .inFlight: "The message has been written to its terminal"
         case .queueFull: "The queue is full"
         case .storeUnavailable: "The store is not available"

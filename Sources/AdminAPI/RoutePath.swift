@@ -24,6 +24,10 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case message = "/api/v1/messages/{id}"
     /// Where raw frames are posted.
     case frames = "/api/v1/frames"
+    /// Who may use the API: a ``Page`` of ``TokenResource``; and where a ``CreateTokenRequest`` is posted.
+    case tokens = "/api/v1/tokens"
+    /// One token, to be revoked.
+    case token = "/api/v1/tokens/{id}"
 
     /// The path with `values` in the place of the parameters, in their order, percent-encoded. A parameter without a value
     /// stays as it is, and a value without a parameter is ignored.

@@ -5,8 +5,8 @@ public struct AdminOptions: Equatable, Sendable {
     public var host: String
     /// 0...65535; 0 picks a free one.
     public var port: Int
-    /// The file of the bearer token; it is made when it does not exist.
-    public var tokenFile: String
+    /// Where the tokens and all else lie that the admin API keeps; it has to exist.
+    public var directory: String
     /// Open connections at the most, at least 1; further ones wait until one closes.
     public var maximumConnections = 256
     /// The largest body, in bytes. The default holds the largest payload in every encoding.
@@ -19,11 +19,14 @@ public struct AdminOptions: Equatable, Sendable {
     public var drainTimeout: Duration = .seconds(5)
 
     /// Makes options with the defaults for everything else.
-    public init(host: String = "127.0.0.1", port: Int = 7280, tokenFile: String) {
+    public init(host: String = "127.0.0.1", port: Int = 7280, directory: String) {
         self.host = host
         self.port = port
-        self.tokenFile = tokenFile
+        self.directory = directory
     }
+
+    /// The path of one of the files.
+    func file(_ name: String) -> String { "\(self.directory)/\(name)" }
 }
 
 /// Why the admin API does not start: what happened, what it means, what to do.

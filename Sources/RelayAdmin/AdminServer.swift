@@ -8,18 +8,20 @@ import RelayCore
 /// process ends: the library aborts the process when it is torn down under a waiting request.
 public final class AdminServer: Sendable {
     private let options: AdminOptions
+    private let access: AccessControl
     private let daemon: HTTPDaemon
     private let logger: Logger
 
-    /// Reads the token, or makes one, and prepares the routes; nothing listens yet.
+    /// Reads who may use the relay, and prepares the routes; nothing listens yet.
     ///
-    /// - Throws: ``AdminError`` when the token's file cannot be used.
+    /// - Throws: ``AdminError`` when one of the files cannot be used.
     public init(options: AdminOptions, operations: any RelayOperations, logger: Logger) throws(AdminError) {
         let hosts = HostPolicy(listeningOn: options.host)
-        let tokens = TokenRegistry([(try BearerToken(file: options.tokenFile, logger: logger), .firstToken)])
-        let router = Router(routes: RouteTable.routes(operations))
-        let service = AdminService(router: router, tokens: tokens, hosts: hosts, logger: logger)
+        let access = try AccessControl(options: options, logger: logger)
+        let router = Router(routes: RouteTable.routes(operations, access: access))
+        let service = AdminService(router: router, tokens: access.tokens, hosts: hosts, logger: logger)
         self.options = options
+        self.access = access
         self.daemon = HTTPDaemon(service: service, options: options, logger: logger)
         self.logger = logger
     }
@@ -39,5 +41,13 @@ public final class AdminServer: Sendable {
     /// Further calls do nothing.
     public func shutdown() async {
         await self.daemon.shutdown()
+        await self.access.tokens.close()
+    }
+
+    /// Reads the file `admin.token` again: an operator may have replaced it.
+    ///
+    /// - Throws: ``AdminError`` when it cannot be used; the former token stays in force.
+    public func reload() async throws(AdminError) {
+        try await self.access.tokens.reload()
     }
 }

@@ -8,7 +8,4 @@ struct Caller: Equatable, Sendable {
     var tokenName: String
     /// What it allows.
     var scopes: Set<Scope>
-
-    /// Who has the token that the relay made on its first start.
-    static let firstToken = Caller(tokenID: "admin", tokenName: "admin.token", scopes: [.admin])
 }

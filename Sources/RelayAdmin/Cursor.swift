@@ -42,3 +42,27 @@ struct Cursor: Equatable {
         errors: [ProblemDetails.Flaw(pointer: "cursor", detail: "It is not one that this list gave out.")]
     )
 }
+
+extension HTTPResponse {
+    /// A page of a list that is in memory as a whole.
+    ///
+    /// - Parameters:
+    ///   - list: the list with its filters, for the cursor.
+    ///   - key: what the list is sorted by; no two elements share it.
+    static func page<Element, Item: Codable & Sendable & Equatable>(
+        of all: [Element],
+        list: String,
+        _ query: QueryParameters,
+        key: (Element) -> String,
+        item: (Element) -> Item
+    ) throws -> HTTPResponse {
+        let limit = try query.limit
+        let after = try query["cursor"].map { text throws(ProblemDetails) in try Cursor(text, of: list).position }
+        let rest = all.map { (key: key($0), element: $0) }
+            .filter { element in after.map { element.key > $0 } ?? true }
+            .sorted { $0.key < $1.key }
+        let shown = rest.prefix(limit)
+        let next = rest.count > limit ? shown.last.map { Cursor(list: list, position: $0.key).text } : nil
+        return try .json(Page(data: shown.map { item($0.element) }, limit: limit, nextCursor: next))
+    }
+}

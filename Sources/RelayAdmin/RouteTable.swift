@@ -3,12 +3,11 @@ import RelayCore
 
 /// Everything that the admin API answers. openapi/ttms-relay.yaml says the same, and a test compares the two.
 enum RouteTable {
-    static func routes(_ operations: any RelayOperations) -> [Route] {
+    static func routes(_ operations: any RelayOperations, access: AccessControl) -> [Route] {
         let status = StatusEndpoints(operations: operations)
         let terminals = TerminalEndpoints(operations: operations)
         let messages = MessageEndpoints(operations: operations)
         let sending = SendingEndpoints(operations: operations)
-        let page = ["limit", "cursor"]
         return [
             Route(.get, .livez, .open, handler: status.livez),
             Route(.get, .readyz, .open, handler: status.readyz),
@@ -30,6 +29,18 @@ enum RouteTable {
             Route(.get, .message, .scope(.read), query: ["payload_encoding"], handler: messages.show),
             Route(.delete, .message, .scope(.messagesWrite), handler: messages.delete),
             Route(.post, .frames, .scope(.messagesWrite), query: ["source", "time_to_live_seconds"], handler: sending.frames),
+        ] + Self.routes(access)
+    }
+
+    /// Who may use the relay.
+    private static func routes(_ access: AccessControl) -> [Route] {
+        let tokens = TokenEndpoints(tokens: access.tokens)
+        return [
+            Route(.get, .tokens, .scope(.admin), query: page, handler: tokens.list),
+            Route(.post, .tokens, .scope(.admin), handler: tokens.create),
+            Route(.delete, .token, .scope(.admin), handler: tokens.revoke),
         ]
     }
+
+    private static let page = ["limit", "cursor"]
 }

@@ -8,6 +8,11 @@ enum Access: Equatable, Sendable {
     case openOnLoopback
     /// Who has a token with this scope.
     case scope(Scope)
+
+    /// The scope that it names.
+    var scope: Scope? {
+        if case .scope(let scope) = self { scope } else { nil }
+    }
 }
 
 /// The methods that routes have. HEAD goes where GET goes, and OPTIONS is answered by the router.

@@ -1,18 +1,195 @@
 import AdminAPI
+import FoundationEssentials
+import Logging
+import RelayCore
+import Synchronization
 
-/// The tokens that open the admin API, and what each allows.
-struct TokenRegistry: Sendable {
-    private let tokens: [(secret: BearerToken, caller: Caller)]
+/// The tokens that open the admin API, and what each allows: the one of the file `admin.token`, and those made from it, of which
+/// only digests are kept, in `tokens.json`.
+///
+/// An actor for the sake of its file: one change after the other, each in force when it is on disk. Requests do not wait for that;
+/// they look at ``known``, which is locked for as long as a comparison takes.
+actor TokenRegistry {
+    /// Tokens at the most: all are compared for every request.
+    static let maximum = 1_000
+    /// The id of the token in the file `admin.token`.
+    static let adminID = "admin"
+    /// More bytes than ``maximum`` tokens take.
+    private static let maximumFileSize = 1 << 20
 
-    init(_ tokens: [(secret: BearerToken, caller: Caller)]) {
-        self.tokens = tokens
+    private struct Known {
+        var tokens: [KeptToken]
+        /// When each was taken last, by id.
+        var uses: [String: Timestamp] = [:]
     }
 
-    /// Who sends `Authorization: Bearer …`; `nil` when that holds none of the tokens.
-    func caller(authorization: String) -> Caller? {
-        // All are compared, so that the time tells nothing.
-        var found: Caller?
-        for token in self.tokens where token.secret.matches(authorization: authorization) { found = token.caller }
-        return found
+    private nonisolated let known: Mutex<Known>
+    private let adminFile: String
+    private let file: KeptFile
+    private let logger: Logger
+
+    /// Reads both files, and makes the first token when there is none.
+    ///
+    /// - Throws: ``AdminError``.
+    init(adminFile: String, file: String, logger: Logger) throws(AdminError) {
+        let admin = try Self.admin(adminFile, logger: logger)
+        self.file = KeptFile(path: file)
+        self.adminFile = adminFile
+        self.logger = logger
+        self.known = Mutex(Known(tokens: [admin] + (try Self.read(self.file))))
+    }
+
+    // MARK: Who asks
+
+    /// Who sends `Authorization: Bearer …`; `nil` when that holds no token that is in force.
+    nonisolated func caller(authorization: String, now: Timestamp = .now) -> Caller? {
+        guard let digest = TokenSecret(authorization: authorization)?.digest else { return nil }
+        return self.known.withLock { known in
+            // All are compared, so that the time does not even tell how many there are before it.
+            var found: KeptToken?
+            for token in known.tokens where token.digest.isEqual(to: digest) { found = token }
+            guard let found, found.isInForce(at: now) else { return nil }
+            known.uses[found.id] = now
+            return Caller(tokenID: found.id, tokenName: found.name, scopes: Set(found.scopes))
+        }
+    }
+
+    // MARK: What operators do
+
+    /// All tokens, expired ones included, the file's first.
+    nonisolated func tokens() -> [KeptToken] {
+        self.known.withLock { known in known.tokens.map { Self.withUse($0, known.uses) } }
+    }
+
+    /// Makes a token.
+    ///
+    /// - Returns: the token, and the only copy of its secret.
+    /// - Throws: ``ProblemDetails``.
+    func create(
+        name: String,
+        scopes: [Scope],
+        expiresAt: Timestamp?,
+        now: Timestamp = .now
+    ) throws(ProblemDetails) -> (KeptToken, TokenSecret) {
+        let tokens = self.tokens()
+        guard tokens.count < Self.maximum else {
+            throw ProblemDetails(.limitReached, detail: "There are \(Self.maximum) tokens already. Revoke those not needed.")
+        }
+        let secret = TokenSecret.random()
+        guard let digest = secret.digest else {
+            throw ProblemDetails(.internalError, detail: "GnuTLS does not compute SHA-256 here, so that no token can be kept.")
+        }
+        let token = KeptToken(
+            id: TokenSecret.random().text.prefix(16).description,
+            name: name,
+            scopes: scopes,
+            digest: digest,
+            createdAt: now,
+            expiresAt: expiresAt
+        )
+        try self.replace(tokens + [token])
+        return (token, secret)
+    }
+
+    /// Takes a token out of force.
+    ///
+    /// - Throws: ``ProblemDetails``.
+    func revoke(_ id: String) throws(ProblemDetails) {
+        guard id != Self.adminID else {
+            throw ProblemDetails(
+                .tokenInFile,
+                detail: "Delete the file admin.token of the data directory, and reload: the relay makes a new one."
+            )
+        }
+        var tokens = self.tokens()
+        guard let index = tokens.firstIndex(where: { $0.id == id }) else {
+            throw ProblemDetails(.tokenNotFound, detail: "There is no token with this id, or it has been revoked already.")
+        }
+        tokens.remove(at: index)
+        try self.replace(tokens)
+    }
+
+    /// Reads the file `admin.token` again; what it held before is out of force then.
+    ///
+    /// - Throws: ``AdminError``; the former token stays in force.
+    func reload() throws(AdminError) {
+        let admin = try Self.admin(self.adminFile, logger: self.logger)
+        self.known.withLock { known in
+            known.tokens.removeAll { $0.id == Self.adminID }
+            known.tokens.insert(admin, at: 0)
+        }
+    }
+
+    /// Keeps when tokens were used last: the relay ends. What is not said is lost with a crash, and no reason to write at every
+    /// request.
+    func close() {
+        guard self.known.withLock({ !$0.uses.isEmpty }) else { return }
+        do throws(ProblemDetails) {
+            try self.replace(self.tokens())
+        } catch {
+            self.logger.warning("When tokens were used last is not kept", metadata: ["error": "\(error.detail)"])
+        }
+    }
+
+    // MARK: The files
+
+    /// Makes `tokens` those in force, once they are on disk.
+    private func replace(_ tokens: [KeptToken]) throws(ProblemDetails) {
+        let kept = tokens.filter { $0.id != Self.adminID }
+        do {
+            try self.file.replace(with: Array(try JSONEncoder.sorted.encode(KeptToken.File(tokens: kept))))
+        } catch {
+            let reason = (error as? KeptFile.Failure)?.reason ?? "\(error)"
+            throw ProblemDetails(
+                .storeUnavailable,
+                detail:
+                    "The file \(self.file.name) cannot be written: \(reason). Nothing has changed. Make room, and try again."
+            )
+        }
+        self.known.withLock { known in
+            let admin = known.tokens.filter { $0.id == Self.adminID }
+            known.tokens = admin + kept
+            known.uses = known.uses.filter { use in known.tokens.contains { $0.id == use.key } }
+        }
+    }
+
+    private static func admin(_ path: String, logger: Logger) throws(AdminError) -> KeptToken {
+        let secret = try AdminTokenFile.secret(at: path, logger: logger)
+        guard let digest = secret.digest else {
+            throw AdminError("GnuTLS does not compute SHA-256 here, so that no token can be told from another.")
+        }
+        return KeptToken(id: Self.adminID, name: "admin.token", scopes: [.admin], digest: digest)
+    }
+
+    private static func read(_ file: KeptFile) throws(AdminError) -> [KeptToken] {
+        do {
+            guard let contents = try file.contents(limit: Self.maximumFileSize) else { return [] }
+            return try JSONDecoder().decode(KeptToken.File.self, from: Data(contents)).tokens
+        } catch let failure as KeptFile.Failure {
+            throw AdminError("The tokens' file \(file.path) cannot be \(failure.verb): \(failure.reason).")
+        } catch {
+            // To start without them would silently lock out whoever uses them.
+            throw AdminError(
+                """
+                The tokens' file \(file.path) is damaged: \(error). Put back a copy, or delete it: then only the token of \
+                admin.token is left, with which new ones can be made.
+                """
+            )
+        }
+    }
+
+    private static func withUse(_ token: KeptToken, _ uses: [String: Timestamp]) -> KeptToken {
+        var token = token
+        token.lastUsedAt = uses[token.id] ?? token.lastUsedAt
+        return token
+    }
+}
+
+extension JSONEncoder {
+    /// For files that people may look at.
+    static var sorted: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return encoder
     }
 }

@@ -48,7 +48,7 @@ final class RelayService: Service {
             options: AdminOptions(
                 host: configuration.admin.host,
                 port: configuration.admin.port,
-                tokenFile: self.directory.tokenFile
+                directory: self.directory.path
             ),
             operations: self.server,
             logger: logger

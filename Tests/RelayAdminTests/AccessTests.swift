@@ -13,11 +13,11 @@ import Testing
     @Test("every route under /api wants the token, and so does every path there that is none")
     func token() async throws {
         try await TestServer.run { server async throws in
-            let routes = RouteTable.routes(server.relay)
+            let routes = try TestAccess.routes(server.relay)
             let closed = routes.filter { $0.path.rawValue.hasPrefix("/api") }.map {
                 ($0.method.rawValue, $0.path.path("0000002a"))
             }
-            #expect(closed.count == 11)
+            #expect(closed.count > 11)
             let paths =
                 closed + [
                     ("GET", "/api"), ("GET", "/api/v2/status"), ("PUT", "/api/v1/status"), ("PATCH", "/api/v1/status"),
@@ -39,45 +39,35 @@ import Testing
         }
     }
 
-    /// A service whose tokens are called as the scopes that they have.
-    private static func service(listeningOn host: String = "127.0.0.1") -> AdminService {
-        let scopes: [Set<Scope>] = Scope.allCases.map { [$0] } + [[.read, .messagesWrite], []]
-        let tokens = scopes.map { scopes in
-            let name = "token of " + scopes.map(\.rawValue).sorted().joined(separator: " and ")
-            let secret = name.replacing(" ", with: "-")
-            return (secret: BearerToken(secret: secret), caller: Caller(tokenID: name, tokenName: name, scopes: scopes))
-        }
-        return AdminService(
-            router: Router(routes: RouteTable.routes(FakeRelay())),
-            tokens: TokenRegistry(tokens),
-            hosts: HostPolicy(listeningOn: host),
-            logger: .silent
-        )
-    }
-
-    private static func answer(_ service: AdminService, _ method: String, _ path: String, scopes: [Scope]) -> HTTPResponse? {
-        let token = "token-of-" + scopes.map(\.rawValue).sorted().joined(separator: "-and-")
-        let fields = [("host", "localhost"), ("authorization", "Bearer \(token)")]
+    /// What a request is refused with, `nil` when it is not.
+    private static func refusal(
+        _ access: TestAccess,
+        _ method: String,
+        _ path: String,
+        _ scopes: [Scope]
+    ) async throws -> HTTPResponse? {
+        let authorization = "Bearer \(try await access.token(scopes))"
         let head = RequestHead(
             method: method,
             path: path,
             version: "HTTP/1.1",
-            headers: fields.map { RequestHead.Field(name: $0, value: $1) },
+            headers: [.init(name: "host", value: "localhost"), .init(name: "authorization", value: authorization)],
             query: []
         )
-        guard case .refused(let response, _) = service.admit(head) else { return nil }
+        guard case .refused(let response, _) = access.service.admit(head) else { return nil }
         return response
     }
 
     @Test("every route is for the scope that it names, and for admin, and for nobody else")
-    func scopes() throws {
-        let service = Self.service()
-        #expect(service.router.routes.contains { $0.access == .scope(.admin) })
-        for route in service.router.routes {
+    func scopes() async throws {
+        let access = try TestAccess()
+        let routes = access.service.router.routes
+        #expect(Set(Scope.allCases).isSubset(of: routes.compactMap(\.access.scope)))
+        for route in routes {
             let path = route.path.path("0000002a")
             for scope in Scope.allCases {
-                let refusal = Self.answer(service, route.method.rawValue, path, scopes: [scope])
-                guard case .scope(let needed) = route.access, scope != needed, scope != .admin else {
+                let refusal = try await Self.refusal(access, route.method.rawValue, path, [scope])
+                guard let needed = route.access.scope, scope != needed, scope != .admin else {
                     #expect(refusal == nil, "\(route.method) \(path) \(scope)")
                     continue
                 }
@@ -87,28 +77,31 @@ import Testing
                 let problem = try APIJSON.decode(ProblemDetails.self, from: Data(refusal?.body ?? []))
                 #expect(problem.code == .insufficientScope)
             }
-            guard route.path.rawValue.hasPrefix("/api") else { continue }
-            #expect(Self.answer(service, route.method.rawValue, path, scopes: [])?.status == 403)
-            guard case .scope = route.access else { Issue.record("\(path) names no scope"); continue }
+            let isInAPI = route.path.rawValue.hasPrefix("/api")
+            #expect((route.access.scope != nil) == isInAPI, "\(path)")
+            let withoutScopes = try await Self.refusal(access, route.method.rawValue, path, [])
+            #expect((withoutScopes?.status == 403) == isInAPI)
         }
     }
 
     @Test("a token has all of its scopes, and no other")
-    func severalScopes() {
-        let service = Self.service()
+    func severalScopes() async throws {
+        let access = try TestAccess()
         let both: [Scope] = [.read, .messagesWrite]
-        #expect(Self.answer(service, "GET", "/api/v1/status", scopes: both) == nil)
-        #expect(Self.answer(service, "POST", "/api/v1/frames", scopes: both) == nil)
-        #expect(Self.answer(service, "POST", "/api/v1/drain", scopes: both)?.status == 403)
+        #expect(try await Self.refusal(access, "GET", "/api/v1/status", both) == nil)
+        #expect(try await Self.refusal(access, "POST", "/api/v1/frames", both) == nil)
+        #expect(try await Self.refusal(access, "POST", "/api/v1/drain", both)?.status == 403)
     }
 
     @Test("what the API does not have, any token may learn; metrics elsewhere need read")
-    func outside() {
+    func outside() async throws {
+        let access = try TestAccess()
+        let remote = try TestAccess(listeningOn: "0.0.0.0")
         for scope in Scope.allCases {
-            #expect(Self.answer(Self.service(), "GET", "/api/v1/nowhere", scopes: [scope])?.status == 404)
-            #expect(Self.answer(Self.service(), "PATCH", "/api/v1/status", scopes: [scope])?.status == 405)
-            #expect(Self.answer(Self.service(), "OPTIONS", "/api/v1/status", scopes: [scope])?.status == 204)
-            let metrics = Self.answer(Self.service(listeningOn: "0.0.0.0"), "GET", "/metrics", scopes: [scope])
+            #expect(try await Self.refusal(access, "GET", "/api/v1/nowhere", [scope])?.status == 404)
+            #expect(try await Self.refusal(access, "PATCH", "/api/v1/status", [scope])?.status == 405)
+            #expect(try await Self.refusal(access, "OPTIONS", "/api/v1/status", [scope])?.status == 204)
+            let metrics = try await Self.refusal(remote, "GET", "/metrics", [scope])
             #expect((metrics == nil) == (scope == .read || scope == .admin))
         }
     }
@@ -163,7 +156,7 @@ import Testing
         try await TestServer.run { server async throws in
             for (host, port) in [("127.0.0.1", server.port), ("no address", 0), ("192.0.2.1", 0), ("127.0.0.1", 65_536)] {
                 let directory = try TemporaryDirectory()
-                let options = AdminOptions(host: host, port: port, tokenFile: directory.file("admin.token"))
+                let options = AdminOptions(host: host, port: port, directory: directory.path)
                 let second = try AdminServer(options: options, operations: FakeRelay(), logger: .silent)
                 let error = #expect(throws: AdminError.self) { try second.start() }
                 #expect(error?.description.contains("port \(port)") == true)

@@ -47,7 +47,7 @@ import Yams
     @Test("paths, methods, parameters and access are those of the route table")
     func routes() throws {
         let document = try Document()
-        let routes = RouteTable.routes(FakeRelay())
+        let routes = try TestAccess.routes(FakeRelay())
         let described = document.operations.map { operation in
             let names = { (place: String) in
                 operation.parameters.filter { $0["in"] as? String == place }.compactMap { $0["name"] as? String }.sorted()
@@ -92,8 +92,10 @@ import Yams
         #expect(values("PayloadEncoding") == Set(PayloadEncoding.allCases.map(\.rawValue)))
         #expect(values("MessageState") == Set(MessageState.allCases.map(\.rawValue)))
         #expect(values("TerminalState") == Set(TerminalState.allCases.map(\.rawValue)))
-        let fields = document.resolve(document.schema("SendMessageRequest")["properties"])
-        #expect(Set(fields.keys) == SendMessageRequest.fieldNames)
+        #expect(values("Scope") == Set(Scope.allCases.map(\.rawValue)))
+        func fields(_ schema: String) -> Set<String> { Set(document.resolve(document.schema(schema)["properties"]).keys) }
+        #expect(fields("SendMessageRequest") == SendMessageRequest.fieldNames)
+        #expect(fields("CreateTokenRequest") == CreateTokenRequest.fieldNames)
     }
 
     @Test("examples are what the models read and write, field by field")
@@ -115,7 +117,7 @@ import Yams
                 }
             }
         }
-        #expect(checked.count == 12)
+        #expect(checked.count == 14)
     }
 
     private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
@@ -149,6 +151,8 @@ import Yams
         case "MessageReceiptList": return try again(List<MessageReceipt>.self)
         case "DeletionReceipt": return try again(DeletionReceipt.self)
         case "DrainReceipt": return try again(DrainReceipt.self)
+        case "Token": return try again(TokenResource.self)
+        case "TokenPage": return try again(Page<TokenResource>.self)
         case "Problem": return try again(ProblemDetails.self)
         default: throw HTTPClient.Failure(message: "no model for the schema \(schema)")
         }

@@ -17,11 +17,12 @@ struct TestServer: Sendable {
         _ body: (TestServer) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
-        var options = AdminOptions(host: "127.0.0.1", port: 0, tokenFile: directory.file(Endpoints.tokenFileName))
+        var options = AdminOptions(host: "127.0.0.1", port: 0, directory: directory.path)
         configure(&options)
         let server = try AdminServer(options: options, operations: relay, logger: .silent)
         let port = try server.start()
-        let token = try String(contentsOfFile: options.tokenFile, encoding: .utf8).trimmingCharacters(in: .newlines)
+        let token = try String(contentsOfFile: "\(options.directory)/\(Endpoints.tokenFileName)", encoding: .utf8)
+            .trimmingCharacters(in: .newlines)
         let test = TestServer(relay: relay, server: server, port: port, token: token)
         do {
             try await body(test)

@@ -3,22 +3,22 @@ import Testing
 
 @testable import RelayAdmin
 
-@Suite struct BearerTokenTests {
+@Suite struct AdminTokenFileTests {
     @Test("the first start makes 256 random bits that only the owner can read, and the next one keeps them")
     func creation() throws {
         let directory = try TemporaryDirectory()
         let file = directory.file("admin.token")
-        _ = try BearerToken(file: file, logger: .silent)
+        let secret = try AdminTokenFile.secret(at: file, logger: .silent)
         let text = try String(contentsOfFile: file, encoding: .utf8)
         #expect(text.wholeMatch(of: /[0-9a-f]{64}\n/) != nil)
         let attributes = try FileManager.default.attributesOfItem(atPath: file)
         #expect(attributes[.posixPermissions] as? Int == 0o600)
-        let again = try BearerToken(file: file, logger: .silent)
-        #expect(again.matches(authorization: "Bearer \(text.dropLast())"))
+        #expect(secret.text + "\n" == text)
+        #expect(try AdminTokenFile.secret(at: file, logger: .silent) == secret)
         #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
 
         let other = try TemporaryDirectory()
-        _ = try BearerToken(file: other.file("admin.token"), logger: .silent)
+        _ = try AdminTokenFile.secret(at: other.file("admin.token"), logger: .silent)
         #expect(try String(contentsOfFile: other.file("admin.token"), encoding: .utf8) != text)
     }
 
@@ -30,7 +30,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let file = directory.file("admin.token")
         try content.write(toFile: file, atomically: true, encoding: .utf8)
-        let error = #expect(throws: AdminError.self) { try BearerToken(file: file, logger: .silent) }
+        let error = #expect(throws: AdminError.self) { try AdminTokenFile.secret(at: file, logger: .silent) }
         #expect(error?.description.contains(file) == true)
         #expect(try String(contentsOfFile: file, encoding: .utf8) == content)
     }
@@ -39,7 +39,7 @@ import Testing
     func missing() throws {
         let directory = try TemporaryDirectory()
         let file = directory.file("no/admin.token")
-        let error = #expect(throws: AdminError.self) { try BearerToken(file: file, logger: .silent) }
+        let error = #expect(throws: AdminError.self) { try AdminTokenFile.secret(at: file, logger: .silent) }
         #expect(error?.description.contains(file) == true)
     }
 }

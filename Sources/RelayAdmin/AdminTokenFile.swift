@@ -1,0 +1,69 @@
+import Logging
+
+/// The file of the first token, which the relay makes on its first start: who can read it may do everything, and make tokens that
+/// may do less. It holds the secret itself, since tools on this machine have it from there.
+enum AdminTokenFile {
+    /// Fewer characters than this are no secret; 32 hex digits hold 128 bits.
+    private static let minimumLength = 32
+    /// More bytes than this are not a token's file.
+    private static let maximumSize = 4_096
+
+    /// Reads the token, or makes one when there is no file.
+    ///
+    /// - Throws: ``AdminError``.
+    static func secret(at path: String, logger: Logger) throws(AdminError) -> TokenSecret {
+        let file = KeptFile(path: path)
+        do {
+            if let contents = try file.contents(limit: Self.maximumSize) {
+                return try Self.secret(in: contents, of: file, logger: logger)
+            }
+            let secret = TokenSecret.random()
+            try file.replace(with: Array((secret.text + "\n").utf8))
+            logger.notice("A new admin token was made", metadata: ["file": "\(path)"])
+            return secret
+        } catch let error as AdminError {
+            throw error
+        } catch let failure as KeptFile.Failure {
+            throw AdminError(
+                """
+                The admin token's file \(path) cannot be \(failure.verb): \(failure.reason). Check that its directory exists and \
+                that this user may write there.
+                """
+            )
+        } catch {
+            throw AdminError("The admin token's file \(path) cannot be used: \(error).")
+        }
+    }
+
+    private static func secret(
+        in contents: [UInt8],
+        of file: KeptFile,
+        logger: Logger
+    ) throws(AdminError) -> TokenSecret {
+        let rights = file.rightsOfOthers
+        if rights != 0 {
+            logger.warning(
+                "Other users can read the admin token; take the right from them with chmod 600",
+                metadata: ["file": "\(file.path)", "rights": "\(String(rights, radix: 8))"]
+            )
+        }
+        let text = String(decoding: contents, as: UTF8.self).trimmed
+        guard text.utf8.count >= Self.minimumLength, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw AdminError(
+                """
+                The admin token in \(file.path) is not one: it has to be one line of at least \(Self.minimumLength) printable \
+                characters. Delete the file, and a new token is made at the next start.
+                """
+            )
+        }
+        return TokenSecret(text)
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        let isSpace = { (character: Character) in character.isWhitespace }
+        let start = self.drop(while: isSpace)
+        return String(start.reversed().drop(while: isSpace).reversed())
+    }
+}

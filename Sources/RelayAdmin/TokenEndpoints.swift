@@ -1,0 +1,45 @@
+import AdminAPI
+import RelayCore
+
+/// Tokens: made, listed, revoked.
+struct TokenEndpoints: Sendable {
+    let tokens: TokenRegistry
+
+    @Sendable
+    func list(_ request: HTTPRequest) async throws -> HTTPResponse {
+        // Those of the API have hex digits for ids, so that the file's stands behind them all.
+        try .page(of: self.tokens.tokens(), list: "tokens", request.query, key: \.id) { TokenResource($0) }
+    }
+
+    @Sendable
+    func create(_ request: HTTPRequest) async throws -> HTTPResponse {
+        var body = try JSONBody(request, fields: CreateTokenRequest.fieldNames)
+        let expected = "It has to be 1 to 64 letters, digits, '.', '_', '@' and '-'."
+        let name = body.required("name", expected) { field in
+            field.text.flatMap { $0.wholeMatch(of: /[0-9A-Za-z._@-]{1,64}/) == nil ? nil : $0 }
+        }
+        let words = Scope.allCases.map(\.rawValue).joined(separator: ", ")
+        let scopes = body.required("scopes", "It has to be a list of one or more of \(words), each once.", read: Self.scopes)
+        let seconds = body.seconds("for_seconds")
+        guard body.isSound, let name, let scopes else { throw body.problem }
+        let now = Timestamp.now
+        let expiry = seconds.map { now.advanced(bySeconds: Int64($0)) }
+        let (token, secret) = try await self.tokens.create(name: name, scopes: scopes, expiresAt: expiry, now: now)
+        var response = try HTTPResponse.json(TokenResource(token, secret: secret), status: 201)
+        response.headers.append(HTTPResponse.Header("Location", RoutePath.token.path(token.id)))
+        return response
+    }
+
+    @Sendable
+    func revoke(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try await self.tokens.revoke(request.parameters["id"] ?? "")
+        return .noContent
+    }
+
+    private static func scopes(_ field: JSONField) -> [Scope]? {
+        guard case .list(let items) = field else { return nil }
+        let scopes = items.compactMap { $0.text.flatMap(Scope.init(rawValue:)) }
+        guard !scopes.isEmpty, scopes.count == items.count, Set(scopes).count == scopes.count else { return nil }
+        return scopes
+    }
+}

@@ -1,0 +1,57 @@
+import AdminAPI
+import CGnuTLS
+
+/// What a client sends to be known: its own text, which is never kept.
+struct TokenSecret: Equatable, Sendable {
+    let text: String
+
+    init(_ text: String) {
+        self.text = text
+    }
+
+    /// What `Authorization: Bearer …` holds; `nil` for any other scheme.
+    init?(authorization: String) {
+        let parts = authorization.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        self.text = String(parts[1])
+    }
+
+    /// A new secret of 256 random bits.
+    static func random() -> TokenSecret {
+        var generator = SystemRandomNumberGenerator()
+        let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        return TokenSecret(PayloadEncoding.hex.encode(bytes).text)
+    }
+
+    /// What is kept of it.
+    ///
+    /// A plain SHA-256: a password needs a slow and salted hash because it can be guessed, and 256 random bits cannot.
+    var digest: TokenDigest? {
+        let bytes = Array(self.text.utf8)
+        var digest = [UInt8](repeating: 0, count: TTMS_DIGEST_SIZE)
+        return ttms_sha256(bytes, bytes.count, &digest) ? TokenDigest(bytes: digest) : nil
+    }
+}
+
+/// The SHA-256 of a secret: 32 bytes.
+struct TokenDigest: Equatable, Sendable {
+    let bytes: [UInt8]
+
+    fileprivate init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    /// Reads 64 hex digits; `nil` for any other text.
+    init?(hex: String) {
+        guard let bytes = PayloadEncoding.hex.decode(hex), bytes.count == TTMS_DIGEST_SIZE else { return nil }
+        self.bytes = bytes
+    }
+
+    /// As ``init(hex:)`` reads it.
+    var hex: String { PayloadEncoding.hex.encode(self.bytes).text }
+
+    /// Whether both are of the same secret. Takes the same time wherever they differ.
+    func isEqual(to other: TokenDigest) -> Bool {
+        ttms_digests_are_equal(self.bytes, other.bytes)
+    }
+}

@@ -1,0 +1,103 @@
+import AdminAPI
+import ArgumentParser
+
+/// Who may use the admin API.
+struct Token: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make, list and revoke tokens for the admin API.",
+        discussion: """
+            A token allows what its scopes say: \(Scope.allCases.map(\.rawValue).joined(separator: ", ")); admin includes the \
+            others. The token of the file admin.token has all.
+            """,
+        subcommands: [Create.self, Revoke.self, List.self]
+    )
+
+    /// Makes a token.
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a token. It is shown this once: the relay keeps only a digest of it."
+        )
+
+        @Argument(help: "Who or what is going to use it: letters, digits, '.', '_', '@' and '-'.")
+        var name: String
+
+        @Option(help: ArgumentHelp("What it allows. Can be given several times.", valueName: "scope"))
+        var scope: [Scope]
+
+        @Option(
+            name: .customLong("for"),
+            help: ArgumentHelp("How long it is valid, such as 12h or 90d. (default: for ever)", valueName: "time")
+        )
+        var validity: TimeToLive?
+
+        @OptionGroup var relay: RelayOptions
+
+        func validate() throws {
+            if self.scope.isEmpty { throw ValidationError("Give at least one --scope.") }
+        }
+
+        func run() async throws {
+            let seconds = self.validity.flatMap { $0.seconds == 0 ? nil : $0.seconds }
+            let request = CreateTokenRequest(name: self.name, scopes: self.scope, forSeconds: seconds)
+            let token = try await self.relay.client().post(TokenResource.self, RoutePath.tokens.path(), body: request)
+            switch self.relay.output {
+            case .json: try Console.write(json: token)
+            case .table: for line in Self.lines(token) { Console.write(line) }
+            }
+        }
+
+        static func lines(_ token: TokenResource) -> [String] {
+            Table.fields([
+                ("id", token.id),
+                ("name", token.name),
+                ("scopes", token.scopes.map(\.rawValue).joined(separator: ", ")),
+                ("expires", token.expiresAt ?? "never"),
+                ("token", token.token ?? "-"),
+            ])
+        }
+    }
+
+    /// Lists tokens.
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the tokens, without their secrets.")
+
+        @OptionGroup var relay: RelayOptions
+
+        func run() async throws {
+            var printer = ListPrinter<TokenResource>(
+                self.relay.output,
+                columns: [
+                    ("ID", .left), ("NAME", .left), ("SCOPES", .left), ("CREATED", .left), ("EXPIRES", .left),
+                    ("LAST USED", .left),
+                ]
+            ) { token in
+                [
+                    token.id, token.name, token.scopes.map(\.rawValue).joined(separator: ","), token.createdAt ?? "-",
+                    token.expiresAt ?? "never", token.lastUsedAt ?? "-",
+                ]
+            }
+            try await self.relay.client().list(TokenResource.self, RoutePath.tokens.path(), limit: nil) {
+                (page: [TokenResource]) throws(Failure) in
+                try printer.print(page)
+            }
+            printer.finish()
+        }
+    }
+
+    /// Takes a token out of force.
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Revoke a token: it is refused from now on.")
+
+        @Argument(help: "The token's id, as `token list` shows it.")
+        var id: String
+
+        @OptionGroup var relay: RelayOptions
+
+        func run() async throws {
+            try await self.relay.client().delete(RoutePath.token.path(self.id))
+            if self.relay.output == .table { Console.write("token \(self.id) revoked") }
+        }
+    }
+}
+
+extension Scope: ExpressibleByArgument {}
