@@ -15,11 +15,11 @@ public enum APITime {
         return "\(date.dropLast()).\(fraction)Z"
     }
 
-    /// Reads what ``text(milliseconds:)`` writes.
+    /// Reads what ``text(milliseconds:)`` writes, and the same with another fraction of a second or none.
     ///
     /// - Returns: milliseconds since 1970; `nil` for any other text.
     public static func milliseconds(_ text: String) -> Int64? {
-        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: text.contains("."))
         guard let date = try? style.parse(text) else { return nil }
         return Int64(exactly: (date.timeIntervalSince1970 * 1_000).rounded())
     }

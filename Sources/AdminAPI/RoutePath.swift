@@ -28,6 +28,8 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case tokens = "/api/v1/tokens"
     /// One token, to be revoked.
     case token = "/api/v1/tokens/{id}"
+    /// Who did what; a ``Page`` of ``AuditResource``.
+    case audit = "/api/v1/audit"
 
     /// The path with `values` in the place of the parameters, in their order, percent-encoded. A parameter without a value
     /// stays as it is, and a value without a parameter is ignored.

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,14 @@ void ttms_http_query(
 ) {
     visitor visitor = {context, body};
     MHD_get_connection_values_n(mhd_connection(connection), MHD_GET_ARGUMENT_KIND, &visit, &visitor);
+}
+
+bool ttms_http_remote_address(ttms_http_connection *connection, char *text) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd_connection(connection), MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info == NULL || info->client_addr == NULL) return false;
+    socklen_t size = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    return getnameinfo(info->client_addr, size, text, TTMS_HTTP_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) == 0;
 }
 
 int ttms_http_descriptor(ttms_http_connection *connection) {

@@ -11,6 +11,8 @@ public struct AdminOptions: Equatable, Sendable {
     public var maximumConnections = 256
     /// The largest body, in bytes. The default holds the largest payload in every encoding.
     public var maximumBodyBytes = 1 << 20
+    /// Bytes of the audit log on disk, at least 64 KiB; beyond them its oldest entries go.
+    public var auditLimit = 64 << 20
     /// How long a client may be silent, or take to send one request or to read one answer; whole seconds, at least 1.
     public var clientTimeout: Duration = .seconds(30)
     /// How long the relay may take for one request before the client is told so (504).

@@ -19,7 +19,7 @@ public final class AdminServer: Sendable {
         let hosts = HostPolicy(listeningOn: options.host)
         let access = try AccessControl(options: options, logger: logger)
         let router = Router(routes: RouteTable.routes(operations, access: access))
-        let service = AdminService(router: router, tokens: access.tokens, hosts: hosts, logger: logger)
+        let service = AdminService(router: router, access: access, hosts: hosts, logger: logger)
         self.options = options
         self.access = access
         self.daemon = HTTPDaemon(service: service, options: options, logger: logger)
@@ -41,7 +41,7 @@ public final class AdminServer: Sendable {
     /// Further calls do nothing.
     public func shutdown() async {
         await self.daemon.shutdown()
-        await self.access.tokens.close()
+        await self.access.close()
     }
 
     /// Reads the file `admin.token` again: an operator may have replaced it.

@@ -5,7 +5,7 @@ import RelayCore
 /// What every request passes before its endpoint, and what becomes of an endpoint's errors.
 struct AdminService: HTTPService {
     let router: Router
-    let tokens: TokenRegistry
+    let access: AccessControl
     let hosts: HostPolicy
     let logger: Logger
 
@@ -15,11 +15,11 @@ struct AdminService: HTTPService {
         }
         guard head.values("host").allSatisfy(self.hosts.allows) else {
             let detail = "This server is called 127.0.0.1, [::1] or localhost; the request is for another name."
-            return .refused(self.refusal(ProblemDetails(.misdirectedRequest, detail: detail), head))
+            return .refused(self.denied(ProblemDetails(.misdirectedRequest, detail: detail), head, nil, nil))
         }
         let match = self.router.match(method: head.method, path: head.path)
         let caller = self.caller(of: head)
-        if let denial = self.denial(match.access, caller, head) { return .refused(denial) }
+        if let denial = self.denial(match, caller, head) { return .refused(denial) }
         switch match.outcome {
         case .route(let route, let parameters):
             return .accepted { body in await self.carryOut(route, parameters, head, caller, body) }
@@ -35,13 +35,13 @@ struct AdminService: HTTPService {
     private func caller(of head: RequestHead) -> Caller? {
         let authorizations = head.values("authorization")
         guard authorizations.count == 1, let authorization = authorizations.first else { return nil }
-        return self.tokens.caller(authorization: authorization)
+        return self.access.tokens.caller(authorization: authorization)
     }
 
-    /// The answer to a caller who may not have what is behind `access`; `nil` for one who may.
-    private func denial(_ access: Access?, _ caller: Caller?, _ head: RequestHead) -> HTTPResponse? {
+    /// The answer to a caller who may not have what is behind `match`; `nil` for one who may.
+    private func denial(_ match: Router.Match, _ caller: Caller?, _ head: RequestHead) -> HTTPResponse? {
         let scope: Scope?
-        switch access {
+        switch match.access {
         case .open: return nil
         case .openOnLoopback where self.hosts.isLoopback: return nil
         case .openOnLoopback: scope = .read
@@ -53,19 +53,46 @@ struct AdminService: HTTPService {
                 Send `Authorization: Bearer TOKEN`. The file admin.token of the relay's data directory holds one; `ttmsctl token \
                 create` makes others.
                 """
-            return self.refusal(ProblemDetails(.unauthorized, detail: detail), head)
+            return self.denied(ProblemDetails(.unauthorized, detail: detail), head, nil, match.route)
         }
         guard let scope, !caller.scopes.include(scope) else { return nil }
-        let detail =
-            "It needs the scope \(scope.rawValue); the token has \(caller.scopes.map(\.rawValue).sorted().joined(separator: ", "))."
+        let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: ", ")
+        let problem = ProblemDetails(
+            .insufficientScope,
+            detail: "It needs the scope \(scope.rawValue); the token has \(scopes.isEmpty ? "none" : scopes)."
+        )
         let challenge = "Bearer realm=\"ttms-relay\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\""
-        return self.refusal(
-            ProblemDetails(.insufficientScope, detail: detail),
+        return self.denied(
+            problem,
             head,
+            caller,
+            match.route,
             headers: [HTTPResponse.Header("WWW-Authenticate", challenge)]
         )
     }
 
+    /// Refuses a request because of who sent it, which is recorded.
+    private func denied(
+        _ problem: ProblemDetails,
+        _ head: RequestHead,
+        _ caller: Caller?,
+        _ route: Route?,
+        headers: [HTTPResponse.Header] = []
+    ) -> HTTPResponse {
+        let entry = AuditResource(
+            head,
+            caller,
+            route: route,
+            outcome: .denied,
+            status: problem.status,
+            code: problem.code,
+            at: Timestamp.now.text
+        )
+        self.access.audit.recordDenial(entry)
+        return self.refusal(problem, head, headers: headers)
+    }
+
+    /// Carries out a request, and records it when it was to change something.
     private func carryOut(
         _ route: Route,
         _ parameters: [String: String],
@@ -73,10 +100,13 @@ struct AdminService: HTTPService {
         _ caller: Caller?,
         _ body: [UInt8]
     ) async -> HTTPResponse {
+        var response: HTTPResponse
+        var code: ProblemCode?
         do {
             let query = try QueryParameters(head.query, known: route.query)
-            let request = HTTPRequest(head: head, caller: caller, parameters: parameters, query: query, body: body)
-            let response = try await route.handler(request)
+            response = try await route.handler(
+                HTTPRequest(head: head, caller: caller, parameters: parameters, query: query, body: body)
+            )
             self.logger.debug(
                 "An admin request was carried out",
                 metadata: [
@@ -84,10 +114,24 @@ struct AdminService: HTTPService {
                     "status": "\(response.status)",
                 ]
             )
-            return response
         } catch {
-            return self.refusal(self.problem(of: error, head), head)
+            let problem = self.problem(of: error, head)
+            code = problem.code
+            response = self.refusal(problem, head)
         }
+        if route.method != .get {
+            let entry = AuditResource(
+                head,
+                caller,
+                route: route,
+                outcome: AuditOutcome(status: response.status),
+                status: response.status,
+                code: code,
+                at: Timestamp.now.text
+            )
+            await self.access.audit.record(entry)
+        }
+        return response
     }
 
     private func refusal(

@@ -41,7 +41,8 @@ private func begin(
         version: String(cString: version),
         headers: fields { ttms_http_headers(connection, $0, collect) }
             .map { RequestHead.Field(name: $0.name.lowercased(), value: $0.value) },
-        query: fields { ttms_http_query(connection, $0, collect) }
+        query: fields { ttms_http_query(connection, $0, collect) },
+        remoteAddress: remoteAddress(of: connection)
     )
     let exchange = HTTPExchange(connection: connection, head: head, daemon: daemon)
     daemon.begin(exchange)
@@ -72,6 +73,13 @@ private func log(context: UnsafeMutableRawPointer, message: UnsafePointer<CChar>
     // The library quotes what clients send; escaped, it stays one line.
     let text = String(cString: message).unicodeScalars.map { $0.escaped(asASCII: true) }.joined()
     daemon(context).logger.warning("libmicrohttpd has something to say", metadata: ["message": "\(text)"])
+}
+
+private func remoteAddress(of connection: OpaquePointer) -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(TTMS_HTTP_ADDRESS_SIZE)) { text in
+        guard let start = text.baseAddress, ttms_http_remote_address(connection, start) else { return "" }
+        return String(cString: start)
+    }
 }
 
 /// Runs one of the library's iterations, and gives back what it visited.

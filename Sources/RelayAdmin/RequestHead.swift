@@ -22,13 +22,16 @@ struct RequestHead: Sendable {
     let headers: [Field]
     /// The query parameters in their order.
     let query: [Field]
+    /// Where it came from: an address without a port.
+    let remoteAddress: String
 
-    init(method: String, path: String, version: String, headers: [Field], query: [Field]) {
+    init(method: String, path: String, version: String, headers: [Field], query: [Field], remoteAddress: String) {
         self.method = method
         self.path = path
         self.version = version
         self.headers = headers
         self.query = query
+        self.remoteAddress = remoteAddress
         self.id = Self.requestID(headers)
     }
 

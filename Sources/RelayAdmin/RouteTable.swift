@@ -32,13 +32,15 @@ enum RouteTable {
         ] + Self.routes(access)
     }
 
-    /// Who may use the relay.
+    /// Who may use the relay, and who did.
     private static func routes(_ access: AccessControl) -> [Route] {
         let tokens = TokenEndpoints(tokens: access.tokens)
+        let audit = AuditEndpoints(audit: access.audit)
         return [
             Route(.get, .tokens, .scope(.admin), query: page, handler: tokens.list),
             Route(.post, .tokens, .scope(.admin), handler: tokens.create),
             Route(.delete, .token, .scope(.admin), handler: tokens.revoke),
+            Route(.get, .audit, .scope(.admin), query: ["token", "outcome", "since"] + page, handler: audit.list),
         ]
     }
 

@@ -64,6 +64,11 @@ struct Router: Sendable {
         /// needs no scope of its own, but is not a stranger's business.
         var access: Access?
         var outcome: Outcome
+
+        /// The route, if there is one.
+        var route: Route? {
+            if case .route(let route, _) = self.outcome { route } else { nil }
+        }
     }
 
     let routes: [Route]

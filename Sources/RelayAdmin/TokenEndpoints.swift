@@ -7,7 +7,6 @@ struct TokenEndpoints: Sendable {
 
     @Sendable
     func list(_ request: HTTPRequest) async throws -> HTTPResponse {
-        // Those of the API have hex digits for ids, so that the file's stands behind them all.
         try .page(of: self.tokens.tokens(), list: "tokens", request.query, key: \.id) { TokenResource($0) }
     }
 

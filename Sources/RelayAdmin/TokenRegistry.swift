@@ -23,6 +23,9 @@ actor TokenRegistry {
         var uses: [String: Timestamp] = [:]
     }
 
+    private let executor = DiskExecutor("tokens")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
+
     private nonisolated let known: Mutex<Known>
     private let adminFile: String
     private let file: KeptFile

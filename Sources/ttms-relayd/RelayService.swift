@@ -45,11 +45,7 @@ final class RelayService: Service {
             logger: logger
         )
         self.admin = try AdminServer(
-            options: AdminOptions(
-                host: configuration.admin.host,
-                port: configuration.admin.port,
-                directory: self.directory.path
-            ),
+            options: configuration.adminOptions(directory: self.directory.path),
             operations: self.server,
             logger: logger
         )

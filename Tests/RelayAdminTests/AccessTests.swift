@@ -52,7 +52,8 @@ import Testing
             path: path,
             version: "HTTP/1.1",
             headers: [.init(name: "host", value: "localhost"), .init(name: "authorization", value: authorization)],
-            query: []
+            query: [],
+            remoteAddress: "192.0.2.1"
         )
         guard case .refused(let response, _) = access.service.admit(head) else { return nil }
         return response

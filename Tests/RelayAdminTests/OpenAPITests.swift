@@ -92,6 +92,7 @@ import Yams
         #expect(values("PayloadEncoding") == Set(PayloadEncoding.allCases.map(\.rawValue)))
         #expect(values("MessageState") == Set(MessageState.allCases.map(\.rawValue)))
         #expect(values("TerminalState") == Set(TerminalState.allCases.map(\.rawValue)))
+        #expect(values("AuditOutcome") == Set(AuditOutcome.allCases.map(\.rawValue)))
         #expect(values("Scope") == Set(Scope.allCases.map(\.rawValue)))
         func fields(_ schema: String) -> Set<String> { Set(document.resolve(document.schema(schema)["properties"]).keys) }
         #expect(fields("SendMessageRequest") == SendMessageRequest.fieldNames)
@@ -117,7 +118,7 @@ import Yams
                 }
             }
         }
-        #expect(checked.count == 14)
+        #expect(checked.count == 15)
     }
 
     private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
@@ -152,6 +153,7 @@ import Yams
         case "DeletionReceipt": return try again(DeletionReceipt.self)
         case "DrainReceipt": return try again(DrainReceipt.self)
         case "Token": return try again(TokenResource.self)
+        case "AuditPage": return try again(Page<AuditResource>.self)
         case "TokenPage": return try again(Page<TokenResource>.self)
         case "Problem": return try again(ProblemDetails.self)
         default: throw HTTPClient.Failure(message: "no model for the schema \(schema)")

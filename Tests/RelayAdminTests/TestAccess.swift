@@ -14,7 +14,7 @@ struct TestAccess {
         self.control = try AccessControl(options: AdminOptions(host: host, directory: directory.path), logger: .silent)
         self.service = AdminService(
             router: Router(routes: RouteTable.routes(relay, access: self.control)),
-            tokens: self.control.tokens,
+            access: self.control,
             hosts: HostPolicy(listeningOn: host),
             logger: .silent
         )

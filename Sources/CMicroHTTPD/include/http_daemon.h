@@ -80,6 +80,10 @@ void ttms_http_query(
     void *context,
     void (*visit)(void *context, const uint8_t *name, size_t name_size, const uint8_t *_Nullable value, size_t value_size)
 );
+/// Bytes that the longest address takes, its terminating zero included.
+enum { TTMS_HTTP_ADDRESS_SIZE = 64 };
+/// Writes the client's address without its port to `text`; `false` when it has none.
+bool ttms_http_remote_address(ttms_http_connection *connection, char *text);
 /// The connection's socket, -1 if there is none.
 int ttms_http_descriptor(ttms_http_connection *connection);
 

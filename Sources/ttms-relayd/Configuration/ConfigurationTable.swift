@@ -35,6 +35,12 @@ enum ConfigurationTable {
             \.dataDirectory,
             "The directory of the queue, the admin token and endpoints.json; under systemd, its `StateDirectory`"
         ),
+        .size(
+            "audit_limit",
+            \.auditLimit,
+            64 << 10...manyBytes,
+            "Bytes of the audit log of the admin API on disk; beyond them its oldest entries go"
+        ),
         .choice("log_level", \.logLevel, "What is logged: this level and those above it"),
         // systemd waits 90 seconds by default before it kills what does not stop.
         .duration(

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import NIOCore
+import RelayAdmin
 import RelayCore
 import TTMSProtocol
 
@@ -29,6 +30,8 @@ struct RelayConfiguration: Equatable, Sendable {
     var storeLimits = StoreLimits()
     /// Where the admin API listens.
     var admin = Endpoint(host: "127.0.0.1", port: 7280)
+    /// Bytes of the audit log.
+    var auditLimit = 64 << 20
     /// The directory that holds the queue, the admin token and `endpoints.json`.
     var dataDirectory = "./data"
     /// How long a stop goes on trying to write what is only in memory when the disk fails.
@@ -150,6 +153,15 @@ struct RelayConfiguration: Equatable, Sendable {
                 allowed: "an outbound_low_watermark below the outbound_high_watermark"
             )
         ]
+    }
+}
+
+extension RelayConfiguration {
+    /// What goes for the admin API, which keeps its files in `directory`.
+    func adminOptions(directory: String) -> AdminOptions {
+        var options = AdminOptions(host: self.admin.host, port: self.admin.port, directory: directory)
+        options.auditLimit = self.auditLimit
+        return options
     }
 }
 

@@ -5,10 +5,13 @@ import AdminAPI
 enum PayloadText {
     /// The text in quotes where the payload is one, hex digits behind `0x` otherwise.
     static func text(_ payload: some Collection<UInt8>) -> String {
-        if let text = String(validating: payload, as: UTF8.self), text.unicodeScalars.allSatisfy(\.isVisible) {
-            return "\"\(text)\""
-        }
+        if let text = String(validating: payload, as: UTF8.self), Self.isVisible(text) { return "\"\(text)\"" }
         return "0x" + PayloadEncoding.hex.encode(payload).text
+    }
+
+    /// Whether a terminal shows all of `text`, and nothing else happens.
+    static func isVisible(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy(\.isVisible)
     }
 
     /// At most `width` characters of ``text(_:)``.

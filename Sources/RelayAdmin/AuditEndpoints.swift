@@ -1,0 +1,75 @@
+import AdminAPI
+
+/// The audit log, the newest entry first.
+struct AuditEndpoints: Sendable {
+    let audit: AuditLog
+
+    @Sendable
+    func list(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let query = request.query
+        let limit = try query.limit
+        let filter = AuditReader.Filter(
+            token: query["token"],
+            outcome: try query.word("outcome", as: AuditOutcome.self),
+            since: try Self.since(query)
+        )
+        let list = "audit.\(filter.outcome?.rawValue ?? "").\(filter.since.map(String.init) ?? "").\(filter.token ?? "")"
+        let before = try query["cursor"].map { text throws(ProblemDetails) in
+            guard let id = UInt64(try Cursor(text, of: list).position) else { throw Cursor.invalid }
+            return id
+        }
+        let found = try await self.audit.entries(filter, before: before, limit: limit)
+        let next = found.next.map { Cursor(list: list, position: String($0)).text }
+        return try .json(Page(data: found.entries, limit: limit, nextCursor: next))
+    }
+
+    private static func since(_ query: QueryParameters) throws(ProblemDetails) -> Int64? {
+        guard let text = query["since"] else { return nil }
+        guard let since = APITime.milliseconds(text) else {
+            throw QueryParameters.invalid("since", "It has to be an RFC 3339 time such as 2023-11-14T22:13:20Z.")
+        }
+        return since
+    }
+}
+
+extension AuditResource {
+    /// The longest target that is kept: paths of the API are shorter, and others are a stranger's.
+    private static let targetLimit = 256
+
+    /// What became of a request. The id comes when it is written.
+    init(
+        _ head: RequestHead,
+        _ caller: Caller?,
+        route: Route?,
+        outcome: AuditOutcome,
+        status: Int,
+        code: ProblemCode?,
+        at: String
+    ) {
+        self.init(
+            id: "",
+            at: at,
+            outcome: outcome,
+            tokenID: caller?.tokenID,
+            tokenName: caller?.tokenName,
+            remoteAddress: head.remoteAddress,
+            method: String(head.method.prefix(16)),
+            route: route?.path.rawValue,
+            target: String(head.path.prefix(Self.targetLimit)),
+            status: status,
+            code: code?.rawValue,
+            requestID: head.id
+        )
+    }
+}
+
+extension AuditOutcome {
+    /// What became of a request that was allowed.
+    init(status: Int) {
+        switch status {
+        case ..<400: self = .done
+        case ..<500: self = .refused
+        default: self = .failed
+        }
+    }
+}

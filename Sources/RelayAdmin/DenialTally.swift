@@ -1,0 +1,47 @@
+import AdminAPI
+
+/// Keeps a flood of denials from filling the audit log: the first one of its kind is recorded at once, and how many more there
+/// were when the time is up.
+struct DenialTally {
+    /// Kinds that are told apart at a time; all further ones are one kind.
+    static let maximumKinds = 64
+
+    private struct Kind: Hashable {
+        var remoteAddress: String
+        var tokenID: String?
+        var code: String?
+    }
+
+    /// The latest entry of each kind, and how many of it were not recorded.
+    private var tallies: [Kind: (latest: AuditResource, count: Int)] = [:]
+
+    /// Counts a denial.
+    ///
+    /// - Returns: what has to be recorded now, if anything.
+    mutating func add(_ entry: AuditResource) -> AuditResource? {
+        var kind = Kind(remoteAddress: entry.remoteAddress, tokenID: entry.tokenID, code: entry.code)
+        var entry = entry
+        if self.tallies[kind] == nil, self.tallies.count >= Self.maximumKinds {
+            kind = Kind(remoteAddress: "", tokenID: nil, code: nil)
+            entry.remoteAddress = ""
+        }
+        let count = self.tallies[kind]?.count
+        self.tallies[kind] = (entry, count.map { $0 + 1 } ?? 0)
+        return count == nil ? entry : nil
+    }
+
+    /// What has to be recorded when the time is up; counting begins anew.
+    mutating func finish() -> [AuditResource] {
+        defer { self.tallies = [:] }
+        return self.tallies.values.filter { $0.count > 0 }
+            .map { tally in
+                var entry = tally.latest
+                entry.count = tally.count
+                return entry
+            }
+            .sorted { $0.at < $1.at }
+    }
+
+    /// Whether anything is counted.
+    var isEmpty: Bool { self.tallies.isEmpty }
+}

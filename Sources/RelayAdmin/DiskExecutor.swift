@@ -1,0 +1,16 @@
+import Dispatch
+
+/// Runs an actor that reads or writes files on a thread of its own: a disk that stalls must not hold one of the few threads that
+/// carry out requests.
+final class DiskExecutor: SerialExecutor {
+    private let queue: DispatchQueue
+
+    init(_ label: String) {
+        self.queue = DispatchQueue(label: label)
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        self.queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+}
