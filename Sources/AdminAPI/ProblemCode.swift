@@ -24,6 +24,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case terminalOffline = "terminal_offline"
     case messageNotFound = "message_not_found"
     case tokenNotFound = "token_not_found"
+    case blockNotFound = "block_not_found"
     // The relay cannot do it now.
     case inFlight = "in_flight"
     case tokenInFile = "token_in_file"
@@ -40,7 +41,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .malformedRequest, .invalidParameter, .invalidCCID, .invalidID, .invalidCursor, .invalidJSON, .invalidFrame: 400
         case .unauthorized: 401
         case .insufficientScope: 403
-        case .notFound, .terminalNotFound, .terminalOffline, .messageNotFound, .tokenNotFound: 404
+        case .notFound, .terminalNotFound, .terminalOffline, .messageNotFound, .tokenNotFound, .blockNotFound: 404
         case .methodNotAllowed: 405
         case .inFlight, .tokenInFile, .limitReached: 409
         case .bodyTooLarge, .payloadTooLong: 413
@@ -79,6 +80,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .terminalOffline: "The terminal has no connection"
         case .messageNotFound: "The message is not kept"
         case .tokenNotFound: "There is no such token"
+        case .blockNotFound: "There is no such block"
         case .tokenInFile: "The token is the one of the file admin.token"
         case .limitReached: "There are as many as there may be"
         case .inFlight: "The message has been written to its terminal"

@@ -28,6 +28,10 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case tokens = "/api/v1/tokens"
     /// One token, to be revoked.
     case token = "/api/v1/tokens/{id}"
+    /// Who is shut out: a ``Page`` of ``BlockResource``; and where a ``CreateBlockRequest`` is posted.
+    case blocks = "/api/v1/blocks"
+    /// One block, to be removed.
+    case block = "/api/v1/blocks/{target}"
     /// Who did what; a ``Page`` of ``AuditResource``.
     case audit = "/api/v1/audit"
 

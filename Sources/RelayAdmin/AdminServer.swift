@@ -17,13 +17,18 @@ public final class AdminServer: Sendable {
     /// - Throws: ``AdminError`` when one of the files cannot be used.
     public init(options: AdminOptions, operations: any RelayOperations, logger: Logger) throws(AdminError) {
         let hosts = HostPolicy(listeningOn: options.host)
-        let access = try AccessControl(options: options, logger: logger)
+        let access = try AccessControl(options: options, operations: operations, logger: logger)
         let router = Router(routes: RouteTable.routes(operations, access: access))
         let service = AdminService(router: router, access: access, hosts: hosts, logger: logger)
         self.options = options
         self.access = access
         self.daemon = HTTPDaemon(service: service, options: options, logger: logger)
         self.logger = logger
+    }
+
+    /// Shuts out whom operators have blocked before the relay stopped. To be called before terminals can connect.
+    public func enforceBlocks() async {
+        await self.access.blocks.start()
     }
 
     /// Starts to listen.

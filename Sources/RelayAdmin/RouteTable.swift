@@ -32,14 +32,18 @@ enum RouteTable {
         ] + Self.routes(access)
     }
 
-    /// Who may use the relay, and who did.
+    /// Who may use the relay, who did, and who may not connect to it.
     private static func routes(_ access: AccessControl) -> [Route] {
         let tokens = TokenEndpoints(tokens: access.tokens)
+        let blocks = BlockEndpoints(blocks: access.blocks)
         let audit = AuditEndpoints(audit: access.audit)
         return [
             Route(.get, .tokens, .scope(.admin), query: page, handler: tokens.list),
             Route(.post, .tokens, .scope(.admin), handler: tokens.create),
             Route(.delete, .token, .scope(.admin), handler: tokens.revoke),
+            Route(.get, .blocks, .scope(.read), query: page, handler: blocks.list),
+            Route(.post, .blocks, .scope(.terminalsWrite), handler: blocks.create),
+            Route(.delete, .block, .scope(.terminalsWrite), handler: blocks.remove),
             Route(.get, .audit, .scope(.admin), query: ["token", "outcome", "since"] + page, handler: audit.list),
         ]
     }

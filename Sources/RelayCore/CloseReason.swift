@@ -20,6 +20,8 @@ public enum CloseReason: String, CaseIterable, Error, Sendable {
     case superseded
     /// An operator closed it.
     case kicked
+    /// An operator has shut out its address, or a terminal that it registers.
+    case blocked
     /// The relay stops.
     case shutdown
     // The connection itself.
@@ -32,7 +34,7 @@ public enum CloseReason: String, CaseIterable, Error, Sendable {
     public var isViolation: Bool {
         switch self {
         case .badHeader, .tooShort, .tooLong, .checksumMismatch, .notRegistered, .unknownCommand, .tooManyCCIDs: true
-        case .registrationTimeout, .idleTimeout, .tooManyConnections, .superseded, .kicked, .shutdown, .peerClosed,
+        case .registrationTimeout, .idleTimeout, .tooManyConnections, .superseded, .kicked, .blocked, .shutdown, .peerClosed,
             .connectionLost:
             false
         }

@@ -29,6 +29,12 @@ public protocol RelayOperations: Sendable {
     /// - Returns: `false` when it has none.
     func disconnect(_ ccid: CCID) async -> Bool
 
+    /// Shuts out whom `blocks` names, on every event loop, and nobody else: closes their connections with the reason `blocked`, and
+    /// refuses new ones.
+    ///
+    /// - Returns: how many connections were closed.
+    func enforce(_ blocks: BlockList) async -> Int
+
     /// Messages kept for a terminal, oldest first.
     func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage]
 

@@ -163,6 +163,15 @@ extension RelayServer: RelayOperations {
         return false
     }
 
+    /// See ``RelayOperations/enforce(_:)``.
+    public func enforce(_ blocks: BlockList) async -> Int {
+        var closed = 0
+        for shard in self.shards {
+            closed += (try? await shard.eventLoop.submit { shard.enforce(blocks) }.get()) ?? 0
+        }
+        return closed
+    }
+
     // MARK: Messages
 
     /// See ``RelayOperations/messages(of:after:limit:)``.

@@ -14,6 +14,10 @@ extension Shard {
             self.refuse(channel, self.isStopping ? .shutdown : .tooManyConnections)
             return nil
         }
+        if self.blocks.hasNetworks, self.blocks.contains(channel.remoteAddress, at: self.clock.now) {
+            self.refuse(channel, .blocked)
+            return nil
+        }
         // SwiftNIO has no other way to the descriptor; it is used only while the channel is active.
         let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self

@@ -144,6 +144,7 @@ extension Shard {
 
     private func heartbeat(_ frame: FrameView, from connection: TerminalConnection) -> CloseReason? {
         let ccid = frame.address
+        if self.blocks.hasTerminals, self.blocks.contains(ccid, at: self.clock.now) { return .blocked }
         if connection.session.source != ccid { self.leaveSource(of: connection) }
         let action = connection.session.heartbeatReceived(from: ccid, options: self.options.session)
         if case .close(let reason) = action { return reason }

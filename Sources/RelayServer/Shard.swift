@@ -16,7 +16,7 @@ import TTMSProtocol
 /// Files: `Shard+Frames` (the way of a frame), `Shard+Store` (submissions and their answers), `Shard+Connections` (accept,
 /// register, takeover, close), `Shard+Finish` (the peer's last byte), `Shard+Sweep` (acknowledgement and timeouts),
 /// `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards), `Shard+Stop` (the end),
-/// `Shard+Operations` (what operators ask).
+/// `Shard+Operations` (what operators ask), `Shard+Blocks` (whom they shut out).
 final class Shard: @unchecked Sendable {
     let index: Int
     /// Also the clock for everything that is due some time: its `now`, never `NIODeadline.now()`.
@@ -38,6 +38,8 @@ final class Shard: @unchecked Sendable {
     var connections: [TerminalConnection] = []
     var counters = ShardCounters()
     var isStopping = false
+    /// Whom operators have shut out.
+    var blocks = BlockList()
 
     // What leaves at the end of the tick.
     private var isTickScheduled = false

@@ -54,6 +54,7 @@ final class RelayService: Service {
     /// Serves until a graceful shutdown is asked for, by a signal or by an operator.
     func run() async throws {
         do {
+            await self.admin.enforceBlocks()
             let terminals = try await self.server.start()
             let port = try self.admin.start()
             let endpoint = Endpoint(host: self.configuration.admin.host, port: port)

@@ -16,7 +16,7 @@ struct TTMSCtl: AsyncParsableCommand {
             """,
         subcommands: [
             Status.self, Terminals.self, Terminal.self, Messages.self, Message.self, Send.self, Delete.self, Kick.self,
-            Drain.self, Token.self, Audit.self, Simulate.self, Store.self,
+            Block.self, Unblock.self, Blocks.self, Drain.self, Token.self, Audit.self, Simulate.self, Store.self,
         ]
     )
 

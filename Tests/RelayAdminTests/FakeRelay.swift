@@ -15,6 +15,8 @@ final class FakeRelay: RelayOperations {
         var readiness = Readiness(checks: [Readiness.Check(name: "store", isPassing: true)])
         var metrics: [MetricFamily] = []
         var isDraining = false
+        /// All that was ever put in force.
+        var blocks: [BlockList] = []
     }
 
     let events = EventLog(capacity: 64)
@@ -127,6 +129,13 @@ final class FakeRelay: RelayOperations {
             guard state.terminals[ccid]?.connection != nil else { return false }
             state.terminals[ccid]?.connection = nil
             return true
+        }
+    }
+
+    func enforce(_ blocks: BlockList) async -> Int {
+        self.state.withLock { state in
+            state.blocks.append(blocks)
+            return 3
         }
     }
 

@@ -93,9 +93,11 @@ import Yams
         #expect(values("MessageState") == Set(MessageState.allCases.map(\.rawValue)))
         #expect(values("TerminalState") == Set(TerminalState.allCases.map(\.rawValue)))
         #expect(values("AuditOutcome") == Set(AuditOutcome.allCases.map(\.rawValue)))
+        #expect(values("BlockKind") == Set(BlockKind.allCases.map(\.rawValue)))
         #expect(values("Scope") == Set(Scope.allCases.map(\.rawValue)))
         func fields(_ schema: String) -> Set<String> { Set(document.resolve(document.schema(schema)["properties"]).keys) }
         #expect(fields("SendMessageRequest") == SendMessageRequest.fieldNames)
+        #expect(fields("CreateBlockRequest") == CreateBlockRequest.fieldNames)
         #expect(fields("CreateTokenRequest") == CreateTokenRequest.fieldNames)
     }
 
@@ -118,7 +120,7 @@ import Yams
                 }
             }
         }
-        #expect(checked.count == 15)
+        #expect(checked.count == 17)
     }
 
     private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
@@ -154,6 +156,8 @@ import Yams
         case "DrainReceipt": return try again(DrainReceipt.self)
         case "Token": return try again(TokenResource.self)
         case "AuditPage": return try again(Page<AuditResource>.self)
+        case "Block": return try again(BlockResource.self)
+        case "BlockPage": return try again(Page<BlockResource>.self)
         case "TokenPage": return try again(Page<TokenResource>.self)
         case "Problem": return try again(ProblemDetails.self)
         default: throw HTTPClient.Failure(message: "no model for the schema \(schema)")

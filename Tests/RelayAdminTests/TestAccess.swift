@@ -11,7 +11,11 @@ struct TestAccess {
 
     init(listeningOn host: String = "127.0.0.1", relay: FakeRelay = FakeRelay()) throws {
         self.directory = try TemporaryDirectory()
-        self.control = try AccessControl(options: AdminOptions(host: host, directory: directory.path), logger: .silent)
+        self.control = try AccessControl(
+            options: AdminOptions(host: host, directory: directory.path),
+            operations: relay,
+            logger: .silent
+        )
         self.service = AdminService(
             router: Router(routes: RouteTable.routes(relay, access: self.control)),
             access: self.control,

@@ -112,7 +112,7 @@ import Testing
         await tokens.close()
 
         let options = AdminOptions(directory: access.directory.path)
-        let again = try AccessControl(options: options, logger: .silent).tokens
+        let again = try AccessControl(options: options, operations: FakeRelay(), logger: .silent).tokens
         #expect(again.tokens().map(\.name).sorted() == ["a", "admin.token", "b"])
         #expect(again.tokens().first { $0.name == "a" }?.lastUsedAt == Self.start)
         #expect(Self.scopes(of: lasting.text, in: again) == [.read])
@@ -149,7 +149,11 @@ import Testing
         let digest = try #require(TokenSecret("abc").digest)
         let many = (0..<TokenRegistry.maximum - 1).map { KeptToken(id: "\($0)", name: "n", scopes: [.read], digest: digest) }
         try JSONEncoder().encode(KeptToken.File(tokens: many)).write(to: URL(filePath: directory.file("tokens.json")))
-        let tokens = try AccessControl(options: AdminOptions(directory: directory.path), logger: .silent).tokens
+        let tokens = try AccessControl(
+            options: AdminOptions(directory: directory.path),
+            operations: FakeRelay(),
+            logger: .silent
+        ).tokens
         let error = await #expect(throws: ProblemDetails.self) {
             try await tokens.create(name: "a", scopes: [.read], expiresAt: nil)
         }
@@ -187,7 +191,7 @@ import Testing
         let file = directory.file("tokens.json")
         try content.write(toFile: file, atomically: true, encoding: .utf8)
         let error = #expect(throws: AdminError.self) {
-            try AccessControl(options: AdminOptions(directory: directory.path), logger: .silent)
+            try AccessControl(options: AdminOptions(directory: directory.path), operations: FakeRelay(), logger: .silent)
         }
         #expect(error?.description.contains(file) == true)
         #expect(try String(contentsOfFile: file, encoding: .utf8) == content)

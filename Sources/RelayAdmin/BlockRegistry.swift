@@ -1,0 +1,190 @@
+import AdminAPI
+import FoundationEssentials
+import Logging
+import RelayCore
+
+/// Whom operators have shut out, kept in `blocks.json`, and put in force whenever it changes or a block ends.
+actor BlockRegistry {
+    /// Blocks at the most: the file is written as a whole.
+    static let maximum = 10_000
+    /// More bytes than ``maximum`` blocks take.
+    private static let maximumFileSize = 32 << 20
+    /// The longest sleep until a block ends: the wall clock may be set meanwhile.
+    private static let longestSleep: Int64 = 3_600
+
+    private let executor = DiskExecutor("blocks")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
+
+    private let file: KeptFile
+    private let logger: Logger
+    private let operations: any RelayOperations
+    private var kept: [KeptBlock]
+    private var alarm: Task<Void, Never>?
+    /// The latest list on its way to the event loops.
+    private var enforcement: Task<Int, Never>?
+
+    /// Reads the file. Nothing is in force before ``start()``.
+    ///
+    /// - Throws: ``AdminError``.
+    init(file: String, operations: any RelayOperations, logger: Logger) throws(AdminError) {
+        self.file = KeptFile(path: file)
+        self.operations = operations
+        self.logger = logger
+        do {
+            guard let contents = try self.file.contents(limit: Self.maximumFileSize) else {
+                self.kept = []
+                return
+            }
+            self.kept = try JSONDecoder().decode(KeptBlock.File.self, from: Data(contents)).blocks
+        } catch let failure as KeptFile.Failure {
+            throw AdminError("The blocks' file \(file) cannot be \(failure.verb): \(failure.reason).")
+        } catch {
+            // To start without them would let in whom an operator has shut out.
+            throw AdminError(
+                "The blocks' file \(file) is damaged: \(error). Put back a copy, or delete it: then nobody is blocked."
+            )
+        }
+    }
+
+    deinit {
+        self.alarm?.cancel()
+    }
+
+    /// Puts in force what was kept.
+    func start() async {
+        _ = await self.enforce()
+    }
+
+    /// All blocks that have not ended.
+    func blocks(now: Timestamp = .now) -> [KeptBlock] {
+        self.kept.filter { $0.isInForce(at: now) }
+    }
+
+    /// Shuts somebody out, or changes the end and the reason of a block that there is. In force and on disk when it returns.
+    ///
+    /// - Returns: how many connections it closed, and whether there was none for the same target before.
+    /// - Throws: ``ProblemDetails``.
+    func add(_ block: KeptBlock, now: Timestamp = .now) async throws(ProblemDetails) -> (closed: Int, isNew: Bool) {
+        var blocks = self.blocks(now: now)
+        let before = blocks.count
+        blocks.removeAll { $0.target == block.target }
+        let isNew = blocks.count == before
+        guard blocks.count < Self.maximum else {
+            throw ProblemDetails(
+                .limitReached,
+                detail: "There are \(Self.maximum) blocks already. Remove some, or block whole networks."
+            )
+        }
+        try self.keep(blocks + [block])
+        return (await self.enforce(), isNew)
+    }
+
+    /// Lets somebody in again.
+    ///
+    /// - Throws: ``ProblemDetails``.
+    func remove(_ target: Block.Target, now: Timestamp = .now) async throws(ProblemDetails) {
+        let blocks = self.blocks(now: now)
+        guard blocks.contains(where: { $0.target == target }) else {
+            throw ProblemDetails(.blockNotFound, detail: "There is no block of \(target), or it has ended.")
+        }
+        try self.keep(blocks.filter { $0.target != target })
+        _ = await self.enforce()
+    }
+
+    private func keep(_ blocks: [KeptBlock]) throws(ProblemDetails) {
+        do {
+            try self.file.replace(with: Array(try JSONEncoder.sorted.encode(KeptBlock.File(blocks: blocks))))
+        } catch {
+            let reason = (error as? KeptFile.Failure)?.reason ?? "\(error)"
+            throw ProblemDetails(
+                .storeUnavailable,
+                detail:
+                    "The file \(self.file.name) cannot be written: \(reason). Nothing has changed. Make room, and try again."
+            )
+        }
+        self.kept = blocks
+    }
+
+    /// - Returns: how many connections were closed.
+    private func enforce() async -> Int {
+        let blocks = self.blocks()
+        self.awaitEnd(of: blocks)
+        let list = BlockList(blocks.map { Block($0.target, expiresAt: $0.expiresAt) })
+        // One list after the other: on no event loop may an older one come last.
+        let enforcement = Task { [former = self.enforcement, operations = self.operations] in
+            _ = await former?.value
+            return await operations.enforce(list)
+        }
+        self.enforcement = enforcement
+        return await enforcement.value
+    }
+
+    /// Has what has ended taken out of force: event loops no longer ask when there is nothing left.
+    private func awaitEnd(of blocks: [KeptBlock]) {
+        self.alarm?.cancel()
+        self.alarm = nil
+        guard let end = blocks.compactMap(\.expiresAt).min() else { return }
+        // Whole seconds, and one more: then it has ended.
+        let seconds = min(Timestamp.now.seconds(until: end) + 1, Self.longestSleep)
+        self.alarm = Task { [weak self] in
+            guard (try? await Task.sleep(for: .seconds(seconds))) != nil else { return }
+            _ = await self?.enforce()
+        }
+    }
+}
+
+/// A block as the relay keeps it.
+struct KeptBlock: Equatable, Sendable {
+    var target: Block.Target
+    var reason: String
+    var createdAt: Timestamp
+    /// The name of the token that it was made with.
+    var createdBy: String
+    /// `nil` when it does not end.
+    var expiresAt: Timestamp?
+
+    /// Whether it shuts anybody out at `now`.
+    func isInForce(at now: Timestamp) -> Bool {
+        self.expiresAt.map { now < $0 } ?? true
+    }
+
+    /// What `blocks.json` holds.
+    struct File: Codable {
+        /// Raised when an older relay would misread what a newer one writes.
+        var format = 1
+        var blocks: [KeptBlock]
+    }
+}
+
+extension KeptBlock: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case target, reason
+        case createdAt = "created_at"
+        case createdBy = "created_by"
+        case expiresAt = "expires_at"
+    }
+
+    /// Reads an element of `blocks.json`.
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        guard let target = Block.Target(try fields.decode(String.self, forKey: .target)) else {
+            let reason = "It has to be a CCID, an address or a network."
+            throw DecodingError.dataCorruptedError(forKey: .target, in: fields, debugDescription: reason)
+        }
+        self.target = target
+        self.reason = try fields.decode(String.self, forKey: .reason)
+        self.createdAt = try fields.decode(Timestamp.self, forKey: .createdAt)
+        self.createdBy = try fields.decode(String.self, forKey: .createdBy)
+        self.expiresAt = try fields.decodeIfPresent(Timestamp.self, forKey: .expiresAt)
+    }
+
+    /// Writes an element of `blocks.json`.
+    func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(self.target.description, forKey: .target)
+        try fields.encode(self.reason, forKey: .reason)
+        try fields.encode(self.createdAt, forKey: .createdAt)
+        try fields.encode(self.createdBy, forKey: .createdBy)
+        try fields.encodeIfPresent(self.expiresAt, forKey: .expiresAt)
+    }
+}
