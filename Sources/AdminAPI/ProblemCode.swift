@@ -9,6 +9,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case invalidJSON = "invalid_json"
     case invalidFrame = "invalid_frame"
     case invalidBody = "invalid_body"
+    case invalidConfiguration = "invalid_configuration"
     case bodyTooLarge = "body_too_large"
     case payloadTooLong = "payload_too_long"
     case unsupportedMediaType = "unsupported_media_type"
@@ -47,7 +48,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .bodyTooLarge, .payloadTooLong: 413
         case .unsupportedMediaType: 415
         case .misdirectedRequest: 421
-        case .invalidBody: 422
+        case .invalidBody, .invalidConfiguration: 422
         case .internalError: 500
         case .unsupportedTransferEncoding: 501
         case .storeUnavailable, .stopping: 503
@@ -67,6 +68,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .invalidJSON: "The body is not JSON"
         case .invalidFrame: "The body does not hold sound data frames"
         case .invalidBody: "A field of the body is wrong"
+        case .invalidConfiguration: "The configuration is wrong"
         case .bodyTooLarge: "The body is too large"
         case .payloadTooLong: "The payload does not fit into a frame"
         case .unsupportedMediaType: "The body's media type is not supported"

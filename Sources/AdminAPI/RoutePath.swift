@@ -28,6 +28,14 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case tokens = "/api/v1/tokens"
     /// One token, to be revoked.
     case token = "/api/v1/tokens/{id}"
+    /// Every setting in force; a ``List`` of ``SettingResource``.
+    case config = "/api/v1/config"
+    /// Where the contents of a configuration file are posted to be checked; a ``ConfigurationReceipt``.
+    case configValidate = "/api/v1/config/validate"
+    /// Where the relay is told to read its configuration again; a ``ConfigurationReceipt``.
+    case configReload = "/api/v1/config/reload"
+    /// What is logged; a ``LogLevelResource``.
+    case logLevel = "/api/v1/log-level"
     /// Who is shut out: a ``Page`` of ``BlockResource``; and where a ``CreateBlockRequest`` is posted.
     case blocks = "/api/v1/blocks"
     /// One block, to be removed.

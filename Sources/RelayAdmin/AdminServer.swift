@@ -15,10 +15,15 @@ public final class AdminServer: Sendable {
     /// Reads who may use the relay, and prepares the routes; nothing listens yet.
     ///
     /// - Throws: ``AdminError`` when one of the files cannot be used.
-    public init(options: AdminOptions, operations: any RelayOperations, logger: Logger) throws(AdminError) {
+    public init(
+        options: AdminOptions,
+        operations: any RelayOperations,
+        settings: any RelaySettings,
+        logger: Logger
+    ) throws(AdminError) {
         let hosts = HostPolicy(listeningOn: options.host)
         let access = try AccessControl(options: options, operations: operations, logger: logger)
-        let router = Router(routes: RouteTable.routes(operations, access: access))
+        let router = Router(routes: RouteTable.routes(operations, settings: settings, access: access))
         let service = AdminService(router: router, access: access, hosts: hosts, logger: logger)
         self.options = options
         self.access = access

@@ -50,12 +50,16 @@ struct JSONBody {
         return self.required(name, expected, read: read)
     }
 
+    private static let expectedSeconds = "It has to be a whole number from 1 to \(UInt32.max)."
+
     /// Seconds from now, at least one; `nil` for no end.
     mutating func seconds(_ name: String) -> UInt32? {
-        self.optional(name, "It has to be a whole number from 1 to \(UInt32.max).") { field in
-            guard case .number(let number) = field, number >= 1 else { return nil }
-            return UInt32(exactly: number)
-        }
+        self.optional(name, Self.expectedSeconds, read: \.seconds)
+    }
+
+    /// Seconds from now, at least one, which have to be there.
+    mutating func requiredSeconds(_ name: String) -> UInt32? {
+        self.required(name, Self.expectedSeconds, read: \.seconds)
     }
 
     /// Says that a field is wrong.
@@ -96,6 +100,12 @@ enum JSONField: Equatable, Decodable {
         } else {
             self = .object(try container.decode([String: JSONField].self))
         }
+    }
+
+    /// A number of seconds, at least one, if it is that.
+    var seconds: UInt32? {
+        guard case .number(let number) = self, number >= 1 else { return nil }
+        return UInt32(exactly: number)
     }
 
     /// The text, if it is one.

@@ -3,7 +3,11 @@ import RelayCore
 
 /// Everything that the admin API answers. openapi/ttms-relay.yaml says the same, and a test compares the two.
 enum RouteTable {
-    static func routes(_ operations: any RelayOperations, access: AccessControl) -> [Route] {
+    static func routes(
+        _ operations: any RelayOperations,
+        settings: any RelaySettings,
+        access: AccessControl
+    ) -> [Route] {
         let status = StatusEndpoints(operations: operations)
         let terminals = TerminalEndpoints(operations: operations)
         let messages = MessageEndpoints(operations: operations)
@@ -29,7 +33,21 @@ enum RouteTable {
             Route(.get, .message, .scope(.read), query: ["payload_encoding"], handler: messages.show),
             Route(.delete, .message, .scope(.messagesWrite), handler: messages.delete),
             Route(.post, .frames, .scope(.messagesWrite), query: ["source", "time_to_live_seconds"], handler: sending.frames),
-        ] + Self.routes(access)
+        ] + Self.routes(settings, access) + Self.routes(access)
+    }
+
+    /// How the relay runs.
+    private static func routes(_ settings: any RelaySettings, _ access: AccessControl) -> [Route] {
+        let configuration = SettingEndpoints(settings: settings, access: access)
+        let logLevel = LogLevelEndpoints(settings: settings)
+        return [
+            Route(.get, .config, .scope(.read), handler: configuration.list),
+            Route(.post, .configValidate, .scope(.admin), handler: configuration.validate),
+            Route(.post, .configReload, .scope(.admin), handler: configuration.reload),
+            Route(.get, .logLevel, .scope(.read), handler: logLevel.show),
+            Route(.put, .logLevel, .scope(.admin), handler: logLevel.set),
+            Route(.delete, .logLevel, .scope(.admin), handler: logLevel.revert),
+        ]
     }
 
     /// Who may use the relay, who did, and who may not connect to it.

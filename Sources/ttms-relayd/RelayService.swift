@@ -13,7 +13,8 @@ import ServiceLifecycle
 /// They start in this order, so that a terminal's frame can be kept from the first on, and the relay is found (`endpoints.json`)
 /// when all of it works. They stop the other way round but for the admin API, which answers until the last frame is on disk.
 final class RelayService: Service {
-    let groupCommit: GroupCommitThread
+    private let groupCommit: GroupCommitThread
+    private let settings: RunningSettings
     private let configuration: RelayConfiguration
     private let directory: DataDirectory
     private let server: RelayServer
@@ -21,14 +22,18 @@ final class RelayService: Service {
     private let logger: Logger
 
     /// Takes the data directory and opens the store.
-    init(_ configuration: RelayConfiguration, logger: Logger) throws {
+    ///
+    /// - Parameters:
+    ///   - options: the command line that the configuration was made from, to make it again.
+    ///   - level: what is logged; operators change it.
+    init(_ configuration: RelayConfiguration, options: RelaydOptions, level: LogLevel, logger: Logger) throws {
         self.configuration = configuration
         self.logger = logger
         self.directory = try DataDirectory(configuration.dataDirectory)
         let openFiles = OpenFiles.raiseLimit(logger: logger)
-        var options = configuration.server
+        var server = configuration.server
         // Past the limit of open files, accepting fails anyway, and so would the store.
-        options.maximumConnections = min(options.maximumConnections, max(16, openFiles - OpenFiles.reserved))
+        server.maximumConnections = min(server.maximumConnections, max(16, openFiles - OpenFiles.reserved))
         let store = try RocksDBStore(
             directory: self.directory.store,
             limits: configuration.storeLimits,
@@ -38,15 +43,23 @@ final class RelayService: Service {
         let requeued = store.foundInFlight
         self.groupCommit = try GroupCommitThread(store: store, logger: logger) { clock.now }
         self.server = RelayServer(
-            options: options,
+            options: server,
             groupCommit: self.groupCommit,
             requeuedAtStart: requeued,
             steadyClock: clock,
             logger: logger
         )
+        self.settings = RunningSettings(
+            configuration,
+            options: options,
+            level: level,
+            groupCommit: self.groupCommit,
+            logger: logger
+        )
         self.admin = try AdminServer(
             options: configuration.adminOptions(directory: self.directory.path),
             operations: self.server,
+            settings: self.settings,
             logger: logger
         )
     }
@@ -71,16 +84,20 @@ final class RelayService: Service {
         self.logger.info("The relay has stopped")
     }
 
-    /// The keys that are different in `other` and cannot change while the relay runs.
-    func needsRestart(for other: RelayConfiguration) -> [String] {
-        let reloadable =
-            ["log_level", "time_to_live", "when_full", "maximum_terminals"]
-            + ["frames", "bytes"].flatMap { unit in
-                ["maximum_\(unit)", "maximum_\(unit)_per_terminal"]
-            }
-        return zip(self.configuration.redactedEntries, other.redactedEntries)
-            .filter { $0.value != $1.value && !reloadable.contains($0.key) }
-            .map(\.0.key)
+    /// Reads the settings and the admin token again, as at `SIGHUP`; the log says what came of it.
+    func reload() async {
+        do {
+            _ = try await self.settings.reload()
+        } catch let error as StoreError {
+            self.logger.error("The store has not taken its settings", metadata: ["error": "\(error)"])
+        } catch {
+            // It has been logged, with all that is wrong.
+        }
+        do {
+            try await self.admin.reload()
+        } catch {
+            self.logger.error("The admin token was not read again; the former one stays", metadata: ["error": "\(error)"])
+        }
     }
 
     private func announce(_ endpoints: Endpoints) throws {

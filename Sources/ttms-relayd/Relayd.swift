@@ -34,16 +34,15 @@ struct Relayd: AsyncParsableCommand {
 
         let relay: RelayService
         do {
-            relay = try RelayService(configuration, logger: logger)
+            relay = try RelayService(configuration, options: self.options, level: logLevel, logger: logger)
         } catch {
             throw Self.failure("cannot start: \(error)")
         }
-        let reload = ReloadService(options: self.options, logLevel: logLevel, relay: relay, logger: logger)
         var group = ServiceGroupConfiguration(
             services: [
                 // It returns by itself when an operator drains it.
                 .init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup),
-                .init(service: reload),
+                .init(service: ReloadService(relay: relay)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }

@@ -158,7 +158,12 @@ import Testing
             for (host, port) in [("127.0.0.1", server.port), ("no address", 0), ("192.0.2.1", 0), ("127.0.0.1", 65_536)] {
                 let directory = try TemporaryDirectory()
                 let options = AdminOptions(host: host, port: port, directory: directory.path)
-                let second = try AdminServer(options: options, operations: FakeRelay(), logger: .silent)
+                let second = try AdminServer(
+                    options: options,
+                    operations: FakeRelay(),
+                    settings: FakeSettings(),
+                    logger: .silent
+                )
                 let error = #expect(throws: AdminError.self) { try second.start() }
                 #expect(error?.description.contains("port \(port)") == true)
                 await second.shutdown()

@@ -1,5 +1,6 @@
 import AdminAPI
 import Foundation
+import RelayCore
 import Testing
 import Yams
 
@@ -94,10 +95,13 @@ import Yams
         #expect(values("TerminalState") == Set(TerminalState.allCases.map(\.rawValue)))
         #expect(values("AuditOutcome") == Set(AuditOutcome.allCases.map(\.rawValue)))
         #expect(values("BlockKind") == Set(BlockKind.allCases.map(\.rawValue)))
+        #expect(values("LogLevelName") == Set(LogLevelName.allCases.map(\.rawValue)))
+        #expect(LogLevelName.allCases.map(\.rawValue) == LogSeverity.allCases.map(\.rawValue))
         #expect(values("Scope") == Set(Scope.allCases.map(\.rawValue)))
         func fields(_ schema: String) -> Set<String> { Set(document.resolve(document.schema(schema)["properties"]).keys) }
         #expect(fields("SendMessageRequest") == SendMessageRequest.fieldNames)
         #expect(fields("CreateBlockRequest") == CreateBlockRequest.fieldNames)
+        #expect(fields("SetLogLevelRequest") == SetLogLevelRequest.fieldNames)
         #expect(fields("CreateTokenRequest") == CreateTokenRequest.fieldNames)
     }
 
@@ -120,7 +124,7 @@ import Yams
                 }
             }
         }
-        #expect(checked.count == 17)
+        #expect(checked.count == 20)
     }
 
     private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
@@ -158,6 +162,9 @@ import Yams
         case "AuditPage": return try again(Page<AuditResource>.self)
         case "Block": return try again(BlockResource.self)
         case "BlockPage": return try again(Page<BlockResource>.self)
+        case "SettingList": return try again(List<SettingResource>.self)
+        case "ConfigurationReceipt": return try again(ConfigurationReceipt.self)
+        case "LogLevel": return try again(LogLevelResource.self)
         case "TokenPage": return try again(Page<TokenResource>.self)
         case "Problem": return try again(ProblemDetails.self)
         default: throw HTTPClient.Failure(message: "no model for the schema \(schema)")

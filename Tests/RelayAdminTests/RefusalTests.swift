@@ -172,7 +172,7 @@ import Testing
             let options = try await server.send("OPTIONS", "/api/v1/frames")
             #expect(options.status == 204)
             #expect(options.header("allow") == "POST, OPTIONS")
-            #expect(try await server.send("OPTIONS", "*").header("allow") == "GET, POST, DELETE, HEAD, OPTIONS")
+            #expect(try await server.send("OPTIONS", "*").header("allow") == "GET, POST, PUT, DELETE, HEAD, OPTIONS")
         }
     }
 

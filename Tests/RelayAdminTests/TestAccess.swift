@@ -17,7 +17,7 @@ struct TestAccess {
             logger: .silent
         )
         self.service = AdminService(
-            router: Router(routes: RouteTable.routes(relay, access: self.control)),
+            router: Router(routes: RouteTable.routes(relay, settings: FakeSettings(), access: self.control)),
             access: self.control,
             hosts: HostPolicy(listeningOn: host),
             logger: .silent

@@ -6,6 +6,7 @@ import RelayAdmin
 /// A real ``AdminServer`` on a free port, with a token of its own.
 struct TestServer: Sendable {
     let relay: FakeRelay
+    let settings: FakeSettings
     let server: AdminServer
     let port: Int
     let token: String
@@ -13,17 +14,18 @@ struct TestServer: Sendable {
     /// Runs `body` with a server, and shuts it down.
     static func run(
         _ relay: FakeRelay = FakeRelay(),
+        settings: FakeSettings = FakeSettings(),
         configure: (inout AdminOptions) -> Void = { _ in },
         _ body: (TestServer) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
         var options = AdminOptions(host: "127.0.0.1", port: 0, directory: directory.path)
         configure(&options)
-        let server = try AdminServer(options: options, operations: relay, logger: .silent)
+        let server = try AdminServer(options: options, operations: relay, settings: settings, logger: .silent)
         let port = try server.start()
         let token = try String(contentsOfFile: "\(options.directory)/\(Endpoints.tokenFileName)", encoding: .utf8)
             .trimmingCharacters(in: .newlines)
-        let test = TestServer(relay: relay, server: server, port: port, token: token)
+        let test = TestServer(relay: relay, settings: settings, server: server, port: port, token: token)
         do {
             try await body(test)
         } catch {

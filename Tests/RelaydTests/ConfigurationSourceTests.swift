@@ -53,6 +53,24 @@ struct ConfigurationSourceTests {
         #expect(try errors(file: "quiet_time:").map(\.problem) == ["\"\" is not allowed"])
     }
 
+    @Test("of a secret nothing is said but that it is set", arguments: ["password", "wrong"])
+    func secrets(value: String) throws {
+        let key = ConfigurationKey(
+            name: "secret",
+            allowed: "a good one",
+            help: "",
+            isList: false,
+            isSecret: true,
+            read: { _, _ throws(InvalidValue) in },
+            show: { _ in value }
+        )
+        let place = ConfigurationPlace.commandLine("--set secret=\(value)")
+        let entry = key.entry(in: RelayConfiguration(), place: place)
+        #expect(entry.value == "(set)" && entry.place == .commandLine("--set secret=…"))
+        #expect(key.entry(in: RelayConfiguration(), place: .default).value.isEmpty)
+        #expect(!"\(key.error(InvalidValue(text: value), place: place))".contains(value))
+    }
+
     @Test("options of their own set their keys")
     func options() throws {
         let configuration = try load(arguments: ["--admin", "[::1]:9", "--data-dir", "/x", "--listen", "127.0.0.1:0"])

@@ -75,6 +75,7 @@ struct ConfigurationValueTests {
             bad: ["", "7280", "127.0.0.1:1,127.0.0.1:2"]
         ),
         Row("data_dir", good: [("/var/lib/ttms", "/var/lib/ttms"), ("a,b", "a,b")], bad: [""]),
+        .size("audit_limit", good: [("64KiB", "64KiB"), ("1024TiB", "1024TiB")], tooSmall: "65535", tooLarge: "1025TiB"),
         .choice("log_level", ["trace", "debug", "info", "notice", "warning", "error", "critical"]),
         .choice("dialect", ["learn", "total", "after-length", "body", "content", "marker"]),
         .duration("quiet_time", zero: false, tooLong: "10001ms"),

@@ -41,6 +41,7 @@ public final class RelayProcess: Sendable {
     private let settings: [String: String]
     private let listeners: [String]
     private let environment: [String: String]
+    private let configurationFile: URL?
     private let running: Mutex<Running?> = Mutex(nil)
 
     /// Starts a relay and waits until it is ready.
@@ -50,18 +51,21 @@ public final class RelayProcess: Sendable {
     ///   - listeners: where terminals connect; port 0 picks a free one.
     ///   - environment: added to the tests' own.
     ///   - dataDirectory: `nil` for one of its own.
+    ///   - configurationFile: given as `--config`.
     /// - Throws: ``Failure`` when it ends before it is ready, or is not ready in time.
     public static func start(
         _ settings: [String: String] = [:],
         listeners: [String] = ["127.0.0.1:0"],
         environment: [String: String] = [:],
-        dataDirectory: URL? = nil
+        dataDirectory: URL? = nil,
+        configurationFile: URL? = nil
     ) async throws -> RelayProcess {
         let relay = try RelayProcess(
             settings,
             listeners: listeners,
             dataDirectory: dataDirectory,
-            environment: environment
+            environment: environment,
+            configurationFile: configurationFile
         )
         try await relay.start()
         return relay
@@ -74,18 +78,21 @@ public final class RelayProcess: Sendable {
     ///   - listeners: where terminals connect; port 0 picks a free one.
     ///   - dataDirectory: made by the relay; by default in a directory that is removed with this object.
     ///   - environment: what the process gets beside the environment of the tests.
+    ///   - configurationFile: given as `--config`.
     /// - Throws: when there is no room for its files.
     public init(
         _ settings: [String: String] = [:],
         listeners: [String] = ["127.0.0.1:0"],
         dataDirectory: URL? = nil,
-        environment: [String: String] = [:]
+        environment: [String: String] = [:],
+        configurationFile: URL? = nil
     ) throws {
         self.root = try TemporaryDirectory()
         self.dataDirectory = dataDirectory ?? self.root.url.appendingPathComponent("data")
         self.settings = settings
         self.listeners = listeners
         self.environment = environment
+        self.configurationFile = configurationFile
     }
 
     // MARK: Where things are
@@ -156,6 +163,7 @@ public final class RelayProcess: Sendable {
         log: URL? = nil
     ) throws -> RunningProgram {
         var arguments = ["--admin", "127.0.0.1:0", "--data-dir", self.dataDirectory.path]
+        if let configurationFile { arguments += ["--config", configurationFile.path] }
         for listener in listeners { arguments += ["--listen", listener] }
         for (key, value) in self.settings.sorted(by: { $0.key < $1.key }) { arguments += ["--set", "\(key)=\(value)"] }
         return try RunningProgram(
@@ -222,6 +230,7 @@ public final class RelayProcess: Sendable {
         listeners: [String] = ["127.0.0.1:0"],
         environment: [String: String] = [:],
         dataDirectory: URL? = nil,
+        configurationFile: URL? = nil,
         isolation: isolated (any Actor)? = #isolation,
         _ body: (RelayProcess) async throws -> Value
     ) async throws -> Value {
@@ -229,7 +238,8 @@ public final class RelayProcess: Sendable {
             settings,
             listeners: listeners,
             environment: environment,
-            dataDirectory: dataDirectory
+            dataDirectory: dataDirectory,
+            configurationFile: configurationFile
         )
         return try await relay.whileRunning(body)
     }

@@ -7,20 +7,39 @@ extension ConfigurationSource {
     ///
     /// - Throws: what makes the file as a whole unusable; wrong keys and values are found later.
     static func file(_ path: String) throws(ConfigurationErrors) -> ConfigurationSource {
-        func failure(_ problem: String, line: Int? = nil, key: String = "", allowed: String) -> ConfigurationErrors {
-            let place = ConfigurationPlace.file(path: path, line: line)
-            return ConfigurationErrors(errors: [
-                ConfigurationError(key: key, place: place, problem: problem, allowed: allowed)
-            ])
-        }
-        let shape = "a YAML mapping, lines of `key: value`"
         let data: Data
         do {
             data = try Data(contentsOf: URL(filePath: path))
         } catch {
-            throw failure("it cannot be read: \(error.localizedDescription)", allowed: "a readable file")
+            throw self.failure(
+                path,
+                "it cannot be read: \(error.localizedDescription)",
+                line: nil,
+                allowed: "a readable file"
+            )
         }
+        return try self.yaml(data, path: path)
+    }
 
+    private static func failure(
+        _ path: String,
+        _ problem: String,
+        line: Int?,
+        allowed: String
+    ) -> ConfigurationErrors {
+        let place = ConfigurationPlace.file(path: path, line: line)
+        return ConfigurationErrors(errors: [
+            ConfigurationError(key: "", place: place, problem: problem, allowed: allowed)
+        ])
+    }
+
+    /// What a file at `path` would be that had `data`.
+    ///
+    /// - Throws: as ``file(_:)``.
+    static func yaml(_ data: Data, path: String) throws(ConfigurationErrors) -> ConfigurationSource {
+        func failure(_ problem: String, line: Int? = nil) -> ConfigurationErrors {
+            self.failure(path, problem, line: line, allowed: "a YAML mapping, lines of `key: value`")
+        }
         let root: Node?
         let snapshot: any ConfigSnapshot
         do {
@@ -30,15 +49,15 @@ extension ConfigurationSource {
                 return ConfigurationSource(places: [:], snapshot: InMemoryProvider(values: [:]).snapshot())
             }
             guard case .mapping = root else {
-                throw failure("it is no mapping", line: root.mark?.line, allowed: shape)
+                throw failure("it is no mapping", line: root.mark?.line)
             }
             snapshot = try YAMLSnapshot(data: data.bytes, providerName: path, parsingOptions: .default)
         } catch let error as ConfigurationErrors {
             throw error
         } catch let error as YamlError {
-            throw failure("it is not YAML: \(error.problem)", line: error.line, allowed: shape)
+            throw failure("it is not YAML: \(error.problem)", line: error.line)
         } catch {
-            throw failure("\(error)", allowed: shape)
+            throw failure("\(error)")
         }
 
         var places: [String: ConfigurationPlace] = [:]

@@ -6,7 +6,8 @@ import RelayCore
 /// The one place that names keys: reading, errors, `--check-config`, README's table and the sample file follow from it.
 enum ConfigurationTable {
     /// All keys.
-    static let keys: [ConfigurationKey] = addresses + framing + connections + delivery + queue + memory
+    static let keys: [ConfigurationKey] =
+        addresses + framing + connections + delivery + queue.map(\.reloadable) + memory
 
     /// The key called `name`.
     static func key(_ name: String) -> ConfigurationKey? {
@@ -41,7 +42,7 @@ enum ConfigurationTable {
             64 << 10...manyBytes,
             "Bytes of the audit log of the admin API on disk; beyond them its oldest entries go"
         ),
-        .choice("log_level", \.logLevel, "What is logged: this level and those above it"),
+        .choice("log_level", \.logLevel, "What is logged: this level and those above it").reloadable,
         // systemd waits 90 seconds by default before it kills what does not stop.
         .duration(
             "stop_timeout",
@@ -141,6 +142,7 @@ enum ConfigurationTable {
         ),
     ]
 
+    /// The store takes all of them while it runs.
     private static let queue: [ConfigurationKey] = [
         // The store keeps seconds in an unsigned 32-bit number.
         .duration(

@@ -44,8 +44,7 @@ struct RelayConfiguration: Equatable, Sendable {
     var confirm = Confirmation.acknowledged
     /// Whether heartbeats are receipts on listeners that do not say it themselves.
     var givesReceipts = true
-    /// Every key in the order of the table, with its value and where it was set. No key holds a secret: the admin token has its
-    /// own file, so there is nothing to redact yet; a key that does would show `(set)` here.
+    /// Every key in the order of the table, with its value and where it was set; of a secret, only that it is.
     private(set) var redactedEntries: [Entry] = []
 
     /// The defaults.
@@ -59,20 +58,24 @@ struct RelayConfiguration: Equatable, Sendable {
     /// - Parameters:
     ///   - options: the command line.
     ///   - environment: the process's environment.
+    ///   - file: what to read instead of the file that the command line names.
     /// - Throws: every error that there is, not only the first one.
     static func load(
         options: RelaydOptions,
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProcessInfo.processInfo.environment,
+        file: [UInt8]? = nil
     ) throws(ConfigurationErrors) -> RelayConfiguration {
         var errors: [ConfigurationError] = []
         // The weakest first.
         var sources: [ConfigurationSource] = []
-        if let file = options.config {
-            do {
-                sources.append(try ConfigurationSource.file(file))
-            } catch {
-                errors += error.errors
+        do {
+            if let file {
+                sources.append(try ConfigurationSource.yaml(Data(file), path: options.config ?? "the file"))
+            } else if let path = options.config {
+                sources.append(try ConfigurationSource.file(path))
             }
+        } catch {
+            errors += error.errors
         }
         sources.append(.environment(environment))
         do {
@@ -99,7 +102,7 @@ struct RelayConfiguration: Equatable, Sendable {
                     try key.read(source.values(of: key), &configuration)
                     places[key.name] = place
                 } catch {
-                    errors.append(ConfigurationError(key: key.name, place: place, problem: error.problem, allowed: key.allowed))
+                    errors.append(key.error(error, place: place))
                 }
             }
         }
@@ -114,7 +117,7 @@ struct RelayConfiguration: Equatable, Sendable {
             )
         }
         configuration.redactedEntries = ConfigurationTable.keys.map { key in
-            Entry(key: key.name, value: key.show(configuration), place: places[key.name] ?? .default)
+            key.entry(in: configuration, place: places[key.name] ?? .default)
         }
         return configuration
     }

@@ -112,6 +112,11 @@ struct TimeToLive: ExpressibleByArgument, Equatable, Sendable {
     /// 0 is for ever.
     var seconds: UInt32
 
+    /// Makes a time.
+    init(seconds: UInt32) {
+        self.seconds = seconds
+    }
+
     /// Reads `90s`, `15m`, `1h`, `7d` or `0`.
     init?(argument: String) {
         let units: [Character: UInt32] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
@@ -125,5 +130,10 @@ struct TimeToLive: ExpressibleByArgument, Equatable, Sendable {
         let (seconds, overflow) = count.multipliedReportingOverflow(by: unit)
         guard !overflow else { return nil }
         self.seconds = seconds
+    }
+
+    /// As it is shown where it is a default.
+    var defaultValueDescription: String {
+        self.seconds > 0 && self.seconds.isMultiple(of: 60) ? "\(self.seconds / 60)m" : "\(self.seconds)s"
     }
 }

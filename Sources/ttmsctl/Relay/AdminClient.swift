@@ -31,13 +31,30 @@ struct AdminClient: Sendable {
 
     /// Posts `body` as JSON, and reads the answer.
     func post<Value: Decodable>(_ type: Value.Type, _ path: String, body: some Encodable) async throws(Failure) -> Value {
-        let data: Data
+        try self.decode(type, try await self.send("POST", path, body: try Self.json(body)))
+    }
+
+    /// Posts `body` as it is, and reads the answer.
+    func post<Value: Decodable>(
+        _ type: Value.Type,
+        _ path: String,
+        body: Data,
+        mediaType: String
+    ) async throws(Failure) -> Value {
+        try self.decode(type, try await self.send("POST", path, body: body, mediaType: mediaType))
+    }
+
+    /// Puts `body` as JSON, and reads the answer.
+    func put<Value: Decodable>(_ type: Value.Type, _ path: String, body: some Encodable) async throws(Failure) -> Value {
+        try self.decode(type, try await self.send("PUT", path, body: try Self.json(body)))
+    }
+
+    private static func json(_ body: some Encodable) throws(Failure) -> Data {
         do {
-            data = try APIJSON.encode(body)
+            return try APIJSON.encode(body)
         } catch {
             throw Failure(.usage, "The request cannot be written as JSON: \(error).")
         }
-        return try self.decode(type, try await self.send("POST", path, body: data))
     }
 
     /// Whether the relay answers at all.
@@ -87,7 +104,8 @@ struct AdminClient: Sendable {
         _ method: String,
         _ path: String,
         query: [String: String] = [:],
-        body: Data? = nil
+        body: Data? = nil,
+        mediaType: String = "application/json"
     ) async throws(Failure) -> Data {
         let parameters = query.sorted { $0.key < $1.key }.map { "\($0.key)=\(RoutePath.percentEncoded($0.value))" }
         let text = self.location.url + path + (parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&"))
@@ -97,7 +115,7 @@ struct AdminClient: Sendable {
         request.httpBody = body
         request.setValue("Bearer \(self.location.token)", forHTTPHeaderField: "Authorization")
         request.setValue("application/json", forHTTPHeaderField: "Accept")
-        if body != nil { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
+        if body != nil { request.setValue(mediaType, forHTTPHeaderField: "Content-Type") }
 
         let data: Data
         let response: URLResponse

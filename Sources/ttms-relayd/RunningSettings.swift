@@ -1,0 +1,199 @@
+import Foundation
+import Logging
+import RelayCore
+import RelayStorage
+
+/// The configuration while the relay runs: what is in force of it, what waits for a restart, and the log level, which an operator
+/// can change for a time.
+///
+/// What a reload puts in force is what ``ConfigurationKey/isReloadable`` says: the log level, and the store's caps, policy and time
+/// to live. A wrong configuration changes nothing.
+actor RunningSettings: RelaySettings {
+    /// A log level for a time.
+    private struct Override {
+        var level: LogSeverity
+        var end: Timestamp
+        var alarm: Task<Void, Never>
+    }
+
+    private let options: RelaydOptions
+    private let environment: [String: String]
+    private let level: LogLevel
+    private let groupCommit: GroupCommitThread
+    private let logger: Logger
+    /// What the relay was started with.
+    private let started: RelayConfiguration
+    /// What was read last.
+    private var latest: RelayConfiguration
+    private var override: Override?
+    /// Counts overrides, so that the end of a former one does not end the next.
+    private var overrides = 0
+
+    init(
+        _ configuration: RelayConfiguration,
+        options: RelaydOptions,
+        environment: [String: String] = ProcessInfo.processInfo.environment,
+        level: LogLevel,
+        groupCommit: GroupCommitThread,
+        logger: Logger
+    ) {
+        self.started = configuration
+        self.latest = configuration
+        self.options = options
+        self.environment = environment
+        self.level = level
+        self.groupCommit = groupCommit
+        self.logger = logger
+    }
+
+    // MARK: The configuration
+
+    func settings() -> [SettingSnapshot] {
+        zip(ConfigurationTable.keys, zip(self.started.redactedEntries, self.latest.redactedEntries)).map { key, entries in
+            let (started, latest) = entries
+            let isPending = !key.isReloadable && started.value != latest.value
+            var setting = SettingSnapshot(
+                key: key.name,
+                value: key.isReloadable ? latest.value : started.value,
+                source: "\(key.isReloadable ? latest.place : started.place)",
+                isReloadable: key.isReloadable,
+                pendingValue: isPending ? latest.value : nil
+            )
+            if key.name == "log_level", let override {
+                setting.value = override.level.rawValue
+                setting.source = "admin API, for a time"
+            }
+            return setting
+        }
+    }
+
+    func check(file: [UInt8]) throws(SettingFlaws) -> SettingChanges {
+        do {
+            return self.changes(
+                to: try RelayConfiguration.load(options: self.options, environment: self.environment, file: file)
+            )
+        } catch {
+            throw SettingFlaws(error)
+        }
+    }
+
+    func reload() async throws -> SettingChanges {
+        let configuration: RelayConfiguration
+        do {
+            configuration = try RelayConfiguration.load(options: self.options, environment: self.environment)
+        } catch {
+            self.logger.error(
+                "The configuration was not read again; the former one stays",
+                metadata: ["error": "\(error)"]
+            )
+            throw SettingFlaws(error)
+        }
+        let limits = configuration.storeLimits
+        try await self.groupCommit.perform { $0.limits = limits }
+        let changes = self.changes(to: configuration)
+        self.latest = configuration
+        if self.override == nil { self.level.current = configuration.logLevel }
+        self.logger.notice(
+            "The configuration was read again",
+            metadata: [
+                "changed": "\(changes.changed.joined(separator: ","))",
+                "needs_restart": "\(changes.needsRestart.joined(separator: ","))",
+            ]
+        )
+        return changes
+    }
+
+    /// What would be different with `configuration` from what is in force.
+    private func changes(to configuration: RelayConfiguration) -> SettingChanges {
+        var changes = SettingChanges()
+        for (index, key) in ConfigurationTable.keys.enumerated() {
+            let inForce = key.isReloadable ? self.latest : self.started
+            // Of a secret, too: values are compared before they are redacted.
+            guard key.show(inForce) != key.show(configuration) else { continue }
+            let name = configuration.redactedEntries[index].key
+            if key.isReloadable { changes.changed.append(name) } else { changes.needsRestart.append(name) }
+        }
+        return changes
+    }
+
+    // MARK: The log level
+
+    func logLevel() -> LogLevelSnapshot {
+        let configured = LogSeverity(self.latest.logLevel)
+        return LogLevelSnapshot(
+            level: self.override?.level ?? configured,
+            configured: configured,
+            revertsAt: self.override?.end
+        )
+    }
+
+    func setLogLevel(_ level: LogSeverity, seconds: UInt32) -> LogLevelSnapshot {
+        self.override?.alarm.cancel()
+        self.overrides += 1
+        let alarm = Task { [weak self, number = self.overrides] in
+            guard (try? await Task.sleep(for: .seconds(Int64(seconds)))) != nil else { return }
+            await self?.end(ofOverride: number)
+        }
+        let now = Timestamp(microseconds: Int64(Date.now.timeIntervalSince1970 * 1_000_000))
+        self.override = Override(level: level, end: now.advanced(bySeconds: Int64(seconds)), alarm: alarm)
+        self.level.current = Logger.Level(level)
+        self.logger.notice(
+            "The log level was changed for a time",
+            metadata: ["level": "\(level.rawValue)", "seconds": "\(seconds)"]
+        )
+        return self.logLevel()
+    }
+
+    private func end(ofOverride number: Int) {
+        if number == self.overrides { _ = self.revertLogLevel() }
+    }
+
+    func revertLogLevel() -> LogLevelSnapshot {
+        guard let override else { return self.logLevel() }
+        override.alarm.cancel()
+        self.override = nil
+        self.level.current = self.latest.logLevel
+        self.logger.notice("The log level is the configured one again", metadata: ["level": "\(self.latest.logLevel.rawValue)"])
+        return self.logLevel()
+    }
+}
+
+extension SettingFlaws {
+    fileprivate init(_ errors: ConfigurationErrors) {
+        self.init(
+            errors.errors.map { error in
+                Flaw(key: error.key, source: "\(error.place)", problem: error.problem, allowed: error.allowed)
+            }
+        )
+    }
+}
+
+extension LogSeverity {
+    fileprivate init(_ level: Logger.Level) {
+        self =
+            switch level {
+            case .trace: .trace
+            case .debug: .debug
+            case .info: .info
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            case .critical: .critical
+            }
+    }
+}
+
+extension Logger.Level {
+    fileprivate init(_ severity: LogSeverity) {
+        self =
+            switch severity {
+            case .trace: .trace
+            case .debug: .debug
+            case .info: .info
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            case .critical: .critical
+            }
+    }
+}

@@ -1,0 +1,111 @@
+import AdminAPI
+import ArgumentParser
+import Foundation
+
+/// The running relay's configuration.
+struct Config: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show, check and reload the configuration of a running relay.",
+        subcommands: [Show.self, Validate.self, Reload.self]
+    )
+
+    /// What is in force.
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show every setting in force, and where it was set.",
+            discussion: "PENDING is what the configuration said when it was read last, where that waits for a restart."
+        )
+
+        @OptionGroup var relay: RelayOptions
+
+        func run() async throws {
+            var printer = ListPrinter<SettingResource>(
+                self.relay.output,
+                columns: [("KEY", .left), ("VALUE", .left), ("SOURCE", .left), ("RELOADABLE", .left), ("PENDING", .left)]
+            ) { setting in
+                [
+                    setting.key, setting.value, setting.source, setting.reloadable ? "yes" : "no", setting.pendingValue ?? "",
+                ]
+            }
+            try printer.print(try await self.relay.client().get(List<SettingResource>.self, RoutePath.config.path()).data)
+            printer.finish()
+        }
+    }
+
+    /// What would be in force.
+    struct Validate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Check a configuration file as the running relay would read it. Changes nothing.",
+            discussion: "With the relay's own environment and command line. Exit code 1 when the file is wrong."
+        )
+
+        @Argument(help: "The file; - for standard input.")
+        var file: String
+
+        @OptionGroup var relay: RelayOptions
+
+        func run() async throws {
+            let data: Data
+            do {
+                let handle =
+                    self.file == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(filePath: self.file))
+                data = try handle.readToEnd() ?? Data()
+            } catch {
+                throw Failure(.noInput, "\(self.file) cannot be read: \(error.localizedDescription)")
+            }
+            let receipt = try await self.relay.client().post(
+                ConfigurationReceipt.self,
+                RoutePath.configValidate.path(),
+                body: data,
+                mediaType: "application/yaml"
+            )
+            switch self.relay.output {
+            case .json: try Console.write(json: receipt)
+            case .table: for line in Config.lines(receipt, tense: .future) { Console.write(line) }
+            }
+            if !receipt.valid { throw ExitCode(EndStatus.refused.rawValue) }
+        }
+    }
+
+    /// Reads it again.
+    struct Reload: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Have the relay read its configuration and the file admin.token again, as at SIGHUP.",
+            discussion: "A wrong configuration changes nothing."
+        )
+
+        @OptionGroup var relay: RelayOptions
+
+        func run() async throws {
+            let receipt = try await self.relay.client().post(
+                ConfigurationReceipt.self,
+                RoutePath.configReload.path(),
+                body: Data(),
+                mediaType: "application/json"
+            )
+            switch self.relay.output {
+            case .json: try Console.write(json: receipt)
+            case .table: for line in Config.lines(receipt, tense: .past) { Console.write(line) }
+            }
+        }
+    }
+
+    /// Whether the change is to come or has been.
+    enum Tense {
+        case future
+        case past
+    }
+
+    static func lines(_ receipt: ConfigurationReceipt, tense: Tense) -> [String] {
+        guard receipt.valid else {
+            return receipt.errors.map { flaw in
+                "\(flaw.source): \(flaw.key.isEmpty ? "" : "\(flaw.key): ")\(flaw.problem). Allowed: \(flaw.allowed)."
+            }
+        }
+        let verb = tense == .future ? "would change" : "changed"
+        var lines = [tense == .future ? "the configuration is valid" : "the configuration was read again"]
+        lines += receipt.changed.map { "\(verb) at once: \($0)" }
+        lines += receipt.needsRestart.map { "needs a restart: \($0)" }
+        return lines
+    }
+}
