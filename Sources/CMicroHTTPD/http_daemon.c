@@ -175,6 +175,48 @@ void ttms_http_headers(
     MHD_get_connection_values_n(mhd_connection(connection), MHD_HEADER_KIND, &visit, &visitor);
 }
 
+// A header's name and value lie as they came, with a zero for the colon and blanks in between. What the library has glued together
+// lies elsewhere: it had to be copied.
+static enum MHD_Result find_folded(
+    void *context,
+    enum MHD_ValueKind kind,
+    const char *name,
+    size_t name_size,
+    const char *value,
+    size_t value_size
+) {
+    bool *is_folded = context;
+    (void)kind;
+    (void)value_size;
+    uintptr_t between = (uintptr_t)name + name_size;
+    if (value == NULL || (uintptr_t)value <= between) {
+        *is_folded = true;
+        return MHD_NO;
+    }
+    for (; between < (uintptr_t)value; between++) {
+        char byte = *(const char *)between;
+        if (byte != '\0' && byte != ' ' && byte != '\t') {
+            *is_folded = true;
+            return MHD_NO;
+        }
+    }
+    return MHD_YES;
+}
+
+// Later releases put it where it belongs, and where they keep a name and its value is their own business.
+static bool glues_folds_to_names(void) {
+    int major = 0, minor = 0, patch = 0;
+    if (sscanf(MHD_get_version(), "%d.%d.%d", &major, &minor, &patch) != 3) return false;
+    return major == 0 && (minor < 9 || (minor == 9 && patch < 77));
+}
+
+bool ttms_http_has_folded_header(ttms_http_connection *connection) {
+    bool is_folded = false;
+    if (!glues_folds_to_names()) return false;
+    MHD_get_connection_values_n(mhd_connection(connection), MHD_HEADER_KIND, &find_folded, &is_folded);
+    return is_folded;
+}
+
 void ttms_http_query(
     ttms_http_connection *connection,
     void *context,

@@ -42,7 +42,8 @@ private func begin(
         headers: fields { ttms_http_headers(connection, $0, collect) }
             .map { RequestHead.Field(name: $0.name.lowercased(), value: $0.value) },
         query: fields { ttms_http_query(connection, $0, collect) },
-        remoteAddress: remoteAddress(of: connection)
+        remoteAddress: remoteAddress(of: connection),
+        hasFoldedHeader: ttms_http_has_folded_header(connection)
     )
     let exchange = HTTPExchange(connection: connection, head: head, daemon: daemon)
     daemon.begin(exchange)

@@ -22,16 +22,27 @@ struct RequestHead: Sendable {
     let headers: [Field]
     /// The query parameters in their order.
     let query: [Field]
+    /// Whether a header went on over several lines, so that its name is not what a proxy took it for.
+    let hasFoldedHeader: Bool
     /// Where it came from: an address without a port.
     let remoteAddress: String
 
-    init(method: String, path: String, version: String, headers: [Field], query: [Field], remoteAddress: String) {
+    init(
+        method: String,
+        path: String,
+        version: String,
+        headers: [Field],
+        query: [Field],
+        remoteAddress: String,
+        hasFoldedHeader: Bool = false
+    ) {
         self.method = method
         self.path = path
         self.version = version
         self.headers = headers
         self.query = query
         self.remoteAddress = remoteAddress
+        self.hasFoldedHeader = hasFoldedHeader
         self.id = Self.requestID(headers)
     }
 

@@ -33,6 +33,28 @@ import Testing
         Shape(testDescription: "a second host", head: "Host: localhost"),
         Shape(testDescription: "a name that is no token", head: "X(Y): 1"),
         Shape(testDescription: "a control character in a value", head: "X-Y: a\u{1}b"),
+        Shape(testDescription: "a tab before the colon", head: "Transfer-Encoding\t: chunked"),
+        Shape(testDescription: "a folded header", head: "X-Y: a\r\n b"),
+        Shape(testDescription: "a header folded by a tab", head: "X-Y: a\r\n\tb"),
+        Shape(testDescription: "a header folded twice", head: "X-Y: a\r\n b\r\n c"),
+        Shape(testDescription: "a folded coding", head: "Transfer-Encoding:\r\n chunked"),
+        Shape(testDescription: "a folded length", head: "Content-Length:\r\n 5"),
+        Shape(testDescription: "a length that goes on", head: "Content-Length: 5\r\n 5"),
+        Shape(testDescription: "a folded header among others", head: "A: 1\r\nB: 2\r\n 3\r\nC: 4"),
+        Shape(testDescription: "a header folded without more", head: "X-Y: a\r\n "),
+        Shape(
+            testDescription: "chunked, gzip",
+            head: "Transfer-Encoding: chunked, gzip",
+            status: 501,
+            code: .unsupportedTransferEncoding
+        ),
+        Shape(
+            testDescription: "chunked behind a space",
+            head: "Transfer-Encoding: chunked ;x",
+            status: 501,
+            code: .unsupportedTransferEncoding
+        ),
+        Shape(testDescription: "chunked, in two headers", head: "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"),
     ]
 
     @Test("is refused and closes the connection", arguments: shapes)
@@ -46,6 +68,39 @@ import Testing
             #expect(reply.problemCode == shape.code)
             #expect(reply.header("connection")?.lowercased() == "close")
             #expect(try await client.isClosedByServer())
+        }
+    }
+
+    @Test(
+        "ordinary headers are no folds",
+        arguments: [
+            "X-Y:a", "X-Y: a", "X-Y:  \t a ", "X-Y:", "X-Y: ", "X-Y: a: b", "X-Y: \"a\" (b)", "A: 1\r\nB:\r\nC:  3",
+            "Accept:*/*",
+        ]
+    )
+    func ordinary(_ head: String) async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            // Twice on one connection: the second head lies elsewhere in the library's memory.
+            for _ in 0..<2 {
+                try await client.send("GET /livez HTTP/1.1\r\nHost: localhost\r\n\(head)\r\n\r\n")
+                #expect(try await client.reply().status == 200)
+            }
+        }
+    }
+
+    @Test(
+        "a length that the library refuses itself closes the connection",
+        arguments: ["x", "-5", "+5", "5x", "0x5", "5, 5", "5 5", "18446744073709551616", "99999999999999999999"]
+    )
+    func length(_ length: String) async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            let smuggled = "GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(server.token)\r\n\r\n"
+            try await client.send("POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(length)\r\n\r\n\(smuggled)")
+            let text = try await client.everything()
+            #expect(text.hasPrefix("HTTP/1.1 400 ") || text.hasPrefix("HTTP/1.1 413 "), "\(text)")
+            #expect(!text.contains("uptime_seconds"))
         }
     }
 

@@ -102,6 +102,17 @@ final class HTTPClient: Sendable {
         }
     }
 
+    /// All that comes until the server closes the connection.
+    func everything() async throws -> String {
+        let descriptor = self.descriptor
+        return try await Self.onOwnThread {
+            var bytes: [UInt8] = []
+            // A reset behind an answer is an end, too.
+            while let piece = try? Self.read(descriptor, 4_096), !piece.isEmpty { bytes += piece }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
     private static func connect<Address>(_ descriptor: Int32, _ address: inout Address) -> Int32 {
         withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -27,6 +27,10 @@ struct TokenTests {
             #expect(
                 denied.count == 2 && denied[1].hasSuffix("denied   401     -      127.0.0.1  GET     /api/v1/status      1")
             )
+            #expect(try await control.run("drain").exit == .code(0))
+            try await relay.waitForEnd()
+            try await relay.start()
+            #expect(try await control.json([AuditResource].self, "audit", "--limit", "1").map(\.target) == ["/api/v1/drain"])
             #expect(try await control.run("audit", "--since", "soon").exit == .code(EndStatus.usage.rawValue))
         }
     }

@@ -73,6 +73,9 @@ void ttms_http_headers(
     void *context,
     void (*visit)(void *context, const uint8_t *name, size_t name_size, const uint8_t *_Nullable value, size_t value_size)
 );
+/// Whether a header went on over several lines (obs-fold), and the library has glued the rest of its value to its name: before
+/// release 0.9.77, `Transfer-Encoding:` with ` chunked` below it is a header called `Transfer-Encodingchunked`.
+bool ttms_http_has_folded_header(ttms_http_connection *connection);
 /// Calls `visit` with each query parameter in order: `+` stands for a space already, `%XX` is as it came. `value` is NULL when
 /// there is no `=`.
 void ttms_http_query(
