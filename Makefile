@@ -8,7 +8,7 @@ SWIFT ?= swift
 # For the relay: make run ARGS="--listen 127.0.0.1:7222"
 ARGS ?=
 # Tests that run the built programs.
-OUTSIDE = ^(Conversations|Faults|TTMSCtlTests|RelaydTests)\.
+OUTSIDE = ^(BenchTests|Conversations|Faults|TTMSCtlTests|RelaydTests)\.
 # Tests with a server in their own process.
 SERVING = ^RelayAdminTests\.
 OWN = Sources Tests Package.swift

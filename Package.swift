@@ -37,6 +37,8 @@ let package = Package(
         // What swift-configuration reads YAML with; on our own for the lines that keys stand in, and to read the OpenAPI document
         // in its test.
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        // Latencies in the load generator: percentiles that lose nothing of the tail, at a fixed size.
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // C: system libraries and thin shims for what Swift cannot call.
@@ -121,10 +123,17 @@ let package = Package(
         .executableTarget(
             name: "ttms-bench",
             dependencies: [
-                "TTMSProtocol",
+                "AdminAPI", "TTMSProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Yams", package: "Yams"),
             ],
-            swiftSettings: strict
+            // It shares the machine with what it measures.
+            swiftSettings: relayPath
         ),
 
         // A disk that forgets at a power cut what was not synced. Preloaded, never linked: nothing may depend on it.
@@ -163,7 +172,16 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "BenchTests", dependencies: ["ttms-bench"], swiftSettings: strict),
+        .testTarget(
+            name: "BenchTests",
+            dependencies: [
+                "TestKit", "ttms-bench", "ttms-relayd", "TTMSProtocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "RelaydTests",
             dependencies: [

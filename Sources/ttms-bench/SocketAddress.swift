@@ -1,7 +1,7 @@
 import ArgumentParser
 
-/// Host and port of a relay.
-struct SocketAddress: ExpressibleByArgument, CustomStringConvertible {
+/// Host and port of a server.
+struct SocketAddress: ExpressibleByArgument, CustomStringConvertible, Equatable, Sendable {
     /// An IPv4 or IPv6 address without brackets.
     var host: String
     var port: UInt16

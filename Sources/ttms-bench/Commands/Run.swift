@@ -1,0 +1,24 @@
+import ArgumentParser
+
+/// Plays the scenarios of a file.
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Play the scenarios of a file against a server that runs.",
+        discussion: """
+            The file is YAML or JSON: {"scenarios": [{"kind": "pairs", "count": 50, "window": 256}, …]}. The keys are kind (pairs, \
+            many-to-one, one-to-many, random, idle, storm, backlog), count, and name, window or rate, payloads, seconds, warmup, \
+            slow_pairs, admin_rate, frames, heartbeats, senders and limit, which mean what the options of the same names do.
+            """
+    )
+
+    @Option(help: "The file.")
+    var scenario: String
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var load: LoadOptions
+
+    func run() async throws {
+        let scenarios = try ScenarioFile.scenarios(at: self.scenario)
+        try await self.load.play(scenarios, on: try self.server.server())
+    }
+}

@@ -1,0 +1,116 @@
+import AdminAPI
+import DequeModule
+import Histogram
+import NIOCore
+import TTMSProtocol
+
+/// Operators and monitoring beside the traffic: reads of the admin API at a fixed rate, as an open loop.
+///
+/// Confined to its event loop; `@unchecked Sendable` because others `submit` to it.
+final class AdminLoad: @unchecked Sendable {
+    /// What has been asked.
+    struct Measurement: Sendable {
+        var answered = 0
+        /// Answers with another status than 200.
+        var refused = 0
+        /// From when a request was due to the end of its answer, in nanoseconds.
+        var latency = Measurements.histogram()
+    }
+
+    /// Clients at once: a dashboard, a script, and two collectors of metrics.
+    private static let clients = 4
+
+    private let eventLoop: any EventLoop
+    private let paths: [String]
+    private var idle: [AdminClient]
+    private var all: [AdminClient]
+    private var waiting: Deque<UInt64> = []
+    private var schedule: Schedule?
+    private var next: UInt64 = 0
+    private var asked = 0
+    private var measurement = Measurement()
+    private var failure: (any Error)?
+
+    /// Connects.
+    ///
+    /// - Parameter terminal: one that exists, to be looked at.
+    static func connect(_ endpoint: AdminEndpoint, terminal: CCID, on eventLoop: any EventLoop) async throws -> AdminLoad {
+        var clients: [AdminClient] = []
+        for _ in 0..<Self.clients { clients.append(try await AdminClient.connect(endpoint, on: eventLoop)) }
+        return AdminLoad(clients, terminal: terminal, on: eventLoop)
+    }
+
+    private init(_ clients: [AdminClient], terminal: CCID, on eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        self.idle = clients
+        self.all = clients
+        self.paths = [
+            RoutePath.status.rawValue,
+            RoutePath.terminals.rawValue + "?limit=100",
+            RoutePath.terminal.path(terminal.description),
+            RoutePath.metrics.rawValue,
+            RoutePath.terminalMessages.path(terminal.description) + "?limit=100",
+            RoutePath.readyz.rawValue,
+        ]
+    }
+
+    /// Begins to ask, `rate` times a second.
+    func start(rate: Int) async throws {
+        try await self.eventLoop.submit {
+            self.schedule = Schedule(start: LoadClock.now, frames: UInt64(max(rate, 1)))
+            self.ask()
+        }.get()
+    }
+
+    /// What was measured since the last time.
+    func take() async throws -> Measurement {
+        try await self.eventLoop.submit {
+            if let failure = self.failure { throw failure }
+            defer { self.measurement = Measurement() }
+            return self.measurement
+        }.get()
+    }
+
+    /// Stops asking, and closes the connections.
+    func stop() async throws {
+        try await self.eventLoop.submit { self.schedule = nil }.get()
+        for client in self.all { try? await client.close().get() }
+    }
+
+    private func ask() {
+        guard let schedule, self.failure == nil else { return }
+        let due = schedule.due(at: LoadClock.now)
+        while self.next < due {
+            self.waiting.append(schedule.time(of: self.next))
+            self.next += 1
+        }
+        self.sendWaiting()
+        let time = schedule.time(of: self.next)
+        let now = LoadClock.now
+        self.eventLoop.scheduleTask(in: .nanoseconds(time > now ? Int64(clamping: time - now) : 0)) { self.ask() }
+    }
+
+    private func sendWaiting() {
+        while let client = self.idle.popLast() {
+            guard let due = self.waiting.popFirst() else {
+                self.idle.append(client)
+                return
+            }
+            let path = self.paths[self.asked % self.paths.count]
+            self.asked += 1
+            client.get(path).whenComplete { result in
+                switch result {
+                case .success(let answer):
+                    self.measurement.answered += 1
+                    if answer.status != 200 { self.measurement.refused += 1 }
+                    self.measurement.latency.record(from: due, to: LoadClock.now)
+                    self.idle.append(client)
+                    self.sendWaiting()
+                case .failure(let error):
+                    // At the end the connections are closed under a request.
+                    if self.schedule != nil { self.failure = error }
+                }
+            }
+        }
+    }
+}

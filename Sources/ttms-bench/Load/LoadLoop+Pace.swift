@@ -1,0 +1,76 @@
+import NIOCore
+
+/// What the senders of one event loop do.
+enum LoopPace {
+    case none
+    case closed(window: Int)
+    /// The part of the schedule that this loop's senders have; `next` is the first frame that has not had its turn.
+    case open(Schedule, next: UInt64)
+}
+
+extension LoadLoop {
+    /// Two turns of an open loop are at least so far apart. A timer costs a system call: with this, what is due within 20 µs goes
+    /// out together, and the generator stays below one core at any rate.
+    private static let shortestWait = TimeAmount.microseconds(20)
+    /// The senders begin together, when all event loops know of it.
+    static let leadTime: UInt64 = 2_000_000
+
+    /// Begins to send.
+    ///
+    /// - Parameters:
+    ///   - all: the senders of all loops.
+    ///   - start: when an open loop's first frame is due.
+    func start(_ all: [Sender], pace: Pace, at start: UInt64) {
+        self.senders = all.compactMap { sender in
+            guard let terminal = self.terminals[sender.index] else { return nil }
+            terminal.begin(sender.target)
+            return terminal
+        }
+        switch pace {
+        case .once:
+            let now = LoadClock.now
+            for sender in self.senders { _ = sender.send(1, .now(now)) }
+        case .closed(let window):
+            // Also without senders: what arrives here gives room to those of other loops.
+            self.pace = .closed(window: window)
+            for sender in self.senders { sender.fillWindow() }
+        case .open(let rate):
+            guard !self.senders.isEmpty else { return }
+            let schedule = Schedule(
+                start: start,
+                frames: UInt64(rate) * UInt64(self.senders.count),
+                interval: UInt64(all.count) * LoadClock.second
+            )
+            self.pace = .open(schedule, next: 0)
+            for (position, sender) in self.senders.enumerated() {
+                sender.follow(schedule, position: UInt64(position), of: UInt64(self.senders.count))
+            }
+            self.waitForDue(schedule.start)
+        }
+    }
+
+    /// Ends sending; what is under way still arrives.
+    func stop() {
+        self.pace = .none
+        self.senders = []
+    }
+
+    private func waitForDue(_ time: UInt64) {
+        let now = LoadClock.now
+        let wait = TimeAmount.nanoseconds(time > now ? Int64(clamping: time - now) : 0)
+        self.eventLoop.scheduleTask(in: max(wait, Self.shortestWait)) { self.sendDue() }
+    }
+
+    private func sendDue() {
+        guard case .open(let schedule, let next) = self.pace, self.failure == nil else { return }
+        let now = LoadClock.now
+        let due = schedule.due(at: now)
+        // A sender sends all that it has missed at once: after a round nobody has missed anything.
+        let senders = UInt64(self.senders.count)
+        for turn in next..<max(next, min(due, next + senders)) {
+            self.senders[Int(turn % senders)].catchUp(due: due, now: now)
+        }
+        self.pace = .open(schedule, next: max(due, next))
+        self.waitForDue(schedule.time(of: max(due, next)))
+    }
+}

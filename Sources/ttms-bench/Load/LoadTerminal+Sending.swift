@@ -1,0 +1,136 @@
+import NIOCore
+import TTMSProtocol
+
+extension LoadTerminal {
+    /// Bytes that one write has at most, and frames: what is more goes out in several.
+    private static let batch = (bytes: 128 << 10, frames: 4_096)
+
+    /// It becomes a sender.
+    func begin(_ target: Target) {
+        self.target = target
+        self.underWay = 0
+        self.isInLine = false
+        self.turn = nil
+    }
+
+    // MARK: Closed loop
+
+    /// A frame has arrived.
+    ///
+    /// - Returns: whether there is room for so many that it should send, and it does not stand in line for that yet.
+    @inline(__always)
+    func giveRoom() -> Bool {
+        self.underWay &-= 1
+        guard !self.isInLine, case .closed(let window) = self.loop.pace, (window &- self.underWay) &* 4 >= window else {
+            return false
+        }
+        self.isInLine = true
+        return true
+    }
+
+    /// Sends as many frames as there is room for in its window. It waits until that is a quarter of the window: one write for
+    /// each frame that arrives would not be pipelined.
+    func fillWindow() {
+        self.isInLine = false
+        guard self.context != nil, case .closed(let window) = self.loop.pace else { return }
+        while (window &- self.underWay) &* 4 >= window, window > self.underWay, self.context?.channel.isWritable == true {
+            let count = min(window &- self.underWay, Self.batch.frames)
+            self.underWay &+= self.send(count, .now(LoadClock.now))
+        }
+    }
+
+    // MARK: Open loop
+
+    /// It takes turns with the others at a schedule's frames.
+    func follow(_ schedule: Schedule, position: UInt64, of senders: UInt64) {
+        self.turn = (schedule, position, senders, 0)
+    }
+
+    /// Sends all of its frames that are due and not sent. While the socket takes nothing they stay due: they are late then, and
+    /// their latency says so.
+    func catchUp(due: UInt64, now: UInt64) {
+        guard let turn else { return }
+        let owed = Schedule.share(of: due, position: turn.position, senders: turn.senders)
+        var sent = turn.sent
+        while sent < owed, self.context?.channel.isWritable == true {
+            let count = Int(min(owed - sent, UInt64(Self.batch.frames)))
+            let first = turn.position + sent * turn.senders
+            let isMeasured = !self.loop.plan.slow.contains(self.index)
+            let written = UInt64(self.send(count, .due(turn.schedule, first: first, step: turn.senders)))
+            if isMeasured {
+                for frame in 0..<written {
+                    self.loop.measurements.lateness.record(from: turn.schedule.time(of: first + frame * turn.senders), to: now)
+                }
+            }
+            sent += written
+            self.turn?.sent = sent
+        }
+    }
+
+    // MARK: Frames
+
+    /// When the frames of a write should have been sent.
+    enum Due {
+        case now(UInt64)
+        case due(Schedule, first: UInt64, step: UInt64)
+
+        @inline(__always)
+        func time(of frame: Int) -> UInt64 {
+            switch self {
+            case .now(let time): time
+            case .due(let schedule, let first, let step): schedule.time(of: first &+ UInt64(frame) &* step)
+            }
+        }
+    }
+
+    /// Sends at most `count` frames in one write.
+    ///
+    /// - Returns: how many it were.
+    func send(_ count: Int, _ due: Due) -> Int {
+        self.outbound.clear()
+        let sent = self.put(count, due)
+        self.flush()
+        return sent
+    }
+
+    /// Puts at most `count` frames into ``outbound``, as many as one write may have; counts them as sent.
+    func put(_ count: Int, _ due: Due) -> Int {
+        let sent =
+            switch self.loop.plan.protocol {
+            case .ttms: self.put(count, due, TTMSWire.self)
+            case .nats: self.put(count, due, NATSWire.self)
+            case .mqtt: self.put(count, due, MQTTWire.self)
+            }
+        if self.loop.plan.slow.contains(self.index) {
+            self.loop.measurements.counts.sentToSlow += sent
+        } else {
+            self.loop.measurements.counts.sent += sent
+        }
+        return sent
+    }
+
+    private func put<W: Wire>(_ count: Int, _ due: Due, _ wire: W.Type) -> Int {
+        guard let target else { return 0 }
+        let plan = self.loop.plan
+        let source = UInt32(truncatingIfNeeded: self.index)
+        var sent = 0
+        while sent < count, self.outbound.readableBytes < Self.batch.bytes {
+            let stamp = Stamp(intended: due.time(of: sent), run: plan.run, source: source, number: self.number)
+            let payload = plan.payloads[Int(self.number &+ source) % plan.payloads.count]
+            W.writeMessage(stamp, to: plan.ccid(of: self.destination(target)), payload: payload, into: &self.outbound)
+            self.number &+= 1
+            sent &+= 1
+        }
+        return sent
+    }
+
+    @inline(__always)
+    private func destination(_ target: Target) -> Int {
+        switch target {
+        case .one(let index): index
+        case .each(let first, let count, let step): first &+ Int(self.number) % count &* step
+        case .any(let first, let count):
+            first &+ Int(truncatingIfNeeded: self.loop.random.next() >> 33) % count
+        }
+    }
+}

@@ -1,0 +1,72 @@
+extension ScenarioRun {
+    /// How long frames that are under way at the end may take; what has not come then is lost, or was dropped.
+    private static let settling = 5.0
+
+    /// Terminals that send all the time: how much, how fast, at what cost.
+    func traffic() async throws -> [PhaseResult] {
+        let generator = self.generator
+        try await self.step("connecting") { try await generator.arrive(self.layout.online) }
+        let admin = try await self.adminLoad()
+
+        try await generator.start(self.layout.senders, pace: self.scenario.pace)
+        if let admin { try await admin.start(rate: self.scenario.adminRate) }
+        try await self.step("warming up") { try await Self.pass(self.scenario.warmup) }
+        _ = try await admin?.take()
+        var measured = try await self.measure("", "frames", work: \.delivered) { try await Self.pass(self.scenario.seconds) }
+        var total = measured.earlier
+        total += measured.measurements.counts
+        if let admin {
+            let asked = try await admin.take()
+            measured.result.figures["admin requests/s"] = Double(asked.answered) / measured.result.seconds
+            if let times = LatencySummary(asked.latency) {
+                measured.result.figures["admin p50 µs"] = times.p50
+                measured.result.figures["admin p99 µs"] = times.p99
+            }
+            if asked.refused > 0 { measured.result.figures["admin requests REFUSED"] = Double(asked.refused) }
+            try await admin.stop()
+        }
+        try await generator.stop()
+        total += try await self.settle()
+
+        let missing = total.sent - total.delivered
+        if missing != 0 { measured.result.figures["frames MISSING at the end"] = Double(missing) }
+        if self.scenario.slowPairs > 0 {
+            let counts = measured.measurements.counts
+            measured.result.figures["slow: sent"] = Double(counts.sentToSlow)
+            measured.result.figures["slow: delivered"] = Double(counts.deliveredToSlow)
+            measured.result.figures["slow: missing at the end"] = Double(total.sentToSlow - total.deliveredToSlow)
+        }
+        return [measured.result]
+    }
+
+    /// Waits for what is under way, slow readers now as fast as they can.
+    private func settle() async throws -> LoadCounts {
+        let generator = self.generator
+        try await generator.hurry()
+        var counts = try await generator.take().counts
+        // Judged by standstill: how much is under way in all is known only in the sum of all phases.
+        var last = LoadClock.now
+        let end = last + UInt64(Self.settling * 4e9)
+        while LoadClock.now < end, LoadClock.now - last < UInt64(Self.settling * 1e8) {
+            try await Self.pass(0.05)
+            let more = try await generator.take().counts
+            if more.delivered > 0 || more.deliveredToSlow > 0 { last = LoadClock.now }
+            counts += more
+        }
+        return counts
+    }
+
+    private func adminLoad() async throws -> AdminLoad? {
+        guard self.scenario.adminRate > 0 else { return nil }
+        guard let admin = self.server.admin else {
+            throw LoadFailure(
+                "not played: \(self.server.name) has no admin API that is known; a relay's is found by --data-dir"
+            )
+        }
+        return try await AdminLoad.connect(
+            admin,
+            terminal: self.generator.plan.ccid(of: 0),
+            on: self.generator.eventLoop
+        )
+    }
+}
