@@ -1,19 +1,21 @@
 # make run    builds the relay and runs it on its defaults, with its data in ./data
 # make test   builds everything and runs all tests
+# make bench  measures the relay, and NATS and Mosquitto beside it if they are installed
 # make soak   runs the tests that could go on for ever for longer
 #
 # Both install what is missing from Debian first (deploy/install-packages.sh).
 
 SWIFT ?= swift
-# For the relay: make run ARGS="--listen 127.0.0.1:7222"
+# For the relay, or for the comparison: make run ARGS="--listen 127.0.0.1:7222"
 ARGS ?=
 # Tests that run the built programs.
 OUTSIDE = ^(BenchTests|Conversations|Faults|TTMSCtlTests|RelaydTests)\.
 # Tests with a server in their own process.
 SERVING = ^RelayAdminTests\.
+BENCHMARKS = Sources/ttms-bench/Bench.docc/Benchmarks.md
 OWN = Sources Tests Package.swift
 
-.PHONY: run build test soak check check-format format documentation clean packages test-packages
+.PHONY: run build test bench bench-page soak check check-format format documentation clean packages test-packages
 
 run: build
 	@exec .build/release/ttms-relayd $(ARGS)
@@ -29,6 +31,15 @@ test: test-packages
 	$(SWIFT) test --skip-build --skip '$(OUTSIDE)|$(SERVING)'
 	PATH="$$PATH:$(CURDIR)/.build/tools/usr/bin" $(SWIFT) test --skip-build --filter '$(SERVING)'
 	$(SWIFT) test --skip-build --filter '$(OUTSIDE)'
+
+# make bench ARGS="--only steady --times 5"; see ttms-bench compare --help.
+bench: build
+	$(SWIFT) build --configuration release --product ttms-bench
+	.build/release/ttms-bench compare --relayd .build/release/ttms-relayd --output .build/bench $(ARGS)
+
+# The same, and the results in the documentation are replaced.
+bench-page:
+	$(MAKE) bench ARGS="--page $(BENCHMARKS) $(ARGS)"
 
 soak: test-packages
 	SOAK=20 $(SWIFT) test --filter '^Faults\.'

@@ -9,7 +9,7 @@ struct Bench: AsyncParsableCommand {
         discussion: "verify checks, everything else measures. Benchmarks.md holds the method.",
         subcommands: [
             Verify.self, Run.self, Pairs.self, ManyToOne.self, OneToMany.self, Random.self, Idle.self, Storm.self,
-            BacklogLoad.self,
+            BacklogLoad.self, Compare.self,
         ]
     )
 }

@@ -75,7 +75,11 @@ struct LoadTests {
 
     @Test("Slow readers get their frames in the end, and do not hold up the others")
     func slowReaders() async throws {
-        let phases = try await self.play(.pairs, 4, settings: ["outbound_high_watermark": "64KiB", "outbound_low_watermark": "16KiB"]) {
+        let phases = try await self.play(
+            .pairs,
+            4,
+            settings: ["outbound_high_watermark": "64KiB", "outbound_low_watermark": "16KiB"]
+        ) {
             $0.rate = 2_000
             $0.slowPairs = 2
             $0.payloads = [1_000]

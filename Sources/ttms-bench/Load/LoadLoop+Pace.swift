@@ -12,6 +12,9 @@ extension LoadLoop {
     /// Two turns of an open loop are at least so far apart. A timer costs a system call: with this, what is due within 20 µs goes
     /// out together, and the generator stays below one core at any rate.
     private static let shortestWait = TimeAmount.microseconds(20)
+    /// Nanoseconds after which a turn ends with frames still due: a generator that cannot keep up would otherwise send longer each
+    /// time, and never look at what arrives.
+    private static let longestTurn: UInt64 = 1_000_000
     /// The senders begin together, when all event loops know of it.
     static let leadTime: UInt64 = 2_000_000
 
@@ -67,10 +70,14 @@ extension LoadLoop {
         let due = schedule.due(at: now)
         // A sender sends all that it has missed at once: after a round nobody has missed anything.
         let senders = UInt64(self.senders.count)
-        for turn in next..<max(next, min(due, next + senders)) {
+        let round = max(next, min(due, next + senders))
+        var turn = next
+        while turn < round, LoadClock.now - now < Self.longestTurn {
             self.senders[Int(turn % senders)].catchUp(due: due, now: now)
+            turn += 1
         }
-        self.pace = .open(schedule, next: max(due, next))
-        self.waitForDue(schedule.time(of: max(due, next)))
+        if turn == round { turn = max(due, next) }
+        self.pace = .open(schedule, next: turn)
+        self.waitForDue(schedule.time(of: turn))
     }
 }

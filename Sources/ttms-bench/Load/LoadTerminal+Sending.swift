@@ -46,24 +46,19 @@ extension LoadTerminal {
         self.turn = (schedule, position, senders, 0)
     }
 
-    /// Sends all of its frames that are due and not sent. While the socket takes nothing they stay due: they are late then, and
-    /// their latency says so.
+    /// Sends its frames that are due and not sent, as many as one write may have. While the socket takes nothing they stay due:
+    /// they are late then, and their latency says so.
     func catchUp(due: UInt64, now: UInt64) {
         guard let turn else { return }
         let owed = Schedule.share(of: due, position: turn.position, senders: turn.senders)
-        var sent = turn.sent
-        while sent < owed, self.context?.channel.isWritable == true {
-            let count = Int(min(owed - sent, UInt64(Self.batch.frames)))
-            let first = turn.position + sent * turn.senders
-            let isMeasured = !self.loop.plan.slow.contains(self.index)
-            let written = UInt64(self.send(count, .due(turn.schedule, first: first, step: turn.senders)))
-            if isMeasured {
-                for frame in 0..<written {
-                    self.loop.measurements.lateness.record(from: turn.schedule.time(of: first + frame * turn.senders), to: now)
-                }
-            }
-            sent += written
-            self.turn?.sent = sent
+        guard turn.sent < owed, self.context?.channel.isWritable == true else { return }
+        let count = Int(min(owed - turn.sent, UInt64(Self.batch.frames)))
+        let first = turn.position + turn.sent * turn.senders
+        let sent = UInt64(self.send(count, .due(turn.schedule, first: first, step: turn.senders)))
+        self.turn?.sent += sent
+        guard !self.loop.plan.slow.contains(self.index) else { return }
+        for frame in 0..<sent {
+            self.loop.measurements.lateness.record(from: turn.schedule.time(of: first + frame * turn.senders), to: now)
         }
     }
 

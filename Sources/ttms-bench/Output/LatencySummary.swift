@@ -54,7 +54,7 @@ struct LatencySummary: Encodable, Equatable, Sendable {
         case count, mean, p50, p90, p99, curve
         case minimum = "min"
         case maximum = "max"
-        case p999 = "p99.9"
-        case p9999 = "p99.99"
+        case p999 = "p99_9"
+        case p9999 = "p99_99"
     }
 }

@@ -1,24 +1,47 @@
 /// Results under aligned columns, one table for each scenario, the servers below each other.
 enum ResultTable {
-    private static let titles = [
+    /// Of the columns; the first two are words, the others numbers.
+    static let titles = [
         "server", "phase", "work", "per s", "per server CPU-s", "CPU", "p50", "p99", "p99.9", "max", "resident",
     ]
 
     /// The lines of the table of one scenario.
     static func lines(_ results: [ScenarioResult]) -> [String] {
-        guard let scenario = results.first?.scenario else { return [] }
-        let rows = results.flatMap { result in result.phases.map { Self.row(result.server, $0) } }
-        var lines = ["\(scenario.name) (\(Self.text(scenario)))"]
-        if !rows.isEmpty { lines += Self.align([Self.titles] + rows) }
+        let rows = results.flatMap { self.rows($0) }
+        return [self.heading(results)] + (rows.isEmpty ? [] : self.align([self.titles] + rows))
+            + self.remarks(results).map { "  " + $0 }
+    }
+
+    /// A scenario's name, and what it does.
+    static func heading(_ results: [ScenarioResult]) -> String {
+        results.first.map { "\($0.scenario.name) (\(self.text($0.scenario)))" } ?? ""
+    }
+
+    /// A row for each phase.
+    static func rows(_ result: ScenarioResult) -> [[String]] {
+        result.phases.map { self.row(result.server, $0) }
+    }
+
+    /// What has no column: ratios, further figures, and what went wrong.
+    static func remarks(_ results: [ScenarioResult]) -> [String] {
+        var lines = self.ratios(results).map { [$0] } ?? []
         for result in results {
             for phase in result.phases where !phase.figures.isEmpty {
                 let figures = phase.figures.sorted { $0.key < $1.key }.map { "\($0.key) \(Quantity.short($0.value))" }
                 let name = phase.name.isEmpty ? result.server : "\(result.server), \(phase.name)"
-                lines.append("  \(name): \(figures.joined(separator: ", "))")
+                lines.append("\(name): \(figures.joined(separator: ", "))")
             }
-            if let failure = result.failure { lines.append("  \(result.server): \(failure)") }
+            if let failure = result.failure { lines.append("\(result.server): \(failure)") }
         }
         return lines
+    }
+
+    /// The work for a server's processor time, of that of the first one.
+    private static func ratios(_ results: [ScenarioResult]) -> String? {
+        let rates = results.compactMap { result in result.phases.first?.ratePerCPUSecond.map { (result.server, $0) } }
+        guard let first = rates.first, rates.count > 1, results.first?.scenario.isTraffic == true else { return nil }
+        let ratios = rates.dropFirst().map { "\($0.0) \(Int((100 * $0.1 / first.1).rounded())) %" }
+        return "per server CPU-second, of \(first.0): \(ratios.joined(separator: ", "))"
     }
 
     private static func row(_ server: String, _ phase: PhaseResult) -> [String] {
@@ -31,7 +54,6 @@ enum ResultTable {
             + [phase.server.map { "\(Quantity.short(Double($0.residentBytes) / 1e6)) MB" } ?? "-"]
     }
 
-    /// The first two columns are words, the others numbers.
     private static func align(_ rows: [[String]]) -> [String] {
         let widths = Self.titles.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in

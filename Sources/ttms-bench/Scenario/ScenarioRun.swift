@@ -26,7 +26,7 @@ struct ScenarioRun: Sendable {
         guard UInt64(firstCCID.rawValue) + UInt64(layout.terminals) <= UInt64(UInt32.max) + 1 else {
             throw LoadFailure("From \(firstCCID) on there are no \(layout.terminals) CCIDs. Give a lower --first-ccid.")
         }
-        guard !scenario.needsStore || server.protocol.wire.keepsMessages else {
+        guard !scenario.needsStore || server.keepsMessages else {
             throw LoadFailure("not played: as it is used here, \(server.name) does not keep messages for who is away")
         }
         let ownLimit = OpenFiles.raiseLimit()

@@ -11,6 +11,15 @@ struct Server: Sendable {
     var process: ServerProcess?
     /// `nil` for peers.
     var admin: AdminEndpoint?
+    /// Whether it keeps frames for terminals that are away.
+    var keepsMessages: Bool
+
+    init(name: String, protocol: WireProtocol, address: SocketAddress, keepsMessages: Bool? = nil) {
+        self.name = name
+        self.protocol = `protocol`
+        self.address = address
+        self.keepsMessages = keepsMessages ?? `protocol`.wire.keepsMessages
+    }
 
     /// Finds a relay by what it has left in its data directory.
     ///

@@ -1,0 +1,132 @@
+import ArgumentParser
+import Foundation
+
+/// The relay and its peers, side by side.
+struct Compare: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Start the relay and its peers one after the other, give them the same work, and print them side by side.",
+        discussion: """
+            Each scenario is played by each server in turn, every time by one that was just started, on the loopback. The figure to \
+            compare is the work per server CPU-second: the generator has the same processors, so that the rates of fast servers are \
+            its own. Machines differ, and are noisy: only ratios within one run count.
+            """
+    )
+
+    @Option(help: "The relay's program.")
+    var relayd: String
+
+    @Option(help: "A setting of the relay, such as event_loops=2; can be given several times.")
+    var set: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Another server: what it is called, what it speaks (ttms, nats, mqtt), and how it is started. Can be given several times.",
+            valueName: "name=protocol:program {port}"
+        )
+    )
+    var server: [ServerLaunch] = []
+
+    @Flag(help: "Without nats-server and mosquitto.")
+    var alone = false
+
+    @Option(help: "A file of scenarios instead of the usual ones; see run --help.")
+    var scenario: String?
+
+    @Option(help: "Only scenarios with these names, with commas between them.")
+    var only: String?
+
+    @Option(help: "How often each is played; the one in the middle counts.")
+    var times = 1
+
+    @Option(help: "A directory for results.json and the plots; it is made.")
+    var output: String?
+
+    @Option(help: "A Markdown page whose results are replaced by these.")
+    var page: String?
+
+    @OptionGroup var load: LoadOptions
+
+    func validate() throws {
+        guard (1...25).contains(self.times) else { throw ValidationError("--times has to be 1...25.") }
+    }
+
+    func run() async throws {
+        let scenarios = try self.scenarios()
+        let launches = self.launches()
+        // The servers inherit it.
+        _ = OpenFiles.raiseLimit()
+        var results: [ScenarioResult] = []
+        for scenario in scenarios {
+            let played = await self.play(scenario, launches)
+            for line in ResultTable.lines(played) { print(line) }
+            print()
+            results += played
+        }
+        try self.load.write(results, title: "Latency")
+        if let output { try self.write(results, to: output) }
+        if let page { try ResultPage.replace(in: page, with: ResultFile(results)) }
+    }
+
+    private func scenarios() throws -> [Scenario] {
+        let all =
+            try self.scenario.map { path throws(ScenarioError) in try ScenarioFile.scenarios(at: path) } ?? Scenario.comparison
+        guard let only else { return all }
+        let names = only.split(separator: ",").map(String.init)
+        if let unknown = names.first(where: { name in !all.contains { $0.name == name } }) {
+            throw ValidationError("There is no scenario \"\(unknown)\". There are: \(all.map(\.name).joined(separator: ", ")).")
+        }
+        return all.filter { names.contains($0.name) }
+    }
+
+    private func launches() -> [ServerLaunch] {
+        var launches = self.server + [ServerLaunch.relay(self.relayd, settings: self.set)]
+        guard !self.alone else { return launches }
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        for (name, launch) in [("nats-server", ServerLaunch.nats), ("mosquitto", ServerLaunch.mosquitto)] {
+            if let program = ServerLaunch.find(name, path: path) {
+                launches.append(launch(program))
+            } else {
+                print("\(name) is not installed, and left out. On Debian: apt-get install \(name)\n")
+            }
+        }
+        return launches
+    }
+
+    /// Plays a scenario with all servers in turn, as often as wanted: what disturbs the machine then disturbs all.
+    private func play(_ scenario: Scenario, _ launches: [ServerLaunch]) async -> [ScenarioResult] {
+        var runs: [String: [ScenarioResult]] = [:]
+        for _ in 0..<self.times {
+            for launch in launches { runs[launch.name, default: []].append(await self.play(scenario, launch)) }
+        }
+        return launches.compactMap { ScenarioResult.median(of: runs[$0.name] ?? []) }
+    }
+
+    private func play(_ scenario: Scenario, _ launch: ServerLaunch) async -> ScenarioResult {
+        if scenario.needsStore && !launch.isRelay || scenario.adminRate > 0 && !launch.isRelay {
+            return ScenarioResult(server: launch.name, scenario: scenario, failure: "not played: this is the relay's alone")
+        }
+        do {
+            let launched = try await LaunchedServer(launch)
+            let result = await self.load.play(scenario, on: launched.server)
+            await launched.stop()
+            return result
+        } catch {
+            return ScenarioResult(server: launch.name, scenario: scenario, failure: "\(error)")
+        }
+    }
+
+    private func write(_ results: [ScenarioResult], to output: String) throws {
+        try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+        try ResultFile(results).write(to: output + "/results.json")
+        for scenario in Set(results.map(\.scenario.name)).sorted() {
+            let own = results.filter { $0.scenario.name == scenario }
+            // A closed loop's latency is its window's, more than the server's.
+            guard own.contains(where: { $0.scenario.rate != nil && !$0.phases.isEmpty }) else { continue }
+            let file = scenario.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
+            try ResultFile(own).plot(to: "\(output)/latency-\(file).svg", title: "Latency: \(scenario)")
+        }
+        print("Written to \(output): results.json, and a plot for each scenario with a rate.")
+    }
+}
+
+extension ServerLaunch: ExpressibleByArgument {}
