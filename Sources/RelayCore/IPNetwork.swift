@@ -51,8 +51,8 @@ public struct IPNetwork: Hashable, Sendable {
     }
 
     private static func bits(of host: String) -> UInt128? {
-        var address = in_addr()
-        if inet_pton(AF_INET, host, &address) == 1 { return Self.mappedPrefix | UInt128(UInt32(bigEndian: address.s_addr)) }
+        var address: UInt32 = 0
+        if inet_pton(AF_INET, host, &address) == 1 { return Self.mappedPrefix | UInt128(UInt32(bigEndian: address)) }
         var bits: UInt128 = 0
         return inet_pton(AF_INET6, host, &bits) == 1 ? UInt128(bigEndian: bits) : nil
     }
