@@ -15,12 +15,24 @@ public enum APITime {
         return "\(date.dropLast()).\(fraction)Z"
     }
 
-    /// Reads what ``text(milliseconds:)`` writes, and the same with another fraction of a second or none.
+    /// Reads RFC 3339, of which ``text(milliseconds:)`` writes one form: any offset, any fraction of a second, which is cut to
+    /// milliseconds, or none.
     ///
     /// - Returns: milliseconds since 1970; `nil` for any other text.
     public static func milliseconds(_ text: String) -> Int64? {
-        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: text.contains("."))
-        guard let date = try? style.parse(text) else { return nil }
-        return Int64(exactly: (date.timeIntervalSince1970 * 1_000).rounded())
+        guard let parts = text.wholeMatch(of: /(.{19})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})/),
+            let date = try? Date.ISO8601FormatStyle().parse((parts.1 + parts.3).uppercased()),
+            let seconds = Int64(exactly: date.timeIntervalSince1970.rounded())
+        else { return nil }
+        // A date's own fraction is a binary one.
+        let fraction = Int64((parts.2.map(String.init) ?? "0").padded(to: 3)) ?? 0
+        return seconds * 1_000 + fraction
+    }
+}
+
+extension String {
+    /// Its first `width` characters, with zeros behind them where it has fewer.
+    fileprivate func padded(to width: Int) -> String {
+        String((self + String(repeating: "0", count: width)).prefix(width))
     }
 }

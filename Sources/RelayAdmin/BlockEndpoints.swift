@@ -17,7 +17,7 @@ struct BlockEndpoints: Sendable {
         let expected = "It has to be a CCID, an IP address, or a network such as 192.0.2.0/24."
         let target = body.required("target", expected) { $0.text.flatMap(Block.Target.init) }
         let reason = body.optional("reason", "It has to be a string of up to 256 characters.") { field in
-            field.text.flatMap { $0.count <= 256 ? $0 : nil }
+            field.text.flatMap { $0.unicodeScalars.count <= 256 ? $0 : nil }
         }
         let seconds = body.seconds("for_seconds")
         guard body.isSound, let target else { throw body.problem }

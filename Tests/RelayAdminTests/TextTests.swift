@@ -21,6 +21,16 @@ import Testing
             #expect(APITime.milliseconds(APITime.text(milliseconds: milliseconds)) == milliseconds)
         }
         #expect(APITime.milliseconds("yesterday") == nil)
+        for (text, milliseconds): (String, Int64) in [
+            ("2023-11-14T22:13:20Z", 1_700_000_000_000), ("2023-11-14t22:13:20.5z", 1_700_000_000_500),
+            ("2023-11-14T22:13:20.000999999Z", 1_700_000_000_000), ("2023-11-14T23:43:20.07+01:30", 1_700_000_000_070),
+            ("2023-11-14T22:12:20.001-00:01", 1_700_000_000_001),
+        ] {
+            #expect(APITime.milliseconds(text) == milliseconds, "\(text)")
+        }
+        for text in ["2023-11-14T22:13:20", "2023-11-14T22:13:20.Z", "2023-11-14T22:13:20+0100", "2023-11-14", "1700000000"] {
+            #expect(APITime.milliseconds(text) == nil, "\(text)")
+        }
     }
 
     @Test("a cursor is read by the list that wrote it, and no other text is")
