@@ -10,6 +10,9 @@ struct DenialTally {
         var remoteAddress: String
         var tokenID: String?
         var code: String?
+        /// What was tried, of a caller who is known. Of a stranger, who can try everything in turn, it is not told apart: his denials
+        /// would push all else out of the log.
+        var attempt: String?
     }
 
     /// The latest entry of each kind, and how many of it were not recorded.
@@ -19,10 +22,11 @@ struct DenialTally {
     ///
     /// - Returns: what has to be recorded now, if anything.
     mutating func add(_ entry: AuditResource) -> AuditResource? {
-        var kind = Kind(remoteAddress: entry.remoteAddress, tokenID: entry.tokenID, code: entry.code)
+        let attempt = entry.tokenID == nil ? nil : "\(entry.method) \(entry.route ?? "")"
+        var kind = Kind(remoteAddress: entry.remoteAddress, tokenID: entry.tokenID, code: entry.code, attempt: attempt)
         var entry = entry
         if self.tallies[kind] == nil, self.tallies.count >= Self.maximumKinds {
-            kind = Kind(remoteAddress: "", tokenID: nil, code: nil)
+            kind = Kind(remoteAddress: "", tokenID: nil, code: nil, attempt: nil)
             entry.remoteAddress = ""
         }
         let count = self.tallies[kind]?.count
