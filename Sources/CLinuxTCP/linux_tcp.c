@@ -1,6 +1,7 @@
 #include "linux_tcp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -32,4 +33,9 @@ long linux_tcp_send(int descriptor, const struct iovec *vectors, int count) {
         if (sent >= 0) return sent;
         if (errno != EINTR) return -errno;
     }
+}
+
+int linux_duplicate(int descriptor) {
+    int duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return duplicate >= 0 ? duplicate : -errno;
 }

@@ -1,7 +1,8 @@
-import NIOCore
 import TTMSProtocol
 
-/// Frames on their way to the store, as one block of bytes: nothing is allocated per frame.
+/// Frames on their way to the store or to another event loop, as one block of bytes: nothing is allocated per frame.
+///
+/// A value: a copy shares the block, and whoever adds to it then gets a block of its own.
 public struct AppendBatch: Sendable {
     /// What stands in front of each frame.
     public struct Entry: Equatable, Sendable {
@@ -15,6 +16,7 @@ public struct AppendBatch: Sendable {
         public var isInFlight: Bool
 
         /// Makes an entry.
+        @inlinable
         public init(ccid: CCID, timeToLive: UInt32? = nil, token: UInt32 = 0, isInFlight: Bool = false) {
             self.ccid = ccid
             self.timeToLive = timeToLive
@@ -33,78 +35,118 @@ public struct AppendBatch: Sendable {
     private static let costPerFrame = 128
 
     /// Per frame: CCID, time to live, token (4 bytes each), size (2), flags (1), then the frame; host byte order.
-    private var bytes = ByteBuffer()
+    private var block: AppendBlock?
+    private let expected: Int
 
     private static let entrySize = 15
     private static let inFlightFlag: UInt8 = 1
     private static let timeToLiveFlag: UInt8 = 2
 
     /// Makes an empty batch.
-    public init() {}
+    ///
+    /// - Parameter bytes: how large the block is made with the first frame, where it is known that many will come.
+    public init(expecting bytes: Int = 0) {
+        self.expected = bytes
+    }
 
     /// Whether there is nothing in it.
     public var isEmpty: Bool { self.count == 0 }
 
-    /// Adds a frame by letting `body` write its `size` bytes, 13...65535, so that a frame is rewritten straight into the batch.
-    @inline(__always)
-    public mutating func append(_ entry: Entry, size: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
-        guard let shortSize = UInt16(exactly: size) else { return }
-        self.bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.entrySize + size) { target in
-            guard let start = target.baseAddress else { return 0 }
-            start.storeBytes(of: entry.ccid.rawValue, as: UInt32.self)
-            start.storeBytes(of: entry.timeToLive ?? 0, toByteOffset: 4, as: UInt32.self)
-            start.storeBytes(of: entry.token, toByteOffset: 8, as: UInt32.self)
-            start.storeBytes(of: shortSize, toByteOffset: 12, as: UInt16.self)
-            let flags =
-                (entry.isInFlight ? Self.inFlightFlag : 0) | (entry.timeToLive == nil ? 0 : Self.timeToLiveFlag)
-            start.storeBytes(of: flags, toByteOffset: 14, as: UInt8.self)
-            body(start + Self.entrySize)
-            return Self.entrySize + size
-        }
-        self.count += 1
-        self.frameBytes += size
+    /// Adds a frame of `size` bytes, 13...65535, and returns where it has to be written, so that a frame is rewritten straight into
+    /// the batch. The place is valid until the next call.
+    public mutating func append(_ entry: Entry, size: Int) -> UnsafeMutableRawPointer {
+        let shortSize = UInt16(clamping: size)
+        let start = self.reserve(Self.entrySize &+ max(size, 0))
+        start.storeBytes(of: entry.ccid.rawValue, as: UInt32.self)
+        start.storeBytes(of: entry.timeToLive ?? 0, toByteOffset: 4, as: UInt32.self)
+        start.storeBytes(of: entry.token, toByteOffset: 8, as: UInt32.self)
+        start.storeBytes(of: shortSize, toByteOffset: 12, as: UInt16.self)
+        let flags = (entry.isInFlight ? Self.inFlightFlag : 0) | (entry.timeToLive == nil ? 0 : Self.timeToLiveFlag)
+        start.storeBytes(of: flags, toByteOffset: 14, as: UInt8.self)
+        self.count &+= 1
+        self.frameBytes &+= Int(shortSize)
+        return start + Self.entrySize
     }
 
     /// Adds a copy of `frame`, 13...65535 bytes.
     public mutating func append(_ entry: Entry, frame: UnsafeRawBufferPointer) {
-        guard let start = frame.baseAddress else { return }
-        self.append(entry, size: frame.count) { $0.copyMemory(from: start, byteCount: frame.count) }
+        guard let start = frame.baseAddress, frame.count <= Frame.maximumSize else { return }
+        self.append(entry, size: frame.count).copyMemory(from: start, byteCount: frame.count)
+    }
+
+    private mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer {
+        if isKnownUniquelyReferenced(&self.block), let block = self.block, let start = block.reserve(size) { return start }
+        return self.reserveInNewBlock(size)
+    }
+
+    @inline(never)
+    private mutating func reserveInNewBlock(_ size: Int) -> UnsafeMutableRawPointer {
+        let used = self.block?.used ?? 0
+        let block = AppendBlock(
+            capacity: max(2 * (self.block?.capacity ?? 0), used + size, self.expected, AppendBlock.smallest)
+        )
+        if let former = self.block { block.start.copyMemory(from: former.start, byteCount: used) }
+        block.used = used + size
+        self.block = block
+        return block.start + used
     }
 
     /// Calls `body` with each frame in the order in which they were added. The bytes are valid during the call only.
     public func forEach<Failure: Error>(
         _ body: (Entry, UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
-        var failure: Failure?
-        self.bytes.withUnsafeReadableBytes { bytes in
-            var offset = 0
-            while offset < bytes.count {
-                let flags = bytes.load(fromByteOffset: offset + 14, as: UInt8.self)
-                let timeToLive = bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
-                let entry = Entry(
-                    ccid: CCID(rawValue: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)),
-                    timeToLive: flags & Self.timeToLiveFlag == 0 ? nil : timeToLive,
-                    token: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt32.self),
-                    isInFlight: flags & Self.inFlightFlag != 0
-                )
-                let size = Int(bytes.loadUnaligned(fromByteOffset: offset + 12, as: UInt16.self))
-                let start = offset + Self.entrySize
-                do throws(Failure) {
-                    try body(entry, UnsafeRawBufferPointer(rebasing: bytes[start..<(start + size)]))
-                } catch {
-                    failure = error
-                    return
-                }
-                offset = start + size
-            }
-        }
-        if let failure { throw failure }
+        var offset = 0
+        while let (entry, frame) = self.next(&offset) { try body(entry, frame) }
+    }
+
+    /// The frame at `offset`, which begins with 0 and is moved on; `nil` at the end. The bytes are valid as long as the batch is
+    /// not added to.
+    public func next(_ offset: inout Int) -> (Entry, UnsafeRawBufferPointer)? {
+        guard let block = self.block, offset < block.used else { return nil }
+        let start = UnsafeRawPointer(block.start) + offset
+        let flags = start.load(fromByteOffset: 14, as: UInt8.self)
+        let timeToLive = start.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+        let entry = Entry(
+            ccid: CCID(rawValue: start.loadUnaligned(as: UInt32.self)),
+            timeToLive: flags & Self.timeToLiveFlag == 0 ? nil : timeToLive,
+            token: start.loadUnaligned(fromByteOffset: 8, as: UInt32.self),
+            isInFlight: flags & Self.inFlightFlag != 0
+        )
+        let size = Int(start.loadUnaligned(fromByteOffset: 12, as: UInt16.self))
+        offset &+= Self.entrySize &+ size
+        return (entry, UnsafeRawBufferPointer(start: start + Self.entrySize, count: size))
     }
 
     /// Empties the batch; its memory is kept unless a copy is still in use.
     public mutating func removeAll() {
-        self.bytes.clear()
+        if isKnownUniquelyReferenced(&self.block) { self.block?.used = 0 } else { self.block = nil }
         self.count = 0
         self.frameBytes = 0
+    }
+}
+
+/// The bytes of a batch.
+///
+/// `@unchecked Sendable` because batches share blocks between threads, but write only to those that nobody shares.
+private final class AppendBlock: @unchecked Sendable {
+    /// Bytes of the smallest block: a short frame for one terminal needs no more, and small blocks double.
+    static let smallest = 128
+
+    let start: UnsafeMutableRawPointer
+    let capacity: Int
+    var used = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        self.start = .allocate(byteCount: capacity, alignment: 8)
+    }
+
+    deinit { self.start.deallocate() }
+
+    @inline(__always)
+    func reserve(_ size: Int) -> UnsafeMutableRawPointer? {
+        guard self.capacity &- self.used >= size else { return nil }
+        defer { self.used &+= size }
+        return self.start + self.used
     }
 }

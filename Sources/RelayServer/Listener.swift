@@ -50,11 +50,7 @@ struct Listener {
                         throw ChannelError.unknownLocalAddress
                     }
                     try Self.configure(channel, tcp)
-                    try channel.syncOptions?.setOption(
-                        .recvAllocator,
-                        value: SharedReceiveAllocator(shard.receiveBuffers)
-                    )
-                    try channel.pipeline.syncOperations.addHandler(TerminalHandler(shard: shard, listener: address))
+                    try TerminalHandler(shard: shard, listener: address).serve(channel)
                 }
             }
             .bind(to: socketAddress)

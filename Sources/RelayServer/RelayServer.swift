@@ -80,6 +80,7 @@ public final class RelayServer: Sendable {
         for shard in shards {
             try await shard.eventLoop.submit {
                 shard.meet(shards)
+                shard.movesConnections = shards.count > 1
                 shard.startTimer()
             }.get()
         }

@@ -10,8 +10,19 @@ extension Shard {
     /// - Returns: `nil` when it was closed at once.
     func accept(_ channel: any Channel, listener: ListenerOptions) -> TerminalConnection? {
         self.counters.connectionsAccepted += 1
-        guard self.limiter.enter(), !self.isStopping else {
+        guard self.limiter.enter() else {
             self.refuse(channel, self.isStopping ? .shutdown : .tooManyConnections)
+            return nil
+        }
+        return self.adopt(channel, listener: listener, moving: nil)
+    }
+
+    /// Takes a connection that the limiter counts.
+    ///
+    /// - Parameter moving: what it was on another shard; `nil` when it has just been accepted.
+    func adopt(_ channel: any Channel, listener: ListenerOptions, moving: MovingConnection?) -> TerminalConnection? {
+        guard !self.isStopping else {
+            self.refuse(channel, .shutdown)
             return nil
         }
         if self.blocks.hasNetworks, self.blocks.contains(channel.remoteAddress, at: self.clock.now) {
@@ -27,13 +38,15 @@ extension Shard {
             return nil
         }
         let connection = TerminalConnection(
-            id: self.limiter.makeID(),
+            id: moving?.id ?? self.limiter.makeID(),
+            openedAt: moving?.openedAt ?? self.clock.now,
             channel: channel,
             descriptor: descriptor,
             listener: listener,
             shard: self,
-            now: self.startRead()
+            now: moving?.lastReceived ?? self.startRead()
         )
+        connection.mayMove = moving == nil
         connection.index = self.connections.count
         self.connections.append(connection)
         return connection
@@ -228,7 +241,7 @@ extension Shard {
     }
 
     /// Takes the connection out of the list; the last one takes its place.
-    private func forget(_ connection: TerminalConnection) {
+    func forget(_ connection: TerminalConnection) {
         guard let last = self.connections.popLast(), last !== connection else { return }
         last.index = connection.index
         self.connections[connection.index] = last

@@ -29,6 +29,11 @@ extension Shard {
                 connection.destinations.note(frame.address)
                 self.deliver(frame, from: source)
             } else {
+                connection.destination = self.destination(of: connection, registering: frame)
+                if connection.destination != nil {
+                    offset &-= size
+                    break
+                }
                 connection.parser = parser
                 self.count(&taken, from: connection)
                 if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
@@ -65,6 +70,16 @@ extension Shard {
                 return true
             }
             if isDelivered { return }
+        } else if self.shards.count > 1 {
+            let home = self.home(of: destination)
+            if home != self.index {
+                FrameRewriter.forward(
+                    frame,
+                    from: source,
+                    to: self.append(.init(ccid: destination), size: frame.size, for: home)
+                )
+                return
+            }
         }
         self.deliverAside(frame, from: source)
     }
@@ -74,14 +89,34 @@ extension Shard {
     private func deliverAside(_ frame: FrameView, from source: CCID) {
         let entry = AppendBatch.Entry(ccid: frame.address)
         self.withAsideBatch(for: frame.address) { batch in
-            batch.append(entry, size: frame.size) { FrameRewriter.forward(frame, from: source, to: $0) }
+            FrameRewriter.forward(frame, from: source, to: batch.append(entry, size: frame.size))
         }
     }
 
     /// A frame that was held, or that another shard handed over: it is rewritten already.
     ///
     /// - Parameter isPassedOn: it comes from another shard, so that it does not wait for a sync.
+    @inline(__always)
     func deliver(rewritten frame: UnsafeRawBufferPointer, to destination: CCID, isPassedOn: Bool = false) {
+        if let terminal = self.terminals.find(destination) {
+            let isDelivered = terminal._withUnsafeGuaranteedRef { terminal in
+                guard let live = terminal.live else { return false }
+                live._withUnsafeGuaranteedRef { connection in
+                    connection.put(rewritten: frame, to: destination)
+                    self.markDirty(connection)
+                    if connection.outbound.unacknowledged > self.options.outbound.highWatermark {
+                        self.relieve(connection)
+                    }
+                }
+                return true
+            }
+            if isDelivered { return }
+        }
+        self.deliverAside(rewritten: frame, to: destination, isPassedOn: isPassedOn)
+    }
+
+    @inline(never)
+    private func deliverAside(rewritten frame: UnsafeRawBufferPointer, to destination: CCID, isPassedOn: Bool) {
         if let terminal = self.terminals[destination], let connection = terminal.connection,
             terminal.mailbox.mode == .live, isPassedOn || !terminal.isSyncing
         {

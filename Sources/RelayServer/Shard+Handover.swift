@@ -7,7 +7,7 @@ extension Shard {
     /// The shard that every frame for `ccid` goes to first.
     func home(of ccid: CCID) -> Int {
         let mixed = UInt64(ccid.rawValue) &* 0x9e37_79b9_7f4a_7c15
-        return Int(truncatingIfNeeded: (mixed &>> 32) % UInt64(max(self.shards.count, 1)))
+        return Int(truncatingIfNeeded: ((mixed &>> 32) &* UInt64(self.shards.count)) &>> 32)
     }
 
     // MARK: Frames
@@ -22,9 +22,7 @@ extension Shard {
         case nil:
             self.withSubmission { body(&$0.appends) }
         case .lent(let borrower):
-            self.framesElsewhere += 1
-            body(&self.peerBatches[borrower])
-            self.scheduleTickEnd()
+            self.withBatch(for: borrower, body)
         case .recalling(var waiting, let claimants):
             self.framesElsewhere += 1
             self.handover.loans[ccid] = nil
@@ -43,23 +41,45 @@ extension Shard {
             body(&waiting)
             self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
         } else {
-            self.framesElsewhere += 1
-            body(&self.peerBatches[home])
-            self.scheduleTickEnd()
+            self.withBatch(for: home, body)
         }
     }
+
+    private func withBatch(for index: Int, _ body: (inout AppendBatch) -> Void) {
+        self.framesElsewhere &+= 1
+        if self.peerBatches[index].frameBytes >= Self.fullBatch { self.handOver(to: index) }
+        body(&self.peerBatches[index])
+        self.scheduleTickEnd()
+    }
+
+    /// Room for a frame in the batch for another shard.
+    func append(_ entry: AppendBatch.Entry, size: Int, for index: Int) -> UnsafeMutableRawPointer {
+        self.framesElsewhere &+= 1
+        if self.peerBatches[index].frameBytes >= Self.fullBatch { self.handOver(to: index) }
+        self.scheduleTickEnd()
+        return self.peerBatches[index].append(entry, size: size)
+    }
+
+    /// Bytes of frames with which a batch leaves before the tick ends: the other loop can begin with it, and finds it in the cache that
+    /// both share.
+    private static let fullBatch = 48 << 10
+    private static let batchBlock = 64 << 10
 
     /// Gives another shard the frames that have gathered for its terminals.
     func handOver(to index: Int) {
         let batch = self.peerBatches[index]
-        self.peerBatches[index] = AppendBatch()
+        self.peerBatches[index] = AppendBatch(expecting: batch.frameBytes > Self.fullBatch / 4 ? Self.batchBlock : 0)
         self.passedOn += Int64(batch.count)
         let shard = self.shards[index]
-        shard.eventLoop.execute {
-            _ = shard.startRead()
-            shard.passedOn -= Int64(batch.count)
-            batch.forEach { entry, frame in shard.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
-        }
+        shard.eventLoop.execute { shard.take(batch) }
+    }
+
+    /// Frames from another shard.
+    private func take(_ batch: AppendBatch) {
+        _ = self.startRead()
+        self.passedOn -= Int64(batch.count)
+        var offset = 0
+        while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
     }
 
     /// Runs `body` on another shard, after the frames that were put into its batch before.

@@ -38,6 +38,8 @@ final class Shard: @unchecked Sendable {
     var connections: [TerminalConnection] = []
     var counters = ShardCounters()
     var isStopping = false
+    /// Whether connections move to the home shard of their first terminal.
+    var movesConnections = false
     /// Whom operators have shut out.
     var blocks = BlockList()
 

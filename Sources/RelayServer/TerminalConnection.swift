@@ -51,6 +51,10 @@ final class TerminalConnection {
     // What is needed now and then.
 
     let id: UInt64
+    /// Its first heartbeat may send it to another shard.
+    var mayMove = true
+    /// The shard that it has to move to.
+    var destination: Int?
     let channel: any Channel
     let listener: ListenerOptions
     let openedAt: Timestamp
@@ -72,13 +76,21 @@ final class TerminalConnection {
     /// The peer has sent its last byte; what is on its way to it may still arrive.
     var isFinishing: Bool { self.pauses.contains(.finish) }
 
-    init(id: UInt64, channel: any Channel, descriptor: CInt, listener: ListenerOptions, shard: Shard, now: NIODeadline) {
+    init(
+        id: UInt64,
+        openedAt: Timestamp,
+        channel: any Channel,
+        descriptor: CInt,
+        listener: ListenerOptions,
+        shard: Shard,
+        now: NIODeadline
+    ) {
         self.id = id
         self.channel = channel
         self.descriptor = descriptor
         self.listener = listener
         self.shard = shard
-        self.openedAt = shard.clock.now
+        self.openedAt = openedAt
         self.lastReceived = now
         let session = shard.options.session
         self.parser = FrameParser(dialect: listener.dialect, maximumFrameSize: session.maximumFrameSize)
@@ -213,6 +225,25 @@ final class TerminalConnection {
     private func setReading(_ isReading: Bool) {
         guard self.channel.isActive else { return }
         try? self.channel.syncOptions?.setOption(.autoRead, value: isReading)
+    }
+
+    // MARK: Moving
+
+    /// Another descriptor of its socket; `nil` when there is none left.
+    func duplicateDescriptor() -> CInt? {
+        guard self.hasDescriptor else { return nil }
+        let descriptor = linux_duplicate(self.descriptor)
+        return descriptor >= 0 ? descriptor : nil
+    }
+
+    /// The connection goes on elsewhere: nothing of what is still to come for this channel concerns anybody.
+    func leave() {
+        // Overtakes a quiet time that is running.
+        self.reads &+= 1
+        self.unfinished = ByteBuffer()
+        self.handler?.detach()
+        self.handler = nil
+        self.channel.close(promise: nil)
     }
 
     // MARK: Closing

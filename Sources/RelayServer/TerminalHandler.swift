@@ -11,15 +11,38 @@ final class TerminalHandler: ChannelInboundHandler {
     private let shard: Shard
     private let listener: ListenerOptions
     private var connection: TerminalConnection?
+    /// What comes from another shard with this channel.
+    private var moving: MovingConnection?
 
-    init(shard: Shard, listener: ListenerOptions) {
+    init(shard: Shard, listener: ListenerOptions, moving: MovingConnection? = nil) {
         self.shard = shard
         self.listener = listener
+        self.moving = moving
+    }
+
+    /// Becomes the handler of a channel that is not active yet.
+    func serve(_ channel: any Channel) throws {
+        try channel.syncOptions?.setOption(.recvAllocator, value: SharedReceiveAllocator(self.shard.receiveBuffers))
+        try channel.pipeline.syncOperations.addHandler(self)
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        self.connection = self.shard.accept(context.channel, listener: self.listener)
-        self.connection?.handler = self
+        guard let moving = self.moving else {
+            self.connection = self.shard.accept(context.channel, listener: self.listener)
+            self.connection?.handler = self
+            return
+        }
+        self.moving = nil
+        self.connection = self.shard.adopt(context.channel, listener: self.listener, moving: moving)
+        guard let connection = self.connection else { return }
+        connection.handler = self
+        connection.unfinished = moving.bytes
+        self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
+    }
+
+    /// The connection goes on elsewhere.
+    func detach() {
+        self.connection = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -44,7 +67,7 @@ final class TerminalHandler: ChannelInboundHandler {
             buffer.moveReaderIndex(forwardBy: consumed)
             connection.unfinished = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
             connection.unfinished.writeBuffer(&buffer)
-            if step == .needsBytesOrQuiet { self.awaitQuiet(connection) }
+            self.awaitMore(connection, after: step)
         }
     }
 
@@ -68,7 +91,18 @@ final class TerminalHandler: ChannelInboundHandler {
             rest.writeBuffer(&connection.unfinished)
             connection.unfinished = rest
         }
-        if step == .needsBytesOrQuiet { self.awaitQuiet(connection) }
+        self.awaitMore(connection, after: step)
+    }
+
+    /// What is unfinished waits for more bytes, for a quiet time, or for being on the shard that it is for.
+    private func awaitMore(_ connection: TerminalConnection, after step: FrameParser.Step) {
+        if step == .needsBytesOrQuiet {
+            self.awaitQuiet(connection)
+        } else if let destination = connection.destination, !self.shard.move(connection, to: destination) {
+            connection.mayMove = false
+            connection.destination = nil
+            self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
+        }
     }
 
     /// Handles the frames in `bytes`.

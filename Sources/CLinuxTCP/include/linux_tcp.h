@@ -18,6 +18,9 @@ void linux_tcp_discard(int descriptor, int limit);
 /// Writes as much of the vectors as the socket takes, without SIGPIPE. Returns the bytes taken, or the negated errno.
 long linux_tcp_send(int descriptor, const struct iovec *_Nonnull vectors, int count);
 
+/// Another descriptor of the same socket, closed on exec. Returns the negated errno when there is none.
+int linux_duplicate(int descriptor);
+
 /// Asks for `size` bytes at `start` to be brought into the caches. A hint: the memory may as well be gone already.
 static inline void memory_prefetch(const void *_Nonnull start, int size) {
     for (int offset = 0; offset < size; offset += 64) __builtin_prefetch((const char *)start + offset);

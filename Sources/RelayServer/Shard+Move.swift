@@ -1,0 +1,72 @@
+import CLinuxTCP
+import Logging
+import NIOCore
+import NIOPosix
+import RelayCore
+import TTMSProtocol
+
+/// A connection between two shards: on no event loop, with its socket open and nothing put on it yet.
+struct MovingConnection: Sendable {
+    var id: UInt64
+    var openedAt: Timestamp
+    var lastReceived: NIODeadline
+    var descriptor: CInt
+    var listener: ListenerOptions
+    /// What has arrived, from its first heartbeat on.
+    var bytes: ByteBuffer
+}
+
+// A connection moves to the home shard of its first terminal before that is registered: frames for the terminal then take one step
+// from their sender's shard, and terminals are lent (``Handover``) only where one connection has several, of different homes.
+extension Shard {
+    /// The shard that `connection` belongs to when `frame` is its first heartbeat; `nil` when it can stay.
+    func destination(of connection: TerminalConnection, registering frame: FrameView) -> Int? {
+        guard self.movesConnections, connection.mayMove, connection.session.source == nil, !self.isStopping,
+            frame.command == Command.heartbeat.rawValue
+        else { return nil }
+        let home = self.home(of: frame.address)
+        return home == self.index ? nil : home
+    }
+
+    /// Sends `connection` to shard `index`. SwiftNIO has no way to move a channel, so its socket gets a second descriptor, and the
+    /// channel is closed, which ends the first one only.
+    ///
+    /// - Returns: `false` when there is no descriptor left: it stays.
+    func move(_ connection: TerminalConnection, to index: Int) -> Bool {
+        guard let descriptor = connection.duplicateDescriptor() else { return false }
+        let moving = MovingConnection(
+            id: connection.id,
+            openedAt: connection.openedAt,
+            lastReceived: connection.lastReceived,
+            descriptor: descriptor,
+            listener: connection.listener,
+            bytes: connection.unfinished
+        )
+        self.forget(connection)
+        connection.leave()
+        let shard = self.shards[index]
+        shard.eventLoop.execute { shard.open(moving) }
+        return true
+    }
+
+    /// Makes a channel of this event loop for a connection from another one.
+    private func open(_ moving: MovingConnection) {
+        ClientBootstrap(group: self.eventLoop)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try TerminalHandler(shard: self, listener: moving.listener, moving: moving).serve(channel)
+                }
+            }
+            .withConnectedSocket(moving.descriptor)
+            .whenFailure { error in
+                self.limiter.leave()
+                self.counters.countClosed(.connectionLost)
+                self.logger.debug(
+                    "A connection was lost on its way to another event loop",
+                    metadata: ["connection": "\(moving.id)", "error": "\(error)"]
+                )
+            }
+    }
+}
