@@ -151,6 +151,39 @@ extension Faults {
             }
         }
 
+        @Test(
+            "On a file system that turns read-only nothing more gets a receipt, and what had one is there when it is repaired",
+            .enabled(if: ReadOnlyDisk.isPossible, ReadOnlyDisk.reason)
+        )
+        func readOnly() async throws {
+            let disk = try ReadOnlyDisk()
+            let data = disk.url.appendingPathComponent("data")
+            try await RelayProcess.with(["stop_timeout": "1s"], dataDirectory: data) { relay in
+                let sender = try relay.terminal(.sender)
+                try sender.send(NumberedFrames.to(.receiver, 0..<Self.count, size: Self.size))
+                try sender.register(.sender)
+                try disk.turnReadOnly()
+                try sender.send(NumberedFrames.to(.receiver, Self.count..<2 * Self.count, size: Self.size))
+                try sender.send(WireFrame.heartbeat(of: .sender))
+                try await Self.waitUntilReady(relay, false, reason: "Read-only file system")
+                try await relay.waitForFailures(2)
+                #expect(!sender.hasInput, "a receipt was given for what is not on disk")
+                let other = try relay.terminal(.other)
+                try other.send(NumberedFrames.to(.other, 0..<5))
+                #expect(try other.receiveNumbers(5, from: .other) == Array(0..<5))
+                await #expect(throws: RelayProcess.Failure.self) { try await relay.stop() }
+                try disk.repair()
+                try await relay.expectSoundStore()
+                try await relay.start()
+                let kept = try await relay.admin.backlog(of: .receiver)
+                #expect(kept >= Self.count)
+                let back = try relay.terminal(.receiver)
+                #expect(try back.receiveNumbers(kept) == Array(0..<kept))
+                try back.expectNothing(for: .receiver)
+                try await relay.stop()
+            }
+        }
+
         private static func fillUnder(_ relay: RelayProcess, _ disk: SmallDisk) async throws {
             let sender = try relay.terminal(.sender)
             try sender.send(NumberedFrames.to(.receiver, 0..<Self.count, size: Self.size))
