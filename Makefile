@@ -1,13 +1,17 @@
 # make run    builds the relay and runs it on its defaults, with its data in ./data
 # make test   builds everything and runs all tests
 # make bench  measures the relay, and NATS and Mosquitto beside it if they are installed
-# make soak   runs the tests that could go on for ever for longer
+# make soak   runs the tests that could go on for ever for longer, and all faults again and again
 #
 # Both install what is missing from Debian first (deploy/install-packages.sh).
 
 SWIFT ?= swift
 # For the relay, or for the comparison: make run ARGS="--listen 127.0.0.1:7222"
 ARGS ?=
+# Rounds of make soak.
+ROUNDS ?= 10
+# Tests as they were built; says what was skipped.
+TEST = Tests/with-skips.sh $(SWIFT) test --skip-build
 # Tests that run the built programs.
 OUTSIDE = ^(BenchTests|Conversations|Faults|TTMSCtlTests|RelaydTests)\.
 # Tests with a server in their own process.
@@ -28,9 +32,9 @@ test: test-packages
 	openapi/validate.sh
 	$(SWIFT) build --build-tests
 	# Three runs, because tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
-	$(SWIFT) test --skip-build --skip '$(OUTSIDE)|$(SERVING)'
-	PATH="$$PATH:$(CURDIR)/.build/tools/usr/bin" $(SWIFT) test --skip-build --filter '$(SERVING)'
-	$(SWIFT) test --skip-build --filter '$(OUTSIDE)'
+	$(TEST) --skip '$(OUTSIDE)|$(SERVING)'
+	PATH="$$PATH:$(CURDIR)/.build/tools/usr/bin" $(TEST) --filter '$(SERVING)'
+	$(TEST) --filter '$(OUTSIDE)'
 
 # make bench ARGS="--only steady --times 5"; see ttms-bench compare --help.
 bench: build
@@ -41,8 +45,13 @@ bench: build
 bench-page:
 	$(MAKE) bench ARGS="--page $(BENCHMARKS) $(ARGS)"
 
+# First what can go on for ever, 20 times as long: kills, power cuts, restarts and ttms-bench verify under load. Then all faults
+# again and again, because what comes seldom shows only so.
 soak: test-packages
-	SOAK=20 $(SWIFT) test --filter '^Faults\.'
+	$(SWIFT) build --build-tests
+	SOAK=20 $(TEST) --filter '^Faults\.'
+	for round in $$(seq $(ROUNDS)); do echo "soak: round $$round of $(ROUNDS)"; $(TEST) --filter '^Faults\.' || exit; done
+	@echo "soak: all faults once for 20 times as long, and $(ROUNDS) times as in make test"
 
 # What CI refuses: another format, and warnings in our own code.
 check: check-format test-packages

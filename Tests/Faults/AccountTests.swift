@@ -8,26 +8,29 @@ extension Faults {
         @Test("200 terminals sending to each other at random", arguments: [1, 2])
         func online(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
-                try await Load(relay.terminals[0], ["--terminals", "200", "--frames", "20000"]).expectClean(at: relay)
-                try await Self.expectBalanced(relay, frames: 20_000)
+                let frames = Soak.rounds(20_000)
+                try await Load(relay.terminals[0], ["--terminals", "200", "--frames", "\(frames)"]).expectClean(at: relay)
+                try await Self.expectBalanced(relay, frames: frames)
             }
         }
 
         @Test("200 terminals that leave and come back, so that frames are cached and drained", arguments: [1, 2])
         func leavingAndReturning(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
-                let load = try Load(relay.terminals[0], ["--terminals", "200", "--frames", "20000", "--reconnect-every", "30"])
-                try await load.expectClean(at: relay)
-                try await Self.expectBalanced(relay, frames: 20_000)
+                let frames = Soak.rounds(20_000)
+                let arguments = ["--terminals", "200", "--frames", "\(frames)", "--reconnect-every", "30"]
+                try await Load(relay.terminals[0], arguments).expectClean(at: relay)
+                try await Self.expectBalanced(relay, frames: frames)
             }
         }
 
         @Test("Large payloads between few terminals", arguments: [1, 2])
         func large(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
-                let arguments = ["--terminals", "5", "--frames", "300", "--payload", "65522", "--reconnect-every", "20"]
+                let frames = Soak.rounds(300)
+                let arguments = ["--terminals", "5", "--frames", "\(frames)", "--payload", "65522", "--reconnect-every", "20"]
                 try await Load(relay.terminals[0], arguments).expectClean(at: relay)
-                try await Self.expectBalanced(relay, frames: 300)
+                try await Self.expectBalanced(relay, frames: frames)
             }
         }
 

@@ -41,7 +41,7 @@ struct Load {
     ///
     /// - Throws: ``Failure`` with its report when anything is wrong; ``DeadlineExceeded``.
     func expectClean(at relay: RelayProcess) async throws {
-        let exit = try await self.program.waitForExit(within: .seconds(120))
+        let exit = try await self.program.waitForExit(within: .seconds(Soak.rounds(120)))
         guard exit == .code(0) else {
             let closings = try await relay.admin.metrics().filter {
                 $0.key.hasPrefix("ttms_connections_closed_total") && $0.value > 0

@@ -17,13 +17,17 @@ extension Faults {
 
         @Test("Stopped under load, the relay loses nothing for which a terminal has a receipt", arguments: [1, 2])
         func underLoad(eventLoops: Int) async throws {
+            let stops = Soak.rounds(2)
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let address = try relay.terminals[0]
                 let load = try Load(
                     address,
-                    ["--terminals", "50", "--frames", "40000", "--reconnect-every", "200", "--tolerate-restarts"]
+                    [
+                        "--terminals", "50", "--frames", "\(20_000 * stops)", "--reconnect-every", "200",
+                        "--tolerate-restarts",
+                    ]
                 )
-                for _ in 0..<2 {
+                for _ in 0..<stops {
                     try await load.waitForAccepted(5_000, at: relay)
                     try await relay.stop()
                     try await relay.start(listeners: ["\(address.host):\(address.port)"])
