@@ -91,6 +91,11 @@ struct ConfigurationValueTests {
         .count("maximum_connections", 1...10_000_000),
         .count("maximum_ccids_per_connection", 1...65_536),
         .count("maximum_offline_terminals", 0...16_777_215),
+        Row(
+            "stop_timeout",
+            good: [("1s", "1s"), ("1500ms", "1500ms"), ("60s", "1m"), ("1h", "1h")],
+            bad: ["", "5", "-1s", "0", "999ms", "61m"]
+        ),
         .duration("registration_timeout", zero: true, tooLong: "367d"),
         .duration("idle_timeout", zero: true, tooLong: "367d"),
         .duration("keepalive_idle", zero: true, tooLong: "32768s", wholeSeconds: true),
