@@ -23,6 +23,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case methodNotAllowed = "method_not_allowed"
     case terminalNotFound = "terminal_not_found"
     case terminalOffline = "terminal_offline"
+    case connectionNotFound = "connection_not_found"
     case messageNotFound = "message_not_found"
     case tokenNotFound = "token_not_found"
     case blockNotFound = "block_not_found"
@@ -30,6 +31,8 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case inFlight = "in_flight"
     case tokenInFile = "token_in_file"
     case limitReached = "limit_reached"
+    case connectionClosed = "connection_closed"
+    case tooManyStreams = "too_many_streams"
     case queueFull = "queue_full"
     case storeUnavailable = "store_unavailable"
     case stopping
@@ -42,16 +45,18 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .malformedRequest, .invalidParameter, .invalidCCID, .invalidID, .invalidCursor, .invalidJSON, .invalidFrame: 400
         case .unauthorized: 401
         case .insufficientScope: 403
-        case .notFound, .terminalNotFound, .terminalOffline, .messageNotFound, .tokenNotFound, .blockNotFound: 404
+        case .notFound, .terminalNotFound, .terminalOffline, .connectionNotFound, .messageNotFound, .tokenNotFound,
+            .blockNotFound:
+            404
         case .methodNotAllowed: 405
-        case .inFlight, .tokenInFile, .limitReached: 409
+        case .inFlight, .connectionClosed, .tokenInFile, .limitReached: 409
         case .bodyTooLarge, .payloadTooLong: 413
         case .unsupportedMediaType: 415
         case .misdirectedRequest: 421
         case .invalidBody, .invalidConfiguration: 422
         case .internalError: 500
         case .unsupportedTransferEncoding: 501
-        case .storeUnavailable, .stopping: 503
+        case .storeUnavailable, .stopping, .tooManyStreams: 503
         case .deadlineExceeded: 504
         case .queueFull: 507
         }
@@ -80,12 +85,15 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .methodNotAllowed: "The path does not support this method"
         case .terminalNotFound: "The terminal is not known"
         case .terminalOffline: "The terminal has no connection"
+        case .connectionNotFound: "The connection is not known"
         case .messageNotFound: "The message is not kept"
         case .tokenNotFound: "There is no such token"
         case .blockNotFound: "There is no such block"
         case .tokenInFile: "The token is the one of the file admin.token"
         case .limitReached: "There are as many as there may be"
         case .inFlight: "The message has been written to its terminal"
+        case .connectionClosed: "The connection has ended already"
+        case .tooManyStreams: "Too many clients follow the events"
         case .queueFull: "The queue is full"
         case .storeUnavailable: "The store is not available"
         case .stopping: "The relay is stopping"

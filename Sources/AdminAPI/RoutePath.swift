@@ -18,6 +18,10 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case terminal = "/api/v1/terminals/{ccid}"
     /// The connection of one terminal, to be closed.
     case terminalConnection = "/api/v1/terminals/{ccid}/connection"
+    /// Connections, open and ended; a ``Page`` of ``ConnectionResource``.
+    case connections = "/api/v1/connections"
+    /// One connection; a ``ConnectionResource``.
+    case connection = "/api/v1/connections/{id}"
     /// What is kept for one terminal, a ``Page`` of ``MessageResource``; and where a ``SendMessageRequest`` is posted.
     case terminalMessages = "/api/v1/terminals/{ccid}/messages"
     /// One kept message; a ``MessageResource``.

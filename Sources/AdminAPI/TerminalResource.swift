@@ -8,6 +8,10 @@ public struct TerminalResource: Codable, Equatable, Sendable {
     @Nullable public var since: String?
     /// When its last heartbeat came; `nil` when none came since the relay started.
     @Nullable public var lastHeartbeatAt: String?
+    /// How often its heartbeats come; `nil` before that is known.
+    @Nullable public var cadence: Cadence?
+    /// Data frames per second that it sends and gets, over its last heartbeats.
+    public var framesPerSecond: Double
     /// Why its last connection ended; `nil` when none did since the relay started.
     @Nullable public var lastCloseReason: String?
     /// Its connection; `nil` when it is offline.
@@ -16,10 +20,14 @@ public struct TerminalResource: Codable, Equatable, Sendable {
     public var counters: Counters
     /// What is kept for it on disk.
     public var backlog: Backlog
+    /// Its last connections that have ended, the oldest first, 8 at the most; `nil` in lists.
+    public var history: [PastConnection]?
 
-    enum CodingKeys: String, CodingKey {
-        case ccid, state, since, connection, counters, backlog
+    /// The fields, by the names that a list can be limited to.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case ccid, state, since, cadence, connection, counters, backlog, history
         case lastHeartbeatAt = "last_heartbeat_at"
+        case framesPerSecond = "frames_per_second"
         case lastCloseReason = "last_close_reason"
     }
 
@@ -29,19 +37,50 @@ public struct TerminalResource: Codable, Equatable, Sendable {
         state: TerminalState,
         since: String?,
         lastHeartbeatAt: String?,
+        cadence: Cadence? = nil,
+        framesPerSecond: Double = 0,
         lastCloseReason: String?,
         connection: Connection?,
         counters: Counters,
-        backlog: Backlog
+        backlog: Backlog,
+        history: [PastConnection]? = nil
     ) {
         self.ccid = ccid
         self.state = state
         self.since = since
         self.lastHeartbeatAt = lastHeartbeatAt
+        self.cadence = cadence
+        self.framesPerSecond = framesPerSecond
         self.lastCloseReason = lastCloseReason
         self.connection = connection
         self.counters = counters
         self.backlog = backlog
+        self.history = history
+    }
+
+    /// Writes all fields.
+    public func encode(to encoder: any Encoder) throws {
+        try self.encode(Set(CodingKeys.allCases), to: encoder)
+    }
+
+    /// Writes some of the fields.
+    public func encode(_ fields: Set<CodingKeys>, to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        for field in fields {
+            switch field {
+            case .ccid: try container.encode(self.ccid, forKey: field)
+            case .state: try container.encode(self.state, forKey: field)
+            case .since: try container.encode(self._since, forKey: field)
+            case .lastHeartbeatAt: try container.encode(self._lastHeartbeatAt, forKey: field)
+            case .cadence: try container.encode(self._cadence, forKey: field)
+            case .framesPerSecond: try container.encode(self.framesPerSecond, forKey: field)
+            case .lastCloseReason: try container.encode(self._lastCloseReason, forKey: field)
+            case .connection: try container.encode(self._connection, forKey: field)
+            case .counters: try container.encode(self.counters, forKey: field)
+            case .backlog: try container.encode(self.backlog, forKey: field)
+            case .history: try container.encodeIfPresent(self.history, forKey: field)
+            }
+        }
     }
 }
 
@@ -51,6 +90,100 @@ public enum TerminalState: String, Codable, CaseIterable, Sendable {
     case online
     /// It has none, and is known from before, or something is kept for it.
     case offline
+}
+
+/// What a list of terminals can be sorted by.
+public enum TerminalSort: String, CaseIterable, Sendable {
+    /// The terminal's number.
+    case ccid
+    /// Frames kept for it.
+    case backlog
+    /// How long ago the oldest of them was taken.
+    case oldestAge = "oldest_age"
+    /// Data frames per second.
+    case rate
+    /// When its last heartbeat came.
+    case lastHeartbeat = "last_heartbeat"
+    /// Bytes handed to its connection that are not acknowledged.
+    case inFlightBytes = "in_flight_bytes"
+}
+
+/// Which end of a list comes first.
+public enum SortOrder: String, CaseIterable, Sendable {
+    /// The least.
+    case ascending
+    /// The most.
+    case descending
+}
+
+extension TerminalResource {
+    /// How often a terminal's heartbeats come, as learned from them, and whether the next one is overdue.
+    public struct Cadence: Codable, Equatable, Sendable {
+        /// Time between heartbeats.
+        public var intervalMilliseconds: Int64
+        /// How much that varies: the mean deviation.
+        public var deviationMilliseconds: Int64
+        /// When the next heartbeat is overdue by this habit.
+        public var dueAt: String
+        /// Whether it is overdue.
+        public var late: Bool
+
+        enum CodingKeys: String, CodingKey {
+            case late
+            case intervalMilliseconds = "interval_ms"
+            case deviationMilliseconds = "deviation_ms"
+            case dueAt = "due_at"
+        }
+
+        /// Makes a cadence.
+        public init(intervalMilliseconds: Int64, deviationMilliseconds: Int64, dueAt: String, late: Bool) {
+            self.intervalMilliseconds = intervalMilliseconds
+            self.deviationMilliseconds = deviationMilliseconds
+            self.dueAt = dueAt
+            self.late = late
+        }
+    }
+
+    /// A connection that a terminal had, as far as the terminal used it.
+    public struct PastConnection: Codable, Equatable, Sendable {
+        /// The connection's number.
+        public var id: String
+        /// Address and port of the peer.
+        public var remoteAddress: String
+        /// When the terminal registered on it.
+        public var registeredAt: String
+        /// When the terminal lost it.
+        public var endedAt: String
+        /// Why.
+        public var closeReason: String
+        /// What the terminal sent and got on it.
+        public var counters: ConnectionCountersResource
+
+        enum CodingKeys: String, CodingKey {
+            case id, counters
+            case remoteAddress = "remote_address"
+            case registeredAt = "registered_at"
+            case endedAt = "ended_at"
+            case closeReason = "close_reason"
+        }
+
+        /// Makes a connection of the past.
+        public init(
+            id: String,
+            remoteAddress: String,
+            registeredAt: String,
+            endedAt: String,
+            closeReason: String,
+            counters: ConnectionCountersResource
+        ) {
+            self.id = id
+            self.remoteAddress = remoteAddress
+            self.registeredAt = registeredAt
+            self.endedAt = endedAt
+            self.closeReason = closeReason
+            self.counters = counters
+        }
+    }
 }
 
 extension TerminalResource {

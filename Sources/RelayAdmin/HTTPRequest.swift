@@ -35,15 +35,24 @@ struct HTTPRequest: Sendable {
     ///
     /// - Throws: ``ProblemDetails``.
     var messageID: MessageID {
-        get throws {
-            let text = self.parameters["id"] ?? ""
-            // Digits only: `MessageID` would take a sign, too, and one message would have two addresses.
-            guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let id = MessageID(text)
-            else {
-                throw ProblemDetails(.invalidID, detail: "A message's id is a decimal number of up to 64 bits.")
-            }
-            return id
+        get throws { MessageID(rawValue: try self.number(of: "message")) }
+    }
+
+    /// The connection in the path.
+    ///
+    /// - Throws: ``ProblemDetails``.
+    var connectionID: UInt64 {
+        get throws { try self.number(of: "connection") }
+    }
+
+    private func number(of thing: String) throws -> UInt64 {
+        let text = self.parameters["id"] ?? ""
+        // Digits only: a sign would be taken, too, and one thing would have two addresses.
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = UInt64(text)
+        else {
+            throw ProblemDetails(.invalidID, detail: "A \(thing)'s id is a decimal number of up to 64 bits.")
         }
+        return number
     }
 
     /// The body's media type in lower case, without its parameters; empty when it is not said.

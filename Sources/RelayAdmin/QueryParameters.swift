@@ -1,4 +1,5 @@
 import AdminAPI
+import RelayCore
 import TTMSProtocol
 
 /// The query of a request: decoded, each parameter known to the route and given once.
@@ -68,6 +69,42 @@ struct QueryParameters: Sendable {
             throw Self.invalid(name, "It has to be one of \(type.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
         return word
+    }
+
+    /// `true` or `false`; `nil` when the parameter is not given.
+    func flag(_ name: String) throws(ProblemDetails) -> Bool? {
+        switch self[name] {
+        case nil: return nil
+        case "true": return true
+        case "false": return false
+        default: throw Self.invalid(name, "It has to be true or false.")
+        }
+    }
+
+    /// An IP address, or a network of them; `nil` when the parameter is not given.
+    func network(_ name: String) throws(ProblemDetails) -> IPNetwork? {
+        guard let text = self[name] else { return nil }
+        guard let range = IPNetwork(text) else {
+            throw Self.invalid(name, "It has to be an IP address, or a network such as 192.0.2.0/24 or 2001:db8::/32.")
+        }
+        return range
+    }
+
+    /// Whether a sorted list is to begin with the highest.
+    var isDescending: Bool {
+        get throws(ProblemDetails) { try self.word("order", as: SortOrder.self) == .descending }
+    }
+
+    /// Names a list by its filters, for its cursors.
+    func listName(_ names: [String]) -> String {
+        names.map { "\(self[$0] ?? "")." }.joined()
+    }
+
+    /// Where the page begins that the parameter `cursor` asks for; `nil` for the first.
+    func position(in list: String) throws(ProblemDetails) -> ListPosition? {
+        guard let text = self["cursor"] else { return nil }
+        guard let position = ListPosition(try Cursor(text, of: list).position) else { throw Cursor.invalid }
+        return position
     }
 
     /// The problem of one parameter.

@@ -30,6 +30,8 @@ extension TerminalResource {
             state: terminal.isOnline ? .online : .offline,
             since: terminal.since?.text,
             lastHeartbeatAt: terminal.lastHeartbeatAt?.text,
+            cadence: terminal.cadence.map(Cadence.init),
+            framesPerSecond: (terminal.framesPerSecond * 1_000).rounded() / 1_000,
             lastCloseReason: terminal.lastCloseReason?.rawValue,
             connection: terminal.connection.map(Connection.init),
             counters: Counters(terminal.counters),
@@ -49,6 +51,62 @@ extension TerminalResource.Connection {
             unacknowledgedBytes: connection.unacknowledgedBytes,
             spilled: connection.isSpilled
         )
+    }
+}
+
+extension TerminalResource.Cadence {
+    init(_ cadence: TerminalSnapshot.Cadence) {
+        self.init(
+            intervalMilliseconds: cadence.intervalMilliseconds,
+            deviationMilliseconds: cadence.deviationMilliseconds,
+            dueAt: cadence.dueAt.text,
+            late: cadence.isLate
+        )
+    }
+}
+
+extension TerminalResource.PastConnection {
+    init(_ entry: ConnectionHistory.Entry) {
+        self.init(
+            id: String(entry.connection),
+            remoteAddress: entry.remoteAddress.description,
+            registeredAt: entry.registeredAt.text,
+            endedAt: entry.endedAt.text,
+            closeReason: entry.reason.rawValue,
+            counters: ConnectionCountersResource(entry.counters)
+        )
+    }
+}
+
+extension ConnectionResource {
+    init(_ connection: ConnectionSnapshot) {
+        self.init(
+            id: String(connection.id),
+            state: connection.end == nil ? .open : .closed,
+            remoteAddress: connection.remoteAddress,
+            listener: connection.listener,
+            openedAt: connection.openedAt.text,
+            closedAt: connection.end?.at.text,
+            closeReason: connection.end?.reason.rawValue,
+            dialect: connection.dialect?.rawValue,
+            ccids: connection.ccids.map(\.description),
+            ccidCount: connection.ccidCount,
+            lastReceivedAt: connection.lastReceivedAt.text,
+            unacknowledgedBytes: connection.unacknowledgedBytes,
+            spilled: connection.isSpilled,
+            counters: ConnectionCountersResource(connection.counters)
+        )
+    }
+}
+
+extension ConnectionCountersResource {
+    init(_ counters: ConnectionCounters) {
+        self.init()
+        self.heartbeats = counters.heartbeats
+        self.framesReceived = counters.framesReceived
+        self.bytesReceived = counters.bytesReceived
+        self.framesDelivered = counters.framesDelivered
+        self.bytesDelivered = counters.bytesDelivered
     }
 }
 

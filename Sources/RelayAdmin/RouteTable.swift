@@ -10,6 +10,7 @@ enum RouteTable {
     ) -> [Route] {
         let status = StatusEndpoints(operations: operations)
         let terminals = TerminalEndpoints(operations: operations)
+        let connections = ConnectionEndpoints(operations: operations)
         let messages = MessageEndpoints(operations: operations)
         let sending = SendingEndpoints(operations: operations)
         return [
@@ -18,9 +19,12 @@ enum RouteTable {
             Route(.get, .metrics, .openOnLoopback, handler: status.metrics),
             Route(.get, .status, .scope(.read), handler: status.status),
             Route(.post, .drain, .scope(.admin), handler: status.drain),
-            Route(.get, .terminals, .scope(.read), query: ["state", "prefix"] + page, handler: terminals.list),
+            Route(.get, .terminals, .scope(.read), query: TerminalEndpoints.filters + page, handler: terminals.list),
             Route(.get, .terminal, .scope(.read), handler: terminals.show),
             Route(.delete, .terminalConnection, .scope(.terminalsWrite), handler: terminals.disconnect),
+            Route(.get, .connections, .scope(.read), query: ConnectionEndpoints.filters + page, handler: connections.list),
+            Route(.get, .connection, .scope(.read), handler: connections.show),
+            Route(.delete, .connection, .scope(.terminalsWrite), handler: connections.disconnect),
             Route(.get, .terminalMessages, .scope(.read), query: page + ["payload_encoding"], handler: messages.list),
             Route(.delete, .terminalMessages, .scope(.messagesWrite), handler: messages.deleteAll),
             Route(

@@ -6,33 +6,59 @@ import TTMSProtocol
 struct TerminalEndpoints: Sendable {
     let operations: any RelayOperations
 
+    /// The query parameters of the list, but for those of every list.
+    static let filters = [
+        "state", "late", "has_backlog", "prefix", "remote_address", "dialect", "sort", "order", "fields",
+    ]
+
     @Sendable
     func list(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let query = request.query
-        let limit = try query.limit
-        let state = try query.word("state", as: TerminalState.self)
-        let prefix = try self.prefix(query)
-        let list = "terminals.\(state?.rawValue ?? "").\(prefix)"
-        var after: CCID?
-        if let text = query["cursor"] {
-            after = CCID(try Cursor(text, of: list).position)
-            if after == nil { throw Cursor.invalid }
-        }
-        // One more than is shown says whether there is a next page.
-        let found = try await self.operations.terminals(
-            TerminalQuery(isOnline: state.map { $0 == .online }, prefix: prefix, after: after, limit: limit + 1)
+        let parameters = request.query
+        let limit = try parameters.limit
+        let prefix = try self.prefix(parameters)
+        let list = "terminals." + parameters.listName(Self.filters.filter { $0 != "prefix" && $0 != "fields" }) + prefix
+        let query = TerminalQuery(
+            isOnline: try parameters.word("state", as: TerminalState.self).map { $0 == .online },
+            isLate: try parameters.flag("late"),
+            hasBacklog: try parameters.flag("has_backlog"),
+            prefix: prefix,
+            remoteAddress: try parameters.network("remote_address"),
+            dialect: try parameters.word("dialect", as: LengthDialect.self),
+            sort: try parameters.word("sort", as: TerminalQuery.Sort.self) ?? .ccid,
+            isDescending: try parameters.isDescending,
+            after: try parameters.position(in: list),
+            limit: limit
         )
-        let shown = found.prefix(limit)
-        let next = found.count > limit ? shown.last.map { Cursor(list: list, position: $0.ccid.description).text } : nil
+        let fields = try self.fields(parameters)
+        let page = try await self.operations.terminals(query)
         let now = Timestamp.now
-        return try .json(Page(data: shown.map { TerminalResource($0, now: now) }, limit: limit, nextCursor: next))
+        let shown = page.items.map { SelectedTerminal(terminal: TerminalResource($0, now: now), fields: fields) }
+        let next = page.next.map { Cursor(list: list, position: $0.description).text }
+        return try .json(SelectedPage(data: shown, meta: PageMeta(limit: limit, nextCursor: next)))
+    }
+
+    /// The fields that a list shows: all but the history, which takes much to show and is one terminal's business.
+    private func fields(_ query: QueryParameters) throws(ProblemDetails) -> Set<TerminalResource.CodingKeys> {
+        let known = TerminalResource.CodingKeys.allCases.filter { $0 != .history }
+        guard let text = query["fields"] else { return Set(known) }
+        var fields: Set<TerminalResource.CodingKeys> = [.ccid]
+        for name in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let field = known.first(where: { $0.rawValue == name }) else {
+                let names = known.map(\.rawValue).sorted().joined(separator: ", ")
+                throw QueryParameters.invalid("fields", "It has to be some of \(names), with commas between them.")
+            }
+            fields.insert(field)
+        }
+        return fields
     }
 
     @Sendable
     func show(_ request: HTTPRequest) async throws -> HTTPResponse {
         let ccid = try request.ccid
         guard let terminal = try await self.operations.terminal(ccid) else { throw Self.unknown(ccid) }
-        return try .json(TerminalResource(terminal, now: .now))
+        var resource = TerminalResource(terminal, now: .now)
+        resource.history = terminal.history.map(TerminalResource.PastConnection.init)
+        return try .json(resource)
     }
 
     @Sendable
@@ -56,4 +82,20 @@ struct TerminalEndpoints: Sendable {
         }
         return prefix
     }
+}
+
+/// A terminal of which some fields are shown.
+private struct SelectedTerminal: Encodable {
+    let terminal: TerminalResource
+    let fields: Set<TerminalResource.CodingKeys>
+
+    func encode(to encoder: any Encoder) throws {
+        try self.terminal.encode(self.fields, to: encoder)
+    }
+}
+
+/// A ``Page`` of terminals of which some fields are shown.
+private struct SelectedPage: Encodable {
+    let data: [SelectedTerminal]
+    let meta: PageMeta
 }

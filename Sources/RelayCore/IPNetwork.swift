@@ -51,6 +51,7 @@ public struct IPNetwork: Hashable, Sendable {
     }
 
     private static func bits(of host: String) -> UInt128? {
+        // Numbers of the right size, not `in_addr` and `in6_addr`, of which SwiftNIO brings a second declaration.
         var address: UInt32 = 0
         if inet_pton(AF_INET, host, &address) == 1 { return Self.mappedPrefix | UInt128(UInt32(bigEndian: address)) }
         var bits: UInt128 = 0

@@ -16,6 +16,9 @@ public final class KeptTerminals: Sendable {
         self.ccids.withLock { $0.contains(ccid.rawValue) }
     }
 
+    /// All of them.
+    public var all: Set<UInt32> { self.ccids.withLock { $0 } }
+
     /// The store keeps a first frame for `ccid`.
     package func insert(_ ccid: CCID) {
         self.ccids.withLock { _ = $0.insert(ccid.rawValue) }

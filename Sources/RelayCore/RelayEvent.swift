@@ -30,7 +30,7 @@ public struct RelayEvent: Equatable, Sendable {
         case terminalPunctual
         /// One of its messages has come into a state.
         case message(id: MessageID, state: MessageState)
-        /// A connection was closed as soon as it was accepted.
+        /// The relay closed a connection, at once or later, before it had registered a terminal.
         case connectionRejected(connection: UInt64, remoteAddress: String, reason: CloseReason)
         /// Whether the store takes frames has changed.
         case store(StoreHealth)

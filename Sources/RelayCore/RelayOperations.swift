@@ -18,16 +18,27 @@ public protocol RelayOperations: Sendable {
     /// on disk. Returns at once.
     func drain() async
 
-    /// Terminals that are online or known, in the order of their CCIDs.
-    func terminals(_ query: TerminalQuery) async throws -> [TerminalSnapshot]
+    /// A page of the terminals that are online or known.
+    func terminals(_ query: TerminalQuery) async throws -> ListPage<TerminalSnapshot>
 
-    /// One terminal; `nil` when it was never seen and nothing is kept for it.
+    /// One terminal, with the history of its connections; `nil` when it was never seen and nothing is kept for it.
     func terminal(_ ccid: CCID) async throws -> TerminalSnapshot?
 
     /// Closes the terminal's connection with the reason `kicked`.
     ///
     /// - Returns: `false` when it has none.
     func disconnect(_ ccid: CCID) async -> Bool
+
+    /// A page of the connections that are open, and of those that have ended and are remembered.
+    func connections(_ query: ConnectionQuery) async throws -> ListPage<ConnectionSnapshot>
+
+    /// One connection, open or remembered; `nil` when there is none with this number (any more).
+    func connection(_ id: UInt64) async -> ConnectionSnapshot?
+
+    /// Closes an open connection with the reason `kicked`.
+    ///
+    /// - Returns: `false` when none with this number is open.
+    func disconnect(connection id: UInt64) async -> Bool
 
     /// Shuts out whom `blocks` names, on every event loop, and nobody else: closes their connections with the reason `blocked`, and
     /// refuses new ones.
@@ -107,24 +118,4 @@ public enum InjectionError: Error, Equatable, Sendable {
     case rejected(StoreLimits.Cap)
     /// The relay stops and takes nothing more.
     case stopping
-}
-
-/// Which terminals to list.
-public struct TerminalQuery: Equatable, Sendable {
-    /// `nil` for both.
-    public var isOnline: Bool?
-    /// Up to 8 lower-case hex digits that a CCID begins with.
-    public var prefix: String
-    /// Only terminals with higher CCIDs.
-    public var after: CCID?
-    /// Terminals at the most.
-    public var limit: Int
-
-    /// Makes a query.
-    public init(isOnline: Bool? = nil, prefix: String = "", after: CCID? = nil, limit: Int = 100) {
-        self.isOnline = isOnline
-        self.prefix = prefix
-        self.after = after
-        self.limit = limit
-    }
 }

@@ -79,30 +79,9 @@ extension RelayServer: RelayOperations {
         return result
     }
 
-    // MARK: Terminals
-
-    /// See ``RelayOperations/terminals(_:)``.
-    public func terminals(_ query: TerminalQuery) async throws -> [TerminalSnapshot] {
-        var found: [CCID: TerminalSnapshot] = [:]
-        for shard in self.shards {
-            for terminal in try await shard.eventLoop.submit({ shard.terminals(query) }).get() {
-                found[terminal.ccid] = terminal
-            }
-        }
-        if query.isOnline != true { try await self.addKept(query, to: &found) }
-        let page = found.values.sorted { $0.ccid < $1.ccid }.prefix(query.limit)
-        return try await self.groupCommit.perform { store in
-            page.map { terminal in
-                var terminal = terminal
-                terminal.backlog = self.shown(store.backlog(of: terminal.ccid))
-                return terminal
-            }
-        }
-    }
-
     // MARK: Times, as people see them
 
-    private func shown(_ backlog: Backlog) -> Backlog {
+    func shown(_ backlog: Backlog) -> Backlog {
         var backlog = backlog
         backlog.oldestAcceptedAt = backlog.oldestAcceptedAt.map(self.steadyClock.wallTime(of:))
         return backlog
@@ -119,49 +98,7 @@ extension RelayServer: RelayOperations {
         )
     }
 
-    /// Adds terminals that no shard remembers, but for which something is kept: until the page is full, or there are no more.
-    private func addKept(_ query: TerminalQuery, to found: inout [CCID: TerminalSnapshot]) async throws {
-        let range = query.range
-        let before = range.lowerBound == 0 ? nil : CCID(rawValue: range.lowerBound - 1)
-        var after = [query.after, before].compactMap { $0 }.max()
-        var added = 0
-        while added < query.limit {
-            let start = after
-            let kept = try await self.groupCommit.perform { $0.terminals(after: start, limit: query.limit).map(\.ccid) }
-            let candidates = kept.filter { range.contains($0.rawValue) && found[$0] == nil }
-            var online: Set<CCID> = []
-            for shard in self.shards {
-                online.formUnion(try await shard.eventLoop.submit { shard.online(among: candidates) }.get())
-            }
-            for ccid in candidates where !online.contains(ccid) {
-                found[ccid] = TerminalSnapshot(ccid: ccid)
-                added += 1
-            }
-            guard let last = kept.last, last.rawValue < range.upperBound else { return }
-            after = last
-        }
-    }
-
-    /// See ``RelayOperations/terminal(_:)``.
-    public func terminal(_ ccid: CCID) async throws -> TerminalSnapshot? {
-        var known: TerminalSnapshot?
-        for shard in self.shards where known == nil {
-            known = try await shard.eventLoop.submit { shard.terminals[ccid].map(shard.snapshot(of:)) }.get()
-        }
-        let backlog = self.shown(try await self.groupCommit.perform { $0.backlog(of: ccid) })
-        guard known != nil || backlog.frames > 0 else { return nil }
-        var terminal = known ?? TerminalSnapshot(ccid: ccid)
-        terminal.backlog = backlog
-        return terminal
-    }
-
-    /// See ``RelayOperations/disconnect(_:)``.
-    public func disconnect(_ ccid: CCID) async -> Bool {
-        for shard in self.shards {
-            if let isKicked = try? await shard.eventLoop.submit({ shard.kick(ccid) }).get(), isKicked { return true }
-        }
-        return false
-    }
+    // MARK: Blocks
 
     /// See ``RelayOperations/enforce(_:)``.
     public func enforce(_ blocks: BlockList) async -> Int {

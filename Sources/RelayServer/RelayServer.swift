@@ -26,6 +26,8 @@ public final class RelayServer: Sendable {
     /// Yields when an operator has the relay drained; whoever runs it then stops it.
     public let drainRequests: AsyncStream<Void>
     let drainRequest: AsyncStream<Void>.Continuation
+    let terminalIndex = ListIndex<TerminalQuery, ListPosition>()
+    let connectionIndex = ListIndex<ConnectionQuery, ConnectionRow>()
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
 

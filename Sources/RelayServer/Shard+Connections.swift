@@ -55,6 +55,7 @@ extension Shard {
     private func refuse(_ channel: any Channel, _ reason: CloseReason) {
         self.limiter.leave()
         self.counters.countClosed(reason)
+        self.rejected(channel, reason)
         channel.close(promise: nil)
     }
 
@@ -95,6 +96,7 @@ extension Shard {
         let isAnswered = self.submission.isEmpty && self.committed + 1 == self.submission.number
         let storeIsEmpty = isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
         terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)
+        self.reportOnline(terminal, on: connection, now: now)
         self.pump(terminal)
     }
 
@@ -123,7 +125,9 @@ extension Shard {
             terminal.update { $0.appended(in: self.submission.number) }
         }
         self.storeHeld(terminal)
+        self.settleCounters(of: connection)
         terminal.detach(reason: reason, now: now)
+        self.reportOffline(terminal, from: connection, reason: reason, now: now)
         self.injections.disconnected(terminal.ccid)
         self.pump(terminal)
     }
@@ -145,7 +149,7 @@ extension Shard {
             // Where the store keeps them is not known yet: those delivered are removed when the receipt comes.
             let ends = self.journals[token]?.ends.prefix { $0 <= acknowledged } ?? []
             if let end = ends.last {
-                self.countDelivered(ends.count, bytes: end, of: terminal)
+                self.countDelivered(ends.count, bytes: end, of: terminal, on: connection)
                 terminal.deliveredBeforeReceipt[token] = ends.count
                 self.awaitingRemoval += ends.count
             }
@@ -153,7 +157,7 @@ extension Shard {
         case .stored(let marks):
             let delivered = marks.prefix { $0.end <= acknowledged }
             if let last = delivered.last {
-                self.countDelivered(delivered.count, bytes: last.end, of: terminal)
+                self.countDelivered(delivered.count, bytes: last.end, of: terminal, on: connection)
                 self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
             }
             return marks.count - delivered.count
@@ -184,7 +188,7 @@ extension Shard {
                     requeued += 1
                 }
             }
-            self.countDelivered(delivered.frames, bytes: delivered.bytes, of: terminal)
+            self.countDelivered(delivered.frames, bytes: delivered.bytes, of: terminal, on: connection)
             return requeued
         }
     }
@@ -214,6 +218,7 @@ extension Shard {
         self.paused.removeAll { $0 === connection }
         self.log(connection, reason)
         self.leaveSource(of: connection)
+        self.remember(connection, reason, now: now)
         if reason.isViolation { connection.discardUnread() }
         connection.channel.close(promise: nil)
     }

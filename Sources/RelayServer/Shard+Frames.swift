@@ -188,6 +188,7 @@ extension Shard {
         guard !connection.isEnding else { return nil }
         let now = self.clock.now
         self.counters.heartbeats += 1
+        connection.counters.heartbeats += 1
         let registration = action == .replyAndRegister ? self.limiter.makeRegistration() : nil
         if connection.destinations.isEmpty || !connection.listener.givesReceipts {
             self.writeReply(to: frame, connection, now: now, target: connection.outbound.reserve(Frame.heartbeatSize))
@@ -233,8 +234,7 @@ extension Shard {
         // A terminal that has to leave is another shard's soon.
         let terminal = self.handover.isRecalled(ccid) ? nil : self.terminals[ccid]
         if connection.session.source == ccid { connection.source = terminal }
-        terminal?.counters.heartbeats += 1
-        terminal?.lastHeartbeatAt = now
+        if let terminal { self.heartbeat(of: terminal, now: now) }
     }
 
     /// Stops reading from a peer that sends heartbeats and does not read the replies.
@@ -261,9 +261,11 @@ extension Shard {
     func settleCounters(of connection: TerminalConnection) {
         guard let source = connection.source else { return }
         connection.uncounted.count(for: source)
-        connection.uncounted = TakenFrames()
+        connection.countUncounted()
         source.counters.framesDelivered &+= UInt64(connection.uncountedDeliveries.frames)
         source.counters.bytesDelivered &+= UInt64(connection.uncountedDeliveries.bytes)
+        connection.counters.framesDelivered &+= UInt64(connection.uncountedDeliveries.frames)
+        connection.counters.bytesDelivered &+= UInt64(connection.uncountedDeliveries.bytes)
         connection.uncountedDeliveries = (0, 0)
     }
 
@@ -271,7 +273,7 @@ extension Shard {
     func leaveSource(of connection: TerminalConnection) {
         self.settleCounters(of: connection)
         connection.source = nil
-        connection.uncounted = TakenFrames()
+        connection.countUncounted()
     }
 
     private func countUnsound(_ connection: TerminalConnection) {

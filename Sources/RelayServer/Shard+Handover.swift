@@ -241,8 +241,7 @@ extension Shard {
         }
         let now = self.clock.now
         self.attach(terminal, to: claim.connection, registration: claim.registration, now: now)
-        terminal.lastHeartbeatAt = now
-        terminal.counters.heartbeats += 1
+        self.heartbeat(of: terminal, now: now)
         if claim.connection.session.source == ccid {
             claim.connection.source = terminal
             self.settleCounters(of: claim.connection)

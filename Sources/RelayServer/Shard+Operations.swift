@@ -51,59 +51,6 @@ extension Shard {
         self.eventLoop.scheduleTask(in: Self.injectionPatience) { self.injections.giveUp(id) }
     }
 
-    // MARK: Snapshots
-
-    /// Those of `ccids` that have a connection here.
-    func online(among ccids: [CCID]) -> Set<CCID> {
-        Set(ccids.filter { self.terminals[$0]?.connection != nil })
-    }
-
-    func snapshot(of terminal: Terminal) -> TerminalSnapshot {
-        if let connection = terminal.connection { self.settleCounters(of: connection) }
-        return TerminalSnapshot(
-            ccid: terminal.ccid,
-            connection: terminal.connection.map(self.snapshot(of:)),
-            since: terminal.since,
-            lastHeartbeatAt: terminal.lastHeartbeatAt,
-            lastCloseReason: terminal.lastCloseReason,
-            counters: terminal.counters
-        )
-    }
-
-    private func snapshot(of connection: TerminalConnection) -> ConnectionSnapshot {
-        let spilled = connection.session.ccids.contains { self.terminals[$0]?.mailbox.mode == .draining }
-        return ConnectionSnapshot(
-            id: connection.id,
-            remoteAddress: Self.text(connection.channel.remoteAddress),
-            listener: Self.text(connection.channel.localAddress),
-            openedAt: connection.openedAt,
-            dialect: connection.parser.dialect,
-            unacknowledgedBytes: connection.outbound.unacknowledged,
-            isSpilled: spilled
-        )
-    }
-
-    static func text(_ address: SocketAddress?) -> String {
-        guard let address, let host = address.ipAddress, let port = address.port else { return "" }
-        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
-
-    /// The terminals of a page that this shard has, in the order of their CCIDs; `query.limit` at the most.
-    ///
-    /// One walk over the table per page: 100,000 terminals take about a millisecond.
-    func terminals(_ query: TerminalQuery) -> [TerminalSnapshot] {
-        var found: [CCID] = []
-        let range = query.range
-        self.terminals.forEach { terminal in
-            guard range.contains(terminal.ccid.rawValue) else { return }
-            if let isOnline = query.isOnline, isOnline != (terminal.connection != nil) { return }
-            if let after = query.after, terminal.ccid <= after { return }
-            found.append(terminal.ccid)
-        }
-        found.sort()
-        return found.prefix(query.limit).compactMap { self.terminals[$0] }.map(self.snapshot(of:))
-    }
-
     /// Counters and gauges as they stand.
     func statistics() -> ShardStatistics {
         var result = ShardStatistics(counters: self.counters)
@@ -126,14 +73,4 @@ struct ShardStatistics: Sendable {
     var terminalsKnown = 0
     var inFlightBytes = 0
     var pausedConnections = 0
-}
-
-extension TerminalQuery {
-    /// The CCIDs that begin with the prefix.
-    var range: ClosedRange<UInt32> {
-        let missing = 8 - min(self.prefix.utf8.count, 8)
-        let lowest = UInt32(self.prefix + String(repeating: "0", count: missing), radix: 16) ?? 0
-        let highest = UInt32(self.prefix + String(repeating: "f", count: missing), radix: 16) ?? .max
-        return lowest...max(lowest, highest)
-    }
 }

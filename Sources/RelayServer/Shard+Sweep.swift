@@ -155,7 +155,7 @@ extension Shard {
             return
         }
         guard let terminal = self.terminals[run.owner] else { return }
-        self.countDelivered(run.frames, bytes: bytes, of: terminal)
+        self.countDelivered(run.frames, bytes: bytes, of: terminal, on: connection)
         switch run.copy {
         case .none:
             break
@@ -169,11 +169,13 @@ extension Shard {
         }
     }
 
-    func countDelivered(_ frames: Int, bytes: Int, of terminal: Terminal) {
+    func countDelivered(_ frames: Int, bytes: Int, of terminal: Terminal, on connection: TerminalConnection) {
         self.counters.delivered += UInt64(frames)
         self.counters.deliveredBytes += UInt64(bytes)
         terminal.counters.framesDelivered += UInt64(frames)
         terminal.counters.bytesDelivered += UInt64(bytes)
+        connection.counters.framesDelivered += UInt64(frames)
+        connection.counters.bytesDelivered += UInt64(bytes)
     }
 
     // MARK: Timeouts
@@ -186,6 +188,8 @@ extension Shard {
         ) { _ in
             self.closeSilent()
             self.forgetTerminals()
+            self.reportLateTerminals()
+            self.reportStore()
         }
     }
 

@@ -16,7 +16,8 @@ import TTMSProtocol
 /// Files: `Shard+Frames` (the way of a frame), `Shard+Store` (submissions and their answers), `Shard+Connections` (accept,
 /// register, takeover, close), `Shard+Finish` (the peer's last byte), `Shard+Sweep` (acknowledgement and timeouts),
 /// `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards), `Shard+Stop` (the end),
-/// `Shard+Operations` (what operators ask), `Shard+Blocks` (whom they shut out).
+/// `Shard+Operations` and `Shard+Lists` (what operators ask), `Shard+Blocks` (whom they shut out), `Shard+Events` (what is reported
+/// to who follows).
 final class Shard: @unchecked Sendable {
     let index: Int
     /// Also the clock for everything that is due some time: its `now`, never `NIODeadline.now()`.
@@ -37,6 +38,10 @@ final class Shard: @unchecked Sendable {
     var terminals = TerminalTable()
     var connections: [TerminalConnection] = []
     var counters = ShardCounters()
+    var closedConnections: ClosedConnections
+    /// Where the look for late terminals goes on in `connections`.
+    var lateSearch = 0
+    var reportedHealth = StoreHealth.healthy
     var isStopping = false
     /// Whether connections move to the home shard of their first terminal.
     var movesConnections = false
@@ -108,6 +113,7 @@ final class Shard: @unchecked Sendable {
         self.clock = clock
         self.steadyClock = steadyClock
         self.events = events
+        self.closedConnections = ClosedConnections(shards: options.eventLoops)
         self.logger = logger
     }
 

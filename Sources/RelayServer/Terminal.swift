@@ -1,3 +1,4 @@
+import NIOCore
 import RelayCore
 import TTMSProtocol
 
@@ -25,6 +26,8 @@ final class Terminal: @unchecked Sendable {
     private(set) var since: Timestamp?
     var lastHeartbeatAt: Timestamp?
     private(set) var lastCloseReason: CloseReason?
+    var cadence = HeartbeatCadence()
+    private(set) var history = ConnectionHistory()
 
     /// Journaled runs of which frames were delivered before the receipt came: how many, from the first on.
     var deliveredBeforeReceipt: [UInt32: Int] = [:]
@@ -55,10 +58,32 @@ final class Terminal: @unchecked Sendable {
     }
 
     func detach(reason: CloseReason, now: Timestamp) {
+        if let connection {
+            self.history.append(
+                ConnectionHistory.Entry(
+                    connection: connection.id,
+                    remoteAddress: PeerAddress(connection.channel.remoteAddress),
+                    registeredAt: self.since ?? now,
+                    endedAt: now,
+                    counters: ConnectionCounters(self.counters),
+                    reason: reason
+                )
+            )
+        }
         self.connection = nil
+        self.cadence.disconnected()
         self.since = now
         self.lastCloseReason = reason
         self.update { $0.detached() }
+    }
+
+    /// A heartbeat of it came.
+    ///
+    /// - Returns: whether it ends a time in which the terminal was reported late.
+    func heartbeat(now: Timestamp, tick: NIODeadline) -> Bool {
+        self.counters.heartbeats += 1
+        self.lastHeartbeatAt = now
+        return self.cadence.heartbeat(now: tick, frames: self.counters.frames)
     }
 
     /// Hands out what is held.

@@ -60,6 +60,8 @@ final class TerminalConnection {
     let openedAt: Timestamp
     /// The terminal of the latest heartbeat, for its counters; `nil` while another event loop has it.
     var source: Terminal?
+    /// What came and was delivered, but for what is not counted yet (``Shard/settleCounters(of:)``).
+    var counters = ConnectionCounters()
     /// `nil` once the channel is closed.
     var handler: TerminalHandler?
     /// Its place in the shard's list of connections.
@@ -244,6 +246,13 @@ final class TerminalConnection {
         self.handler?.detach()
         self.handler = nil
         self.channel.close(promise: nil)
+    }
+
+    /// Counts the data frames from it whose source does not wait for them any more.
+    func countUncounted() {
+        self.counters.framesReceived &+= self.uncounted.frames
+        self.counters.bytesReceived &+= self.uncounted.bytes
+        self.uncounted = TakenFrames()
     }
 
     // MARK: Closing

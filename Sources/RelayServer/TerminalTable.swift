@@ -107,6 +107,26 @@ struct TerminalTable: ~Copyable {
         self.slots[gap].terminal = nil
     }
 
+    /// Parts that a walk over the table can be cut into: each terminal stays in its part however the table grows, so that a walk
+    /// that takes breaks meets every terminal that is there all the time, and none twice.
+    static let parts = 1_024
+
+    /// Calls `body` with the terminals of one part, 0..<``parts``, in no order.
+    func forEach(inPart part: Int, _ body: (Terminal) -> Void) {
+        let width = (self.mask + 1) / Self.parts
+        let homes = part * width..<(part + 1) * width
+        var index = homes.lowerBound
+        // What is at home here can lie further back, but no further than the next gap.
+        while true {
+            if let terminal = self.slots[index & self.mask].terminal {
+                if homes.contains(self.home(self.slots[index & self.mask].key)) { body(terminal.takeUnretainedValue()) }
+            } else if index >= homes.upperBound {
+                return
+            }
+            index += 1
+        }
+    }
+
     /// Calls `body` with every terminal, in no order.
     func forEach(_ body: (Terminal) -> Void) {
         for index in 0...self.mask {

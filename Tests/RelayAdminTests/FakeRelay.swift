@@ -6,6 +6,10 @@ import TTMSProtocol
 final class FakeRelay: RelayOperations {
     struct State {
         var terminals: [CCID: TerminalSnapshot] = [:]
+        var connections: [ConnectionSnapshot] = []
+        /// What was asked for.
+        var terminalQueries: [TerminalQuery] = []
+        var connectionQueries: [ConnectionQuery] = []
         var messages: [StoredMessage] = []
         var injected: [Injection] = []
         /// Thrown by the injection after so many.
@@ -109,15 +113,55 @@ final class FakeRelay: RelayOperations {
         self.state.withLock { $0.metrics }
     }
 
-    func terminals(_ query: TerminalQuery) async throws -> [TerminalSnapshot] {
+    func terminals(_ query: TerminalQuery) async throws -> ListPage<TerminalSnapshot> {
         try self.readStore { state in
+            state.terminalQueries.append(query)
             let found = state.terminals.values.filter { terminal in
                 (query.isOnline ?? terminal.isOnline) == terminal.isOnline
                     && terminal.ccid.description.hasPrefix(query.prefix)
-                    && query.after.map { terminal.ccid > $0 } ?? true
             }
-            return Array(found.sorted { $0.ccid < $1.ccid }.prefix(query.limit))
+            return Self.page(found, after: query.after, limit: query.limit, isDescending: query.isDescending) {
+                let key = query.sort == .backlog ? Int64($0.backlog.frames) : 0
+                return ListPosition(key: key, id: UInt64($0.ccid.rawValue))
+            }
         }
+    }
+
+    func connections(_ query: ConnectionQuery) async throws -> ListPage<ConnectionSnapshot> {
+        self.state.withLock { state in
+            state.connectionQueries.append(query)
+            let found = state.connections.filter { (query.isOpen ?? ($0.end == nil)) == ($0.end == nil) }
+            return Self.page(found, after: query.after, limit: query.limit, isDescending: query.isDescending) {
+                ListPosition(id: $0.id)
+            }
+        }
+    }
+
+    func connection(_ id: UInt64) async -> ConnectionSnapshot? {
+        self.state.withLock { $0.connections.first { $0.id == id } }
+    }
+
+    func disconnect(connection id: UInt64) async -> Bool {
+        self.state.withLock { state in
+            guard let index = state.connections.firstIndex(where: { $0.id == id && $0.end == nil }) else { return false }
+            state.connections[index].end = .init(at: Timestamp(microseconds: 1_700_000_000_000_000), reason: .kicked)
+            return true
+        }
+    }
+
+    private static func page<Item>(
+        _ items: [Item],
+        after: ListPosition?,
+        limit: Int,
+        isDescending: Bool,
+        position: (Item) -> ListPosition
+    ) -> ListPage<Item> {
+        let sorted = items.sorted { isDescending ? position($0) > position($1) : position($0) < position($1) }
+        let rest = sorted.filter { item in
+            after.map { isDescending ? position(item) < $0 : position(item) > $0 } ?? true
+        }
+        let shown = Array(rest.prefix(limit))
+        return ListPage(items: shown, next: rest.count > limit ? shown.last.map(position) : nil)
     }
 
     func terminal(_ ccid: CCID) async throws -> TerminalSnapshot? {

@@ -1,6 +1,7 @@
 import AdminAPI
 import Foundation
 import RelayCore
+import TTMSProtocol
 import Testing
 import Yams
 
@@ -93,6 +94,14 @@ import Yams
         #expect(values("PayloadEncoding") == Set(PayloadEncoding.allCases.map(\.rawValue)))
         #expect(values("MessageState") == Set(MessageState.allCases.map(\.rawValue)))
         #expect(values("TerminalState") == Set(TerminalState.allCases.map(\.rawValue)))
+        #expect(values("TerminalSort") == Set(TerminalSort.allCases.map(\.rawValue)))
+        #expect(values("TerminalSort") == Set(TerminalQuery.Sort.allCases.map(\.rawValue)))
+        #expect(values("ConnectionState") == Set(ConnectionState.allCases.map(\.rawValue)))
+        #expect(values("ConnectionSort") == Set(ConnectionSort.allCases.map(\.rawValue)))
+        #expect(values("ConnectionSort") == Set(ConnectionQuery.Sort.allCases.map(\.rawValue)))
+        #expect(values("SortOrder") == Set(SortOrder.allCases.map(\.rawValue)))
+        #expect(values("CloseReason") == Set(CloseReason.allCases.map(\.rawValue)))
+        #expect(values("Dialect") == Set(LengthDialect.allCases.map(\.rawValue)))
         #expect(values("AuditOutcome") == Set(AuditOutcome.allCases.map(\.rawValue)))
         #expect(values("BlockKind") == Set(BlockKind.allCases.map(\.rawValue)))
         #expect(values("LogLevelName") == Set(LogLevelName.allCases.map(\.rawValue)))
@@ -124,7 +133,7 @@ import Yams
                 }
             }
         }
-        #expect(checked.count == 20)
+        #expect(checked.count == 22)
     }
 
     private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
@@ -151,6 +160,8 @@ import Yams
         case "Readiness": return try again(ReadinessResource.self)
         case "Status": return try again(StatusResource.self)
         case "Terminal": return try again(TerminalResource.self)
+        case "Connection": return try again(ConnectionResource.self)
+        case "ConnectionPage": return try again(Page<ConnectionResource>.self)
         case "TerminalPage": return try again(Page<TerminalResource>.self)
         case "Message": return try again(MessageResource.self)
         case "MessagePage": return try again(Page<MessageResource>.self)

@@ -83,6 +83,115 @@ import Testing
         }
     }
 
+    @Test("every filter and order reaches the relay as it was meant")
+    func filters() async throws {
+        let relay = FakeRelay()
+        let target = """
+            /api/v1/terminals?state=online&late=true&has_backlog=false&prefix=AB&remote_address=192.0.2.0/24&dialect=after-length\
+            &sort=in_flight_bytes&order=descending&limit=7
+            """
+        try await TestServer.run(relay) { server async throws in
+            #expect(try await server.send("GET", target).status == 200)
+            #expect(try await server.send("GET", "/api/v1/terminals").status == 200)
+        }
+        let expected = TerminalQuery(
+            isOnline: true,
+            isLate: true,
+            hasBacklog: false,
+            prefix: "ab",
+            remoteAddress: IPNetwork("192.0.2.0/24"),
+            dialect: .afterLength,
+            sort: .inFlightBytes,
+            isDescending: true,
+            limit: 7
+        )
+        #expect(relay.withState { $0.terminalQueries } == [expected, TerminalQuery()])
+    }
+
+    @Test("a sorted list comes in pages, too")
+    func sorted() async throws {
+        let relay = FakeRelay()
+        relay.withState { state in
+            for number in 0..<10 as Range<UInt32> {
+                var terminal = TerminalSnapshot(ccid: CCID(rawValue: number))
+                terminal.backlog = Backlog(frames: Int(number * 7 % 4), bytes: 20)
+                state.terminals[terminal.ccid] = terminal
+            }
+        }
+        try await TestServer.run(relay) { server async throws in
+            var found: [TerminalResource] = []
+            var cursor: String?
+            repeat {
+                let next = cursor.map { "&cursor=\($0)" } ?? ""
+                let reply = try await server.send("GET", "/api/v1/terminals?sort=backlog&order=descending&limit=3\(next)")
+                let page = try reply.model(Page<TerminalResource>.self)
+                found += page.data
+                cursor = page.meta.nextCursor
+            } while cursor != nil && found.count <= 10
+            #expect(found.count == 10)
+            #expect(found.map(\.backlog.frames) == found.map(\.backlog.frames).sorted(by: >))
+        }
+    }
+
+    @Test("a list shows the fields that are asked for, and the number always")
+    func fields() async throws {
+        let relay = FakeRelay()
+        relay.withState { $0.terminals[CCID(rawValue: 1)] = FakeRelay.online(CCID(rawValue: 1)) }
+        try await TestServer.run(relay) { server async throws in
+            let some = try await server.send("GET", "/api/v1/terminals?fields=state,last_heartbeat_at")
+            #expect(
+                some.text == """
+                    {"data":[{"ccid":"00000001","last_heartbeat_at":"2023-11-14T22:13:20.123Z","state":"online"}],\
+                    "meta":{"limit":100,"next_cursor":null}}
+                    """
+            )
+            let all = try await server.send("GET", "/api/v1/terminals")
+            #expect(try all.model(Page<TerminalResource>.self).data.first?.connection != nil)
+            for fields in ["", "nonsense", "state,", "state,,ccid", "history", "State"] {
+                let reply = try await server.send("GET", "/api/v1/terminals?fields=\(fields)")
+                #expect(reply.problemCode == .invalidParameter, "\(fields)")
+            }
+        }
+    }
+
+    @Test("a terminal's habit and history are shown")
+    func history() async throws {
+        let relay = FakeRelay()
+        var terminal = FakeRelay.online(CCID(rawValue: 1))
+        terminal.cadence = .init(
+            intervalMilliseconds: 30_000,
+            deviationMilliseconds: 200,
+            dueAt: Timestamp(microseconds: 1_700_000_045_000_000),
+            isLate: true
+        )
+        terminal.framesPerSecond = 1.23456
+        var counters = ConnectionCounters()
+        counters.framesDelivered = 4
+        terminal.history = [
+            ConnectionHistory.Entry(
+                connection: 6,
+                remoteAddress: PeerAddress(nil),
+                registeredAt: Timestamp(microseconds: 1_700_000_000_000_000),
+                endedAt: Timestamp(microseconds: 1_700_000_001_000_000),
+                counters: counters,
+                reason: .connectionLost
+            )
+        ]
+        relay.withState { [terminal] in $0.terminals[terminal.ccid] = terminal }
+        try await TestServer.run(relay) { server async throws in
+            let shown = try await server.send("GET", "/api/v1/terminals/00000001").model(TerminalResource.self)
+            #expect(shown.framesPerSecond == 1.235)
+            #expect(shown.cadence?.intervalMilliseconds == 30_000)
+            #expect(shown.cadence?.dueAt == "2023-11-14T22:14:05.000Z")
+            #expect(shown.cadence?.late == true)
+            #expect(shown.history?.map(\.id) == ["6"])
+            #expect(shown.history?.first?.endedAt == "2023-11-14T22:13:21.000Z")
+            #expect(shown.history?.first?.closeReason == "connection_lost")
+            #expect(shown.history?.first?.counters.framesDelivered == 4)
+            #expect(try await !server.send("GET", "/api/v1/terminals").text.contains("history"))
+        }
+    }
+
     @Test("a cursor of other filters is refused")
     func foreignCursor() async throws {
         let relay = FakeRelay()

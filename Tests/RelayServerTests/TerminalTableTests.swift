@@ -33,6 +33,31 @@ import Testing
         #expect(found == Set(model.keys))
     }
 
+    /// The table grows, and terminals come and go, between the parts of a walk.
+    @Test(arguments: 1...5) func aWalkInPartsMeetsAllThatStayOnce(seed: UInt64) {
+        var random = SplitMix(seed)
+        var table = TerminalTable()
+        let staying = Set((0..<3_000).map { _ in UInt32(truncatingIfNeeded: random.next()) })
+        for ccid in staying { table.insert(Terminal(ccid: CCID(rawValue: ccid))) }
+        var passing: [UInt32] = []
+        var met: [UInt32] = []
+        for part in 0..<TerminalTable.parts {
+            table.forEach(inPart: part) { met.append($0.ccid.rawValue) }
+            for _ in 0..<20 {
+                let ccid = UInt32(truncatingIfNeeded: random.next())
+                if passing.count > 100, random.next() % 4 == 0 {
+                    let index = Int(random.next() % UInt64(passing.count))
+                    table.remove(CCID(rawValue: passing.remove(at: index)))
+                } else if table[CCID(rawValue: ccid)] == nil {
+                    table.insert(Terminal(ccid: CCID(rawValue: ccid)))
+                    passing.append(ccid)
+                }
+            }
+        }
+        #expect(Set(met).count == met.count)
+        #expect(met.filter(staying.contains).count == staying.count)
+    }
+
     @Test func everyNumberIsAnOrdinaryNumber() {
         var table = TerminalTable()
         for number in [0, 1, UInt32.max, 0x8000_0000] { table.insert(Terminal(ccid: CCID(rawValue: number))) }

@@ -29,6 +29,26 @@ struct ControlTests {
         }
     }
 
+    @Test("connections are listed with how they ended, and closed by number")
+    func connections() async throws {
+        try await RelayProcess.with { relay in
+            let control = try Control(relay)
+            let simulation = try control.start("simulate", "0000002a")
+            try await control.waitUntilOnline("0000002a")
+            let open = try await control.json([ConnectionResource].self, "connections", "--state", "open")
+            #expect(open.map(\.ccids) == [["0000002a"]])
+            let id = try #require(open.first?.id)
+            let kick = try await control.run("kick", "--connection", id)
+            #expect(kick.exit == .code(0) && kick.output == "connection \(id) closed\n")
+            _ = try await simulation.waitForExit()
+            let closed = try await control.run("connections", "--ccid", "0000002a").output
+            #expect(closed.contains("kicked"))
+            #expect(try await control.run("kick", "--connection", id).exit == .code(1))
+            let shown = try await control.run("terminal", "0000002a").output
+            #expect(shown.contains("connections before") && shown.contains("kicked"))
+        }
+    }
+
     @Test("what is sent to a terminal that is away is listed, shown, deleted")
     func messages() async throws {
         try await RelayProcess.with { relay in

@@ -33,6 +33,7 @@ struct Terminal: AsyncParsableCommand {
                 ("ccid", terminal.ccid),
                 ("state", terminal.state.rawValue + (terminal.since.map { " since \($0)" } ?? "")),
                 ("last heartbeat", terminal.lastHeartbeatAt ?? "-"),
+                ("cadence", terminal.cadence?.text ?? "not known yet"),
                 ("last close reason", terminal.lastCloseReason ?? "-"),
             ]
             if let connection = terminal.connection {
@@ -50,6 +51,7 @@ struct Terminal: AsyncParsableCommand {
             fields += [
                 ("backlog", "\(terminal.backlog.frames) frames, \(terminal.backlog.bytes) bytes\(oldest)"),
                 ("in flight", "\(terminal.backlog.inFlightFrames) frames"),
+                ("rate", "\(terminal.framesPerSecond) frames per second"),
                 ("heartbeats", "\(counters.heartbeats)"),
                 ("received from it", "\(counters.framesReceived) frames, \(counters.bytesReceived) bytes"),
                 ("delivered to it", "\(counters.framesDelivered) frames, \(counters.bytesDelivered) bytes"),
@@ -57,7 +59,31 @@ struct Terminal: AsyncParsableCommand {
                 ("unsound frames", "\(counters.unsoundFrames)"),
                 ("connections", "\(counters.connections)"),
             ]
-            return Table.fields(fields)
+            return Table.fields(fields) + Self.history(terminal.history ?? [])
         }
+
+        private static func history(_ history: [TerminalResource.PastConnection]) -> [String] {
+            guard !history.isEmpty else { return [] }
+            var table = Table([
+                ("CONNECTION", .right), ("REMOTE ADDRESS", .left), ("REGISTERED", .left), ("ENDED", .left), ("REASON", .left),
+                ("RECEIVED", .right), ("DELIVERED", .right),
+            ])
+            let rows = history.map { past in
+                [
+                    past.id, past.remoteAddress, past.registeredAt, past.endedAt, past.closeReason,
+                    "\(past.counters.framesReceived)", "\(past.counters.framesDelivered)",
+                ]
+            }
+            return ["", "connections before, with their frames"] + table.lines(rows)
+        }
+    }
+}
+
+extension TerminalResource.Cadence {
+    /// The habit, and how the terminal keeps to it.
+    fileprivate var text: String {
+        let seconds = { (milliseconds: Int64) in "\(Double(milliseconds) / 1_000) s" }
+        let habit = "every \(seconds(self.intervalMilliseconds)), give or take \(seconds(self.deviationMilliseconds))"
+        return self.late ? "\(habit); late since \(self.dueAt)" : habit
     }
 }

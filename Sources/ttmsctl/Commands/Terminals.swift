@@ -11,6 +11,24 @@ struct Terminals: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only those whose CCID begins with these hex digits.", valueName: "digits"))
     var prefix: String?
 
+    @Flag(inversion: .prefixedNo, help: "Only those whose heartbeat is overdue by their own habit, or is not.")
+    var late: Bool?
+
+    @Flag(inversion: .prefixedNo, help: "Only those for which something is kept, or nothing is.")
+    var backlog: Bool?
+
+    @Option(help: ArgumentHelp("Only those connected from this IP address, or this network.", valueName: "address"))
+    var remoteAddress: String?
+
+    @Option(help: ArgumentHelp("Only those that speak this dialect, such as total.", valueName: "dialect"))
+    var dialect: String?
+
+    @Option(help: ArgumentHelp("What to sort by.", valueName: "value"))
+    var sort = TerminalSort.ccid
+
+    @Flag(help: "The highest first.")
+    var descending = false
+
     @Option(help: ArgumentHelp("Terminals at the most. (default: all)", valueName: "number"))
     var limit: Int?
 
@@ -24,6 +42,12 @@ struct Terminals: AsyncParsableCommand {
         var query: [String: String] = [:]
         query["state"] = self.state?.rawValue
         query["prefix"] = self.prefix
+        query["late"] = self.late.map { "\($0)" }
+        query["has_backlog"] = self.backlog.map { "\($0)" }
+        query["remote_address"] = self.remoteAddress
+        query["dialect"] = self.dialect
+        query["sort"] = self.sort.rawValue
+        if self.descending { query["order"] = SortOrder.descending.rawValue }
         var printer = Self.printer(self.relay.output)
         try await self.relay.client().list(TerminalResource.self, RoutePath.terminals.path(), query: query, limit: self.limit) {
             (page: [TerminalResource]) throws(Failure) in
@@ -37,15 +61,17 @@ struct Terminals: AsyncParsableCommand {
             format,
             columns: [
                 ("CCID", .left), ("STATE", .left), ("SINCE", .left), ("REMOTE ADDRESS", .left), ("LAST HEARTBEAT", .left),
-                ("BACKLOG", .right),
+                ("LATE", .left), ("FRAMES/S", .right), ("BACKLOG", .right),
             ]
         ) { terminal in
             [
                 terminal.ccid, terminal.state.rawValue, terminal.since ?? "-", terminal.connection?.remoteAddress ?? "-",
-                terminal.lastHeartbeatAt ?? "-", "\(terminal.backlog.frames)",
+                terminal.lastHeartbeatAt ?? "-", terminal.cadence.map { $0.late ? "late" : "no" } ?? "-",
+                "\(terminal.framesPerSecond)", "\(terminal.backlog.frames)",
             ]
         }
     }
 }
 
 extension TerminalState: ExpressibleByArgument {}
+extension TerminalSort: ExpressibleByArgument {}

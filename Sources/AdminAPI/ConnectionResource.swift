@@ -1,0 +1,124 @@
+/// One connection, open or ended.
+public struct ConnectionResource: Codable, Equatable, Sendable {
+    /// Unique since the relay started; a 64-bit number in decimal, higher for the one that was accepted later.
+    public var id: String
+    /// Whether it is open.
+    public var state: ConnectionState
+    /// Address and port of the peer, such as `192.0.2.7:40112`.
+    public var remoteAddress: String
+    /// Address and port that it connected to.
+    public var listener: String
+    /// When it was accepted.
+    public var openedAt: String
+    /// When it ended; `nil` while it is open.
+    @Nullable public var closedAt: String?
+    /// Why it ended; `nil` while it is open.
+    @Nullable public var closeReason: String?
+    /// What its length field means: `total`, `after-length`, `body`, `content` or `marker`; `nil` before its first frame.
+    @Nullable public var dialect: String?
+    /// The terminals that reach it, or reached it at its end; 16 of them at the most.
+    public var ccids: [String]
+    /// How many terminals those are.
+    public var ccidCount: Int
+    /// When bytes came last; when it was accepted, if there was no heartbeat yet.
+    public var lastReceivedAt: String
+    /// Bytes handed to it that its peer has not acknowledged; 0 when it has ended.
+    public var unacknowledgedBytes: Int
+    /// Whether its terminal reads so slowly that it is fed from disk.
+    public var spilled: Bool
+    /// What came and was delivered.
+    public var counters: ConnectionCountersResource
+
+    enum CodingKeys: String, CodingKey {
+        case id, state, listener, dialect, ccids, spilled, counters
+        case remoteAddress = "remote_address"
+        case openedAt = "opened_at"
+        case closedAt = "closed_at"
+        case closeReason = "close_reason"
+        case ccidCount = "ccid_count"
+        case lastReceivedAt = "last_received_at"
+        case unacknowledgedBytes = "unacknowledged_bytes"
+    }
+
+    /// Makes a connection.
+    public init(
+        id: String,
+        state: ConnectionState,
+        remoteAddress: String,
+        listener: String,
+        openedAt: String,
+        closedAt: String?,
+        closeReason: String?,
+        dialect: String?,
+        ccids: [String],
+        ccidCount: Int,
+        lastReceivedAt: String,
+        unacknowledgedBytes: Int,
+        spilled: Bool,
+        counters: ConnectionCountersResource
+    ) {
+        self.id = id
+        self.state = state
+        self.remoteAddress = remoteAddress
+        self.listener = listener
+        self.openedAt = openedAt
+        self.closedAt = closedAt
+        self.closeReason = closeReason
+        self.dialect = dialect
+        self.ccids = ccids
+        self.ccidCount = ccidCount
+        self.lastReceivedAt = lastReceivedAt
+        self.unacknowledgedBytes = unacknowledgedBytes
+        self.spilled = spilled
+        self.counters = counters
+    }
+}
+
+/// Whether a connection is open.
+public enum ConnectionState: String, Codable, CaseIterable, Sendable {
+    /// It is.
+    case open
+    /// It has ended, or was never served.
+    case closed
+}
+
+/// What a list of connections can be sorted by.
+public enum ConnectionSort: String, CaseIterable, Sendable {
+    /// The connection's number: the order in which they were accepted.
+    case id
+    /// When bytes came last.
+    case lastReceived = "last_received"
+    /// When it ended.
+    case closed
+    /// Bytes of data frames that came.
+    case bytesReceived = "bytes_received"
+    /// Bytes of data frames that were delivered.
+    case bytesDelivered = "bytes_delivered"
+    /// Bytes handed to it that are not acknowledged.
+    case inFlightBytes = "in_flight_bytes"
+}
+
+/// What a connection brought and got.
+public struct ConnectionCountersResource: Codable, Equatable, Sendable {
+    /// Heartbeats that came.
+    public var heartbeats: UInt64 = 0
+    /// Data frames that came.
+    public var framesReceived: UInt64 = 0
+    /// Bytes of those.
+    public var bytesReceived: UInt64 = 0
+    /// Data frames that were delivered.
+    public var framesDelivered: UInt64 = 0
+    /// Bytes of those.
+    public var bytesDelivered: UInt64 = 0
+
+    enum CodingKeys: String, CodingKey {
+        case heartbeats = "heartbeats_total"
+        case framesReceived = "frames_received_total"
+        case bytesReceived = "bytes_received_total"
+        case framesDelivered = "frames_delivered_total"
+        case bytesDelivered = "bytes_delivered_total"
+    }
+
+    /// Makes counters that have counted nothing.
+    public init() {}
+}

@@ -1,0 +1,75 @@
+import TTMSProtocol
+
+/// A connection as an operator sees it, open or ended.
+public struct ConnectionSnapshot: Equatable, Sendable {
+    /// Unique since the relay started; higher for the one that was accepted later.
+    public var id: UInt64
+    /// Address and port of the peer, such as `192.0.2.7:40112`.
+    public var remoteAddress: String
+    /// Address and port that it connected to.
+    public var listener: String
+    /// When it was accepted.
+    public var openedAt: Timestamp
+    /// What its length field means; `nil` before the first frame.
+    public var dialect: LengthDialect?
+    /// The terminals that reach it, or reached it when it ended; some of them only, when they are many.
+    public var ccids: [CCID]
+    /// How many terminals those are.
+    public var ccidCount: Int
+    /// When bytes came last; when it was accepted, if there was no heartbeat yet.
+    public var lastReceivedAt: Timestamp
+    /// What came and was delivered.
+    public var counters: ConnectionCounters
+    /// Bytes handed to it that its peer has not acknowledged.
+    public var unacknowledgedBytes: Int
+    /// Whether the terminal reads so slowly that it is fed from disk.
+    public var isSpilled: Bool
+    /// When and why it ended; `nil` while it is open.
+    public var end: End?
+
+    /// When and why a connection ended.
+    public struct End: Equatable, Sendable {
+        /// When.
+        public var at: Timestamp
+        /// Why.
+        public var reason: CloseReason
+
+        /// Makes an end.
+        public init(at: Timestamp, reason: CloseReason) {
+            self.at = at
+            self.reason = reason
+        }
+    }
+
+    /// CCIDs that are shown at the most: a concentrator may have thousands.
+    public static let maximumCCIDs = 16
+
+    /// Makes a snapshot.
+    public init(
+        id: UInt64,
+        remoteAddress: String,
+        listener: String,
+        openedAt: Timestamp,
+        dialect: LengthDialect? = nil,
+        ccids: [CCID] = [],
+        ccidCount: Int? = nil,
+        lastReceivedAt: Timestamp? = nil,
+        counters: ConnectionCounters = ConnectionCounters(),
+        unacknowledgedBytes: Int = 0,
+        isSpilled: Bool = false,
+        end: End? = nil
+    ) {
+        self.id = id
+        self.remoteAddress = remoteAddress
+        self.listener = listener
+        self.openedAt = openedAt
+        self.dialect = dialect
+        self.ccids = ccids
+        self.ccidCount = ccidCount ?? ccids.count
+        self.lastReceivedAt = lastReceivedAt ?? openedAt
+        self.counters = counters
+        self.unacknowledgedBytes = unacknowledgedBytes
+        self.isSpilled = isSpilled
+        self.end = end
+    }
+}

@@ -1,0 +1,134 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+// Terminals as operators see them.
+extension RelayServer {
+    /// See ``RelayOperations/terminals(_:)``.
+    public func terminals(_ query: TerminalQuery) async throws -> ListPage<TerminalSnapshot> {
+        var list = query
+        list.after = nil
+        list.limit = 0
+        let rows = try await self.terminalIndex.rows(of: list, isFirst: query.after == nil) { [list] in
+            try await self.terminalRows(list)
+        }
+        let (page, next) = rows.page(
+            after: query.after,
+            limit: query.limit,
+            isDescending: query.isDescending,
+            position: \.self
+        )
+        let ccids = page.map { CCID(rawValue: UInt32(truncatingIfNeeded: $0.id)) }
+        return ListPage(items: try await self.snapshots(of: ccids, query), next: next)
+    }
+
+    /// The positions of all terminals that `query` asks for, in its order.
+    private func terminalRows(_ query: TerminalQuery) async throws -> [ListPosition] {
+        let kept = self.groupCommit.kept.all
+        var keys: [UInt32: Int64] = [:]
+        var others: Set<UInt32> = []
+        for shard in self.shards {
+            var part = 0
+            while part < TerminalTable.parts {
+                let start = part
+                let (rows, end) = try await shard.eventLoop.submit {
+                    let end = min(start + shard.partsPerSlice, TerminalTable.parts)
+                    return (shard.rows(inParts: start..<end, query), end)
+                }.get()
+                part = end
+                for row in rows where row.isMatch && query.hasBacklog.map({ $0 == kept.contains(row.ccid.rawValue) }) ?? true {
+                    keys[row.ccid.rawValue] = row.key
+                }
+                for row in rows where !row.isMatch && kept.contains(row.ccid.rawValue) { others.insert(row.ccid.rawValue) }
+            }
+        }
+        // Terminals that no shard remembers, but for which something is kept: they are offline, and nothing else is known of them.
+        if query.admitsUnknown {
+            let range = query.range
+            for ccid in kept where range.contains(ccid) && keys[ccid] == nil && !others.contains(ccid) {
+                keys[ccid] = query.sort == .lastHeartbeat ? .min : 0
+            }
+        }
+        if query.sort == .backlog || query.sort == .oldestAge {
+            for ccid in keys.keys { keys[ccid] = query.sort == .backlog ? 0 : .min }
+            let wanted = keys.keys.filter(kept.contains)
+            for (ccid, backlog) in zip(wanted, await self.backlogs(of: wanted.map(CCID.init(rawValue:)))) {
+                guard backlog.frames > 0 else { continue }
+                keys[ccid] = query.sort == .backlog ? Int64(backlog.frames) : backlog.oldestAcceptedAt.map { -$0.microseconds }
+            }
+        }
+        let positions = keys.map { ListPosition(key: $0.value, id: UInt64($0.key)) }
+        return query.isDescending ? positions.sorted(by: >) : positions.sorted()
+    }
+
+    /// Terminals whose backlog the store's thread is asked for at once: it has frames to commit.
+    private static let backlogSlice = 256
+
+    private func backlogs(of ccids: [CCID]) async -> [Backlog] {
+        var result: [Backlog] = []
+        result.reserveCapacity(ccids.count)
+        for start in stride(from: 0, to: ccids.count, by: Self.backlogSlice) {
+            let slice = ccids[start..<min(start + Self.backlogSlice, ccids.count)]
+            // It only looks, so it does not wait for a commit that the disk does not let through.
+            result += await withCheckedContinuation { continuation in
+                self.groupCommit.post { store in
+                    continuation.resume(returning: slice.map { store?.backlog(of: $0) ?? Backlog() })
+                }
+            }
+        }
+        return result
+    }
+
+    /// What is known of `ccids` now, in their order; without those that are gone, or not any more what `query` asks for.
+    private func snapshots(of ccids: [CCID], _ query: TerminalQuery) async throws -> [TerminalSnapshot] {
+        var known: [CCID: TerminalSnapshot] = [:]
+        for shard in self.shards {
+            for start in stride(from: 0, to: ccids.count, by: Shard.shownSlice) {
+                let slice = ccids[start..<min(start + Shard.shownSlice, ccids.count)]
+                // A terminal on its way between two shards is on none of them for a moment.
+                for terminal in try await shard.eventLoop.submit({ shard.snapshots(of: slice) }).get() {
+                    known[terminal.ccid] = terminal
+                }
+            }
+        }
+        return zip(ccids, await self.backlogs(of: ccids)).compactMap { ccid, backlog in
+            guard known[ccid] != nil || backlog.frames > 0 else { return nil }
+            var terminal = known[ccid] ?? TerminalSnapshot(ccid: ccid)
+            terminal.backlog = self.shown(backlog)
+            if let isOnline = query.isOnline, isOnline != terminal.isOnline { return nil }
+            if let hasBacklog = query.hasBacklog, hasBacklog != (backlog.frames > 0) { return nil }
+            return terminal
+        }
+    }
+
+    /// See ``RelayOperations/terminal(_:)``.
+    public func terminal(_ ccid: CCID) async throws -> TerminalSnapshot? {
+        var known: TerminalSnapshot?
+        for shard in self.shards where known == nil {
+            known = try await shard.eventLoop.submit {
+                shard.terminals[ccid].map { shard.snapshot(of: $0, withHistory: true) }
+            }.get()
+        }
+        let backlog = self.shown(try await self.groupCommit.perform { $0.backlog(of: ccid) })
+        guard known != nil || backlog.frames > 0 else { return nil }
+        var terminal = known ?? TerminalSnapshot(ccid: ccid)
+        terminal.backlog = backlog
+        return terminal
+    }
+
+    /// See ``RelayOperations/disconnect(_:)``.
+    public func disconnect(_ ccid: CCID) async -> Bool {
+        for shard in self.shards {
+            if let isKicked = try? await shard.eventLoop.submit({ shard.kick(ccid) }).get(), isKicked { return true }
+        }
+        return false
+    }
+}
+
+extension TerminalQuery {
+    /// Whether the query may ask for a terminal of which nothing is known but that something is kept for it.
+    fileprivate var admitsUnknown: Bool {
+        self.isOnline != true && self.isLate != true && self.hasBacklog != false && self.remoteAddress == nil
+            && self.dialect == nil
+    }
+}

@@ -1,0 +1,86 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+// What is reported to who follows the relay's events. Nothing is put together while nobody does.
+extension Shard {
+    func reportOnline(_ terminal: Terminal, on connection: TerminalConnection, now: Timestamp) {
+        self.events.publish(
+            RelayEvent(
+                at: now,
+                ccid: terminal.ccid,
+                .terminalOnline(connection: connection.id, remoteAddress: Self.text(connection.channel.remoteAddress))
+            )
+        )
+    }
+
+    func reportOffline(_ terminal: Terminal, from connection: TerminalConnection, reason: CloseReason, now: Timestamp) {
+        let content: RelayEvent.Content =
+            reason == .superseded
+            ? .terminalSuperseded(connection: connection.id)
+            : .terminalOffline(connection: connection.id, reason: reason)
+        self.events.publish(RelayEvent(at: now, ccid: terminal.ccid, content))
+    }
+
+    func reportRejected(_ id: UInt64, _ remoteAddress: PeerAddress, _ reason: CloseReason, now: Timestamp) {
+        self.events.publish(
+            RelayEvent(
+                at: now,
+                .connectionRejected(connection: id, remoteAddress: remoteAddress.description, reason: reason)
+            )
+        )
+    }
+
+    /// A heartbeat of a terminal of this shard came.
+    func heartbeat(of terminal: Terminal, now: Timestamp) {
+        if terminal.heartbeat(now: now, tick: self.tickTime) {
+            self.events.publish(RelayEvent(at: now, ccid: terminal.ccid, .terminalPunctual))
+        }
+    }
+
+    // MARK: Late terminals
+
+    /// Connections that one look passes at the most: some 100 µs, and 100,000 connections in 6 s.
+    private static let lateSearchLength = 4_096
+
+    /// Reports terminals whose heartbeat is overdue by their own habit. Called often, and looks at a part of the connections.
+    func reportLateTerminals() {
+        guard self.events.isRecording, !self.connections.isEmpty else { return }
+        let now = self.eventLoop.now
+        if self.lateSearch >= self.connections.count { self.lateSearch = 0 }
+        let end = min(self.lateSearch + Self.lateSearchLength, self.connections.count)
+        for connection in self.connections[self.lateSearch..<end] {
+            for ccid in connection.session.ccids {
+                guard let terminal = self.terminals[ccid], terminal.connection === connection else { continue }
+                self.reportIfLate(terminal, now: now)
+            }
+        }
+        self.lateSearch = end
+    }
+
+    private func reportIfLate(_ terminal: Terminal, now: NIODeadline) {
+        guard terminal.cadence.isLate(now: now), !terminal.cadence.isReportedLate, let due = terminal.cadence.due,
+            let last = terminal.lastHeartbeatAt
+        else { return }
+        terminal.cadence.isReportedLate = true
+        let wall = self.clock.now
+        self.events.publish(
+            RelayEvent(
+                at: wall,
+                ccid: terminal.ccid,
+                .terminalLate(lastHeartbeatAt: last, dueAt: self.wallTime(of: due, now: wall))
+            )
+        )
+    }
+
+    // MARK: The store
+
+    /// Reports when the store has begun to fail, or has recovered. The first shard looks for all.
+    func reportStore() {
+        guard self.index == 0 else { return }
+        let health = self.groupCommit.health
+        guard health != self.reportedHealth else { return }
+        self.reportedHealth = health
+        self.events.publish(RelayEvent(at: self.clock.now, .store(health)))
+    }
+}

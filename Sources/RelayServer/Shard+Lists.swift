@@ -1,0 +1,195 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// A terminal as a list is put together of it.
+struct TerminalRow: Sendable {
+    var ccid: CCID
+    /// Whether the query asks for it, as far as its shard can tell.
+    var isMatch: Bool
+    var key: Int64 = 0
+}
+
+/// A connection as a list is put together of it.
+struct ConnectionRow: Sendable {
+    var position: ListPosition
+    /// Where an open one was in its shard's list; `nil` for one that has ended.
+    var hint: Int?
+    var shard: Int
+}
+
+// What lists are made of. Each call is one slice of a walk: the event loop serves its terminals in between.
+extension Shard {
+    /// Terminals or connections that one slice passes: some 200 µs.
+    static let slice = 2_048
+    /// Terminals or connections that are shown in one slice: a few µs each, mostly for the text of their addresses.
+    static let shownSlice = 64
+
+    /// How many parts of the table one slice takes.
+    var partsPerSlice: Int {
+        max(1, TerminalTable.parts * Self.slice / max(self.terminals.count, 1))
+    }
+
+    /// The terminals of some parts of the table: those with a CCID that the query asks for, matching or not.
+    func rows(inParts parts: Range<Int>, _ query: TerminalQuery) -> [TerminalRow] {
+        let ccids = query.range
+        let now = self.eventLoop.now
+        var rows: [TerminalRow] = []
+        for part in parts {
+            self.terminals.forEach(inPart: part) { terminal in
+                guard ccids.contains(terminal.ccid.rawValue) else { return }
+                if query.sort == .rate, let connection = terminal.connection { self.settleCounters(of: connection) }
+                rows.append(
+                    TerminalRow(
+                        ccid: terminal.ccid,
+                        isMatch: self.matches(terminal, query, now: now),
+                        key: self.key(of: terminal, query.sort, now: now)
+                    )
+                )
+            }
+        }
+        return rows
+    }
+
+    private func matches(_ terminal: Terminal, _ query: TerminalQuery, now: NIODeadline) -> Bool {
+        if let isOnline = query.isOnline, isOnline != (terminal.connection != nil) { return false }
+        if let isLate = query.isLate, isLate != terminal.cadence.isLate(now: now) { return false }
+        if let dialect = query.dialect, terminal.connection?.parser.dialect != dialect { return false }
+        if let range = query.remoteAddress {
+            guard let channel = terminal.connection?.channel else { return false }
+            return range.contains(PeerAddress(channel.remoteAddress))
+        }
+        return true
+    }
+
+    private func key(of terminal: Terminal, _ sort: TerminalQuery.Sort, now: NIODeadline) -> Int64 {
+        switch sort {
+        case .ccid, .backlog, .oldestAge: 0
+        case .rate:
+            Int64(terminal.cadence.framesPerSecond(now: now, frames: terminal.counters.frames) * 1_000)
+        case .lastHeartbeat: terminal.lastHeartbeatAt?.microseconds ?? .min
+        case .inFlightBytes: Int64(terminal.connection?.outbound.unacknowledged ?? 0)
+        }
+    }
+
+    /// Those of `ccids` that are here.
+    func snapshots(of ccids: ArraySlice<CCID>) -> [TerminalSnapshot] {
+        ccids.compactMap { self.terminals[$0].map { self.snapshot(of: $0) } }
+    }
+
+    func snapshot(of terminal: Terminal, withHistory: Bool = false) -> TerminalSnapshot {
+        if let connection = terminal.connection { self.settleCounters(of: connection) }
+        let now = self.eventLoop.now
+        let cadence = terminal.cadence.habit.flatMap { habit in
+            terminal.cadence.due.map { due in
+                TerminalSnapshot.Cadence(
+                    intervalMilliseconds: habit.interval.nanoseconds / 1_000_000,
+                    deviationMilliseconds: habit.deviation.nanoseconds / 1_000_000,
+                    dueAt: self.wallTime(of: due, now: self.clock.now),
+                    isLate: now > due
+                )
+            }
+        }
+        return TerminalSnapshot(
+            ccid: terminal.ccid,
+            connection: terminal.connection.map(self.snapshot(of:)),
+            since: terminal.since,
+            lastHeartbeatAt: terminal.lastHeartbeatAt,
+            cadence: cadence,
+            framesPerSecond: terminal.cadence.framesPerSecond(now: now, frames: terminal.counters.frames),
+            lastCloseReason: terminal.lastCloseReason,
+            counters: terminal.counters,
+            history: withHistory ? terminal.history.entries : []
+        )
+    }
+
+    // MARK: Connections
+
+    /// Open connections below `end` in the list, one slice of them; and where the next slice ends.
+    ///
+    /// The walk goes from the end of the list to its beginning: when a connection ends, the last one takes its place, so one that
+    /// is open all the time may be met twice, but is never missed.
+    func rows(below end: Int, _ query: ConnectionQuery) -> (rows: [ConnectionRow], next: Int) {
+        let end = min(end, self.connections.count)
+        let start = max(end - Self.slice, 0)
+        guard start < end else { return ([], 0) }
+        let now = self.clock.now
+        let rows = (start..<end).compactMap { index -> ConnectionRow? in
+            let connection = self.connections[index]
+            self.settleCounters(of: connection)
+            guard self.matches(connection, query) else { return nil }
+            let key: Int64 =
+                switch query.sort {
+                case .id: 0
+                case .lastReceived: self.wallTime(of: connection.lastReceived, now: now).microseconds
+                case .closed: .min
+                case .bytesReceived: Int64(clamping: connection.counters.bytesReceived)
+                case .bytesDelivered: Int64(clamping: connection.counters.bytesDelivered)
+                case .inFlightBytes: Int64(connection.outbound.unacknowledged)
+                }
+            return ConnectionRow(position: .init(key: key, id: connection.id), hint: index, shard: self.index)
+        }
+        return (rows, start)
+    }
+
+    private func matches(_ connection: TerminalConnection, _ query: ConnectionQuery) -> Bool {
+        if let ccid = query.ccid, !connection.session.holds(ccid) { return false }
+        if let dialect = query.dialect, connection.parser.dialect != dialect { return false }
+        if let range = query.remoteAddress, !range.contains(PeerAddress(connection.channel.remoteAddress)) { return false }
+        return true
+    }
+
+    /// Those of `rows` that are still open where they were.
+    func snapshots(of rows: ArraySlice<ConnectionRow>) -> [ConnectionSnapshot] {
+        rows.compactMap { row in
+            guard let hint = row.hint, hint < self.connections.count, self.connections[hint].id == row.position.id else {
+                return nil
+            }
+            return self.snapshot(of: self.connections[hint])
+        }
+    }
+
+    /// Those with these numbers among the connections below `end`, one slice of them; and where the next slice ends.
+    func connections(_ ids: Set<UInt64>, below end: Int) -> (found: [TerminalConnection], next: Int) {
+        let end = min(end, self.connections.count)
+        let start = max(end - Self.slice, 0)
+        guard start < end else { return ([], 0) }
+        return (self.connections[start..<end].filter { ids.contains($0.id) }, start)
+    }
+
+    func snapshot(of connection: TerminalConnection) -> ConnectionSnapshot {
+        self.settleCounters(of: connection)
+        let ccids = connection.session.ccids
+        let spilled = ccids.contains { self.terminals[$0]?.mailbox.mode == .draining }
+        return ConnectionSnapshot(
+            id: connection.id,
+            remoteAddress: Self.text(connection.channel.remoteAddress),
+            listener: Self.text(connection.channel.localAddress),
+            openedAt: connection.openedAt,
+            dialect: connection.parser.dialect,
+            ccids: Array(ccids.prefix(ConnectionSnapshot.maximumCCIDs)),
+            ccidCount: ccids.count,
+            lastReceivedAt: self.wallTime(of: connection.lastReceived, now: self.clock.now),
+            counters: connection.counters,
+            unacknowledgedBytes: connection.outbound.unacknowledged,
+            isSpilled: spilled
+        )
+    }
+
+    static func text(_ address: SocketAddress?) -> String { PeerAddress(address).description }
+}
+
+extension TerminalCounters {
+    /// Data frames that the terminal has sent and got.
+    var frames: UInt64 { self.framesReceived &+ self.framesDelivered }
+}
+
+extension TerminalQuery {
+    /// The CCIDs that begin with the prefix.
+    var range: ClosedRange<UInt32> {
+        let missing = 8 - min(self.prefix.utf8.count, 8)
+        let lowest = UInt32(self.prefix + String(repeating: "0", count: missing), radix: 16) ?? 0
+        let highest = UInt32(self.prefix + String(repeating: "f", count: missing), radix: 16) ?? .max
+        return lowest...max(lowest, highest)
+    }
+}
