@@ -23,7 +23,8 @@ public struct EventResource: Codable, Equatable, Sendable {
     /// What is the matter, and what to do.
     public var detail: String?
 
-    enum CodingKeys: String, CodingKey {
+    /// The fields.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
         case type, at, ccid, reason, state, detail
         case connectionID = "connection_id"
         case remoteAddress = "remote_address"

@@ -22,6 +22,8 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case connections = "/api/v1/connections"
     /// One connection; a ``ConnectionResource``.
     case connection = "/api/v1/connections/{id}"
+    /// What happens in the relay, as Server-Sent Events, each an ``EventResource``.
+    case events = "/api/v1/events"
     /// What is kept for one terminal, a ``Page`` of ``MessageResource``; and where a ``SendMessageRequest`` is posted.
     case terminalMessages = "/api/v1/terminals/{ccid}/messages"
     /// One kept message; a ``MessageResource``.

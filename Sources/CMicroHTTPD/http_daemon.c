@@ -11,6 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+// Bytes that a stream is asked for at once.
+enum { stream_block = 4096 };
+
 struct ttms_http_daemon {
     struct MHD_Daemon *mhd;
     ttms_http_callbacks callbacks;
@@ -251,6 +254,41 @@ void ttms_http_resume(ttms_http_connection *connection) {
 ttms_http_response *ttms_http_response_create(const void *body, size_t size) {
     // MUST_COPY only reads the buffer; the parameter is not const for the sake of the other modes.
     return (ttms_http_response *)MHD_create_response_from_buffer(size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+}
+
+typedef struct {
+    void *context;
+    ptrdiff_t (*read)(void *, uint8_t *, size_t);
+    void (*release)(void *);
+} stream;
+
+static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t size) {
+    const stream *stream = context;
+    (void)position;
+    ptrdiff_t count = stream->read(stream->context, (uint8_t *)buffer, size);
+    return count < 0 ? MHD_CONTENT_READER_END_OF_STREAM : count;
+}
+
+static void release_stream(void *context) {
+    stream *stream = context;
+    stream->release(stream->context);
+    free(stream);
+}
+
+ttms_http_response *ttms_http_response_create_stream(
+    void *context, ptrdiff_t (*read)(void *, uint8_t *, size_t), void (*release)(void *)
+) {
+    stream *content = malloc(sizeof *content);
+    if (content != NULL) {
+        *content = (stream){context, read, release};
+        struct MHD_Response *response = MHD_create_response_from_callback(
+            MHD_SIZE_UNKNOWN, stream_block, &read_stream, content, &release_stream
+        );
+        if (response != NULL) return (ttms_http_response *)response;
+        free(content);
+    }
+    release(context);
+    return NULL;
 }
 
 bool ttms_http_response_add(ttms_http_response *response, const char *name, const char *value) {

@@ -9,6 +9,12 @@ public struct AdminOptions: Equatable, Sendable {
     public var directory: String
     /// Open connections at the most, at least 1; further ones wait until one closes.
     public var maximumConnections = 256
+    /// Clients that may follow the events at the same time, at least 1. Far below the open connections, so that probes always get
+    /// one.
+    public var maximumEventStreams = 32
+    /// How often a client that follows the events hears something although nothing happens: how it, and the relay, notice that the
+    /// other one is gone.
+    public var eventHeartbeat: Duration = .seconds(15)
     /// The largest body, in bytes. The default holds the largest payload in every encoding.
     public var maximumBodyBytes = 1 << 20
     /// Bytes of the audit log on disk, at least 64 KiB; beyond them its oldest entries go.

@@ -23,7 +23,8 @@ public final class AdminServer: Sendable {
     ) throws(AdminError) {
         let hosts = HostPolicy(listeningOn: options.host)
         let access = try AccessControl(options: options, operations: operations, logger: logger)
-        let router = Router(routes: RouteTable.routes(operations, settings: settings, access: access))
+        let events = EventHub(log: operations.events, options: options)
+        let router = Router(routes: RouteTable.routes(operations, settings: settings, access: access, events: events))
         let service = AdminService(router: router, access: access, hosts: hosts, logger: logger)
         self.options = options
         self.access = access

@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// The library aborts the process when it is stopped while a connection is suspended. So suspending is decided under the lock
 /// that also holds whether we stop: from that moment nothing is suspended any more, what is suspended is resumed with an answer,
-/// and only then the library is stopped.
+/// and only then the library is stopped. Answers that go on (``HTTPStreaming``) wait likewise, each under a lock of its own.
 final class HTTPDaemon: Sendable {
     private struct State {
         /// The library's handle, as a number since pointers are not `Sendable`; `nil` before start and after stop.
@@ -17,6 +17,7 @@ final class HTTPDaemon: Sendable {
         /// Requests from their head to their last byte.
         var active = 0
         var suspended: [ObjectIdentifier: HTTPExchange] = [:]
+        var streams: [ObjectIdentifier: HTTPStreaming] = [:]
         var sweeper: Task<Void, Never>?
     }
 
@@ -90,6 +91,8 @@ final class HTTPDaemon: Sendable {
         }
         guard let start, let handle = OpaquePointer(bitPattern: start.handle) else { return }
         ttms_http_quiesce(handle)
+        // None is added any more.
+        for stream in self.state.withLock({ Array($0.streams.values) }) { stream.close() }
         await self.waitUntilIdle(for: self.options.drainTimeout)
         for exchange in self.state.withLock({ Array($0.suspended.values) }) {
             exchange.finish(
@@ -125,6 +128,20 @@ final class HTTPDaemon: Sendable {
             guard state.suspended.removeValue(forKey: ObjectIdentifier(exchange)) != nil else { return }
             ttms_http_resume(exchange.connection)
         }
+    }
+
+    /// An answer that goes on begins.
+    func begin(_ stream: HTTPStreaming) {
+        let isStopping = self.state.withLock { state in
+            state.streams[ObjectIdentifier(stream)] = stream
+            return state.isStopping
+        }
+        if isStopping { stream.close() }
+    }
+
+    /// An answer that went on is over.
+    func complete(_ stream: HTTPStreaming) {
+        _ = self.state.withLock { $0.streams.removeValue(forKey: ObjectIdentifier(stream)) }
     }
 
     /// A request has begun.

@@ -88,11 +88,12 @@ final class HTTPExchange: @unchecked Sendable {
             answer = .ready(response)
             return true
         }
-        if isFirst { self.daemon.resume(self) }
+        if isFirst { self.daemon.resume(self) } else { response.stream?.end() }
     }
 
     /// The library is done with this request.
     func complete() {
+        if case .ready(let response) = self.answer.withLock({ $0 }) { response.stream?.end() }
         self.daemon.complete(self)
     }
 
@@ -129,7 +130,13 @@ final class HTTPExchange: @unchecked Sendable {
 
     @discardableResult
     private func send(_ response: HTTPResponse) -> Bool {
-        let answer = response.body.withUnsafeBytes { ttms_http_response_create($0.baseAddress, $0.count) }
+        let answer: OpaquePointer?
+        if let stream = response.stream {
+            let streaming = HTTPStreaming(stream, connection: self.connection, descriptor: self.descriptor, daemon: self.daemon)
+            answer = streaming.makeResponse()
+        } else {
+            answer = response.body.withUnsafeBytes { ttms_http_response_create($0.baseAddress, $0.count) }
+        }
         guard let answer else { return false }
         let identity = HTTPResponse.Header("X-Request-Id", self.head.id)
         for header in HTTPResponse.commonHeaders + [identity] + response.headers {

@@ -1,13 +1,15 @@
 import AdminAPI
 
 /// An answer, as a value: what the transport needs to send it.
-struct HTTPResponse: Equatable, Sendable {
+struct HTTPResponse: Sendable {
     /// The status code.
     var status: Int
     /// Headers beyond those of every answer.
     var headers: [Header] = []
     /// The body; may be empty.
     var body: [UInt8] = []
+    /// What the body goes on with, for as long as it has something to say.
+    var stream: (any HTTPStream)?
 
     /// One header.
     struct Header: Equatable, Sendable {
@@ -52,7 +54,7 @@ struct HTTPResponse: Equatable, Sendable {
         var headers = [Header("Content-Type", ProblemDetails.mediaType)] + headers
         switch problem.code {
         case .unauthorized: headers.append(Header("WWW-Authenticate", "Bearer realm=\"ttms-relay\""))
-        case .storeUnavailable, .stopping: headers.append(Header("Retry-After", "5"))
+        case .storeUnavailable, .stopping, .tooManyStreams: headers.append(Header("Retry-After", "5"))
         default: break
         }
         // A problem holds only strings and numbers: it always encodes.

@@ -6,8 +6,10 @@ enum RouteTable {
     static func routes(
         _ operations: any RelayOperations,
         settings: any RelaySettings,
-        access: AccessControl
+        access: AccessControl,
+        events: EventHub
     ) -> [Route] {
+        let events = EventEndpoints(hub: events)
         let status = StatusEndpoints(operations: operations)
         let terminals = TerminalEndpoints(operations: operations)
         let connections = ConnectionEndpoints(operations: operations)
@@ -25,6 +27,7 @@ enum RouteTable {
             Route(.get, .connections, .scope(.read), query: ConnectionEndpoints.filters + page, handler: connections.list),
             Route(.get, .connection, .scope(.read), handler: connections.show),
             Route(.delete, .connection, .scope(.terminalsWrite), handler: connections.disconnect),
+            Route(.get, .events, .scope(.read), query: ["types", "ccids"], handler: events.follow),
             Route(.get, .terminalMessages, .scope(.read), query: page + ["payload_encoding"], handler: messages.list),
             Route(.delete, .terminalMessages, .scope(.messagesWrite), handler: messages.deleteAll),
             Route(

@@ -90,6 +90,9 @@ public final class EventLog: Sendable {
         }
     }
 
+    /// How many read.
+    public var readers: Int { self.state.withLock { $0.readers } }
+
     /// The number of the newest event; 0 before the first.
     public var last: UInt64 { self.state.withLock { $0.last } }
 

@@ -66,7 +66,9 @@ extension RelayServer: RelayOperations {
             acceptFailures: self.acceptReport.failures,
             isReady: self.currentReadiness.isReady,
             startedAt: self.startedAt
-        )
+        ) + [
+            MetricFamily("ttms_event_streams", .gauge, help: "Clients that follow the events.", value: self.events.readers)
+        ]
     }
 
     func shardStatistics() async -> [ShardStatistics] {

@@ -15,8 +15,8 @@ struct TTMSCtl: AsyncParsableCommand {
             \(EndStatus.help)
             """,
         subcommands: [
-            Status.self, Terminals.self, Terminal.self, Connections.self, Messages.self, Message.self, Send.self, Delete.self, Kick.self,
-            Block.self, Unblock.self, Blocks.self, Drain.self, Config.self, SetLogLevel.self,
+            Status.self, Terminals.self, Terminal.self, Connections.self, Events.self, Messages.self, Message.self, Send.self,
+            Delete.self, Kick.self, Block.self, Unblock.self, Blocks.self, Drain.self, Config.self, SetLogLevel.self,
             Token.self, Audit.self, Simulate.self, Store.self,
         ]
     )

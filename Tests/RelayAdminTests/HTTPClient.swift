@@ -92,6 +92,19 @@ final class HTTPClient: Sendable {
         }
     }
 
+    /// Reads up to the next empty line, which is left out; what there is when the server closes the connection before.
+    func block() async throws -> String {
+        let descriptor = self.descriptor
+        return try await Self.onOwnThread {
+            var bytes: [UInt8] = []
+            while case let byte = try Self.read(descriptor, 1), !byte.isEmpty {
+                bytes += byte
+                if bytes.suffix(2).elementsEqual("\n\n".utf8) || bytes.suffix(4).elementsEqual("\r\n\r\n".utf8) { break }
+            }
+            return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .newlines)
+        }
+    }
+
     /// Whether the server closes the connection, with nothing more to say, before the time for reading is over.
     func isClosedByServer() async throws -> Bool {
         let descriptor = self.descriptor

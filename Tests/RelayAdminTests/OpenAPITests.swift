@@ -99,6 +99,9 @@ import Yams
         #expect(values("ConnectionState") == Set(ConnectionState.allCases.map(\.rawValue)))
         #expect(values("ConnectionSort") == Set(ConnectionSort.allCases.map(\.rawValue)))
         #expect(values("ConnectionSort") == Set(ConnectionQuery.Sort.allCases.map(\.rawValue)))
+        #expect(values("EventType") == Set(EventType.allCases.map(\.rawValue)))
+        let event = Set(document.resolve(document.schema("Event")["properties"]).keys)
+        #expect(event == Set(EventResource.CodingKeys.allCases.map(\.rawValue)))
         #expect(values("SortOrder") == Set(SortOrder.allCases.map(\.rawValue)))
         #expect(values("CloseReason") == Set(CloseReason.allCases.map(\.rawValue)))
         #expect(values("Dialect") == Set(LengthDialect.allCases.map(\.rawValue)))
@@ -120,7 +123,7 @@ import Yams
         var checked: Set<String> = []
         for (path, method, operation, _) in document.operations {
             for (status, response) in document.resolve(operation["responses"]) {
-                for (type, value) in document.resolve(document.resolve(response)["content"]) where type != "text/plain" {
+                for (type, value) in document.resolve(document.resolve(response)["content"]) where !type.hasPrefix("text/") {
                     let media = document.resolve(value)
                     guard let example = media["example"] else { continue }
                     let reference = try #require((media["schema"] as? Object)?["$ref"] as? String)

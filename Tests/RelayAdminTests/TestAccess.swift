@@ -17,7 +17,14 @@ struct TestAccess {
             logger: .silent
         )
         self.service = AdminService(
-            router: Router(routes: RouteTable.routes(relay, settings: FakeSettings(), access: self.control)),
+            router: Router(
+                routes: RouteTable.routes(
+                    relay,
+                    settings: FakeSettings(),
+                    access: self.control,
+                    events: EventHub(log: relay.events, options: AdminOptions(directory: self.directory.path))
+                )
+            ),
             access: self.control,
             hosts: HostPolicy(listeningOn: host),
             logger: .silent

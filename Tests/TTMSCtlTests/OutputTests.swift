@@ -35,6 +35,33 @@ struct OutputTests {
         #expect(Table.fields([("a", "1"), ("longer", "2")]) == ["a       1", "longer  2"])
     }
 
+    @Test("an event of the relay is a line for people; one of a newer relay is its JSON")
+    func relayEvents() {
+        let known =
+            #"{"at":"2023-11-14T22:13:20.000Z","ccid":"0000002a","connection_id":"17","reason":"kicked","type":"terminal_offline"}"#
+        #expect(Events.line(known) == "2023-11-14T22:13:20.000Z  terminal_offline  0000002a  connection 17  kicked")
+        let unknown = #"{"at":"2023-11-14T22:13:20.000Z","type":"terminal_painted"}"#
+        #expect(Events.line(unknown) == unknown)
+    }
+
+    @Test("Server-Sent Events are found however they are cut")
+    func serverSentEvents() {
+        let text =
+            "retry: 2000\nid: a-1\n\n: heartbeat\nid: a-2\n\nid: a-3\nevent: x\ndata: {\"y\": \"z: ü\"}\n\ndata:1\n\nid: half"
+        let expected = [
+            ServerSentEvent(id: "a-1"), ServerSentEvent(id: "a-2"), ServerSentEvent(id: "a-3", data: "{\"y\": \"z: ü\"}"),
+            ServerSentEvent(data: "1"),
+        ]
+        let bytes = Array(text.utf8)
+        for size in [1, 2, 3, 7, bytes.count] {
+            var parser = ServerSentEvents()
+            let events = stride(from: 0, to: bytes.count, by: size).flatMap { start in
+                parser.take(bytes[start..<min(start + size, bytes.count)])
+            }
+            #expect(events == expected, "\(size)")
+        }
+    }
+
     @Test("events of a simulated terminal are lines for people")
     func events() {
         var event = SimulationEvent(.received, ccid: .init(rawValue: 1), payload: [0x00, 0xff])

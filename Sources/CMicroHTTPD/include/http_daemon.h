@@ -97,6 +97,16 @@ void ttms_http_resume(ttms_http_connection *connection);
 
 /// Starts an answer with a copy of the body; NULL when memory is short.
 ttms_http_response *_Nullable ttms_http_response_create(const void *_Nullable body, size_t size);
+/// Starts an answer whose body comes piece by piece; NULL when memory is short.
+///
+/// @param read puts up to `size` bytes into `buffer`, on the daemon's thread, and returns how many; -1 at the end of the body. Before
+///     it returns 0 it has to suspend the connection; once that is resumed, it is called again.
+/// @param release is called once with `context`, when no more is read, and also when NULL is returned.
+ttms_http_response *_Nullable ttms_http_response_create_stream(
+    void *context,
+    ptrdiff_t (*_Nonnull read)(void *context, uint8_t *buffer, size_t size),
+    void (*_Nonnull release)(void *context)
+);
 /// Adds a header; `false` when the library refuses it: empty, or with a line break in it.
 bool ttms_http_response_add(ttms_http_response *response, const char *name, const char *value);
 /// Answers, and frees the answer, also when it returns `false`: the connection has to be closed then. From `begin` or

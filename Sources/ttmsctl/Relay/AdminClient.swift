@@ -100,6 +100,39 @@ struct AdminClient: Sendable {
         }
     }
 
+    /// Follows the events.
+    ///
+    /// - Parameter lastID: of the last event that was seen.
+    func events(
+        query: [String: String],
+        after lastID: String?
+    ) throws(Failure) -> AsyncThrowingStream<ServerSentEvent, any Error> {
+        var request = try self.request(RoutePath.events.path(), query: query)
+        request.setValue(lastID, forHTTPHeaderField: "Last-Event-ID")
+        request.setValue("text/event-stream", forHTTPHeaderField: "Accept")
+        return EventFeed.open(request, by: self)
+    }
+
+    private func request(_ path: String, query: [String: String]) throws(Failure) -> URLRequest {
+        let parameters = query.sorted { $0.key < $1.key }.map { "\($0.key)=\(RoutePath.percentEncoded($0.value))" }
+        let text = self.location.url + path + (parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&"))
+        guard let url = URL(string: text) else { throw Failure(.usage, "\"\(text)\" is not a URL. Correct --url.") }
+        var request = URLRequest(url: url)
+        request.setValue("Bearer \(self.location.token)", forHTTPHeaderField: "Authorization")
+        return request
+    }
+
+    /// Why there is no answer.
+    func unreachable(_ error: any Error) -> Failure {
+        Failure(
+            .unavailable,
+            """
+            The relay at \(self.location.url) cannot be reached (\(error.localizedDescription)). Is it running, and is the address \
+            right?
+            """
+        )
+    }
+
     private func send(
         _ method: String,
         _ path: String,
@@ -107,13 +140,9 @@ struct AdminClient: Sendable {
         body: Data? = nil,
         mediaType: String = "application/json"
     ) async throws(Failure) -> Data {
-        let parameters = query.sorted { $0.key < $1.key }.map { "\($0.key)=\(RoutePath.percentEncoded($0.value))" }
-        let text = self.location.url + path + (parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&"))
-        guard let url = URL(string: text) else { throw Failure(.usage, "\"\(text)\" is not a URL. Correct --url.") }
-        var request = URLRequest(url: url)
+        var request = try self.request(path, query: query)
         request.httpMethod = method
         request.httpBody = body
-        request.setValue("Bearer \(self.location.token)", forHTTPHeaderField: "Authorization")
         request.setValue("application/json", forHTTPHeaderField: "Accept")
         if body != nil { request.setValue(mediaType, forHTTPHeaderField: "Content-Type") }
 
@@ -122,13 +151,7 @@ struct AdminClient: Sendable {
         do {
             (data, response) = try await self.session.data(for: request)
         } catch {
-            throw Failure(
-                .unavailable,
-                """
-                The relay at \(self.location.url) cannot be reached (\(error.localizedDescription)). Is it running, and is the \
-                address right?
-                """
-            )
+            throw self.unreachable(error)
         }
         guard let status = (response as? HTTPURLResponse)?.statusCode else {
             throw Failure(.notUnderstood, "\(self.location.url) does not answer in HTTP. Correct --url.")
@@ -158,7 +181,8 @@ struct AdminClient: Sendable {
         var errors: [ProblemDetails.Flaw]?
     }
 
-    private func refusal(status: Int, body: Data) -> Failure {
+    /// Why the relay did not do what it was asked to.
+    func refusal(status: Int, body: Data) -> Failure {
         guard let problem = try? APIJSON.decode(Problem.self, from: body) else {
             return Failure(
                 .notUnderstood,

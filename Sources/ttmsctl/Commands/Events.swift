@@ -1,0 +1,77 @@
+import AdminAPI
+import ArgumentParser
+import Foundation
+import TTMSProtocol
+
+/// What happens in the relay, as it happens.
+struct Events: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Follow what happens: terminals, messages, rejected connections, the store.",
+        discussion: """
+            Prints a line per event until it is interrupted. When the connection breaks, or the relay restarts, it comes back by \
+            itself, and says so when it missed something.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp("Only events of this type, such as terminal_late. May be given several times.", valueName: "type")
+    )
+    var type: [EventType] = []
+
+    @Option(help: .ccid("Only events about this terminal. May be given several times."))
+    var ccid: [CCID] = []
+
+    @Option(help: ArgumentHelp("End after so many events. (default: never)", valueName: "number"))
+    var count: Int?
+
+    @OptionGroup var relay: RelayOptions
+
+    /// Between attempts to come back.
+    private static let retry = Duration.seconds(2)
+
+    func validate() throws {
+        if let count = self.count, count < 1 { throw ValidationError("--count takes 1 or more.") }
+        if self.type.contains(where: \.isOfStream) { throw ValidationError("gap and end come in any case.") }
+    }
+
+    func run() async throws {
+        var query: [String: String] = [:]
+        if !self.type.isEmpty { query["types"] = self.type.map(\.rawValue).joined(separator: ",") }
+        if !self.ccid.isEmpty { query["ccids"] = self.ccid.map(\.description).joined(separator: ",") }
+        var lastID: String?
+        var remaining = self.count ?? .max
+        while true {
+            do {
+                for try await event in try self.relay.client().events(query: query, after: lastID) {
+                    lastID = event.id ?? lastID
+                    guard let data = event.data else { continue }
+                    Console.write(self.relay.output == .json ? data : Self.line(data))
+                    remaining -= 1
+                    if remaining == 0 { return }
+                }
+            } catch let failure as Failure where failure.status == .unavailable && lastID != nil {
+                // It was there; it may restart.
+            }
+            try await Task.sleep(for: Self.retry)
+        }
+    }
+
+    /// An event in one line; the JSON itself when it is one of a newer relay.
+    static func line(_ data: String) -> String {
+        guard let event = try? APIJSON.decode(EventResource.self, from: Data(data.utf8)) else { return data }
+        let facts: [String?] = [
+            event.ccid,
+            event.messageID.map { "message \($0)" },
+            event.state,
+            event.connectionID.map { "connection \($0)" },
+            event.remoteAddress.map { "from \($0)" },
+            event.reason,
+            event.lastHeartbeatAt.map { "last heartbeat \($0)" },
+            event.dueAt.map { "due \($0)" },
+            event.detail,
+        ]
+        return ([event.at, event.type.rawValue] + facts.compactMap { $0 }).joined(separator: "  ")
+    }
+}
+
+extension EventType: ExpressibleByArgument {}

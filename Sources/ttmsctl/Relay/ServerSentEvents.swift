@@ -1,0 +1,49 @@
+/// One Server-Sent Event, or what stands in the place of one.
+struct ServerSentEvent: Equatable, Sendable {
+    /// The id that is the last one from here on; `nil` when there was none.
+    var id: String?
+    /// The data; `nil` when there was none, as in heartbeats.
+    var data: String?
+}
+
+/// Finds Server-Sent Events in bytes that come in pieces.
+///
+/// Of the format, it knows what the relay writes: lines end with a line feed, and each has at most one line of data.
+struct ServerSentEvents {
+    private var line: [UInt8] = []
+    private var event = ServerSentEvent()
+
+    /// Bytes of one line at the most: whatever answers, it must not fill the memory.
+    private static let longestLine = 1 << 20
+
+    /// Takes a piece.
+    ///
+    /// - Returns: the events that it completes.
+    mutating func take(_ bytes: some Sequence<UInt8>) -> [ServerSentEvent] {
+        var events: [ServerSentEvent] = []
+        for byte in bytes {
+            guard byte == UInt8(ascii: "\n") else {
+                if self.line.count < Self.longestLine { self.line.append(byte) }
+                continue
+            }
+            if self.line.isEmpty {
+                events.append(self.event)
+                self.event = ServerSentEvent()
+            } else {
+                self.takeLine(String(decoding: self.line, as: UTF8.self))
+                self.line = []
+            }
+        }
+        return events
+    }
+
+    private mutating func takeLine(_ line: String) {
+        let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let value = parts.count > 1 ? String(parts[1].hasPrefix(" ") ? parts[1].dropFirst() : parts[1]) : ""
+        switch parts[0] {
+        case "id": self.event.id = value
+        case "data": self.event.data = value
+        default: break
+        }
+    }
+}

@@ -1,0 +1,240 @@
+import AdminAPI
+import Foundation
+import RelayCore
+import TTMSProtocol
+import Testing
+
+@testable import RelayAdmin
+
+/// Server-Sent Events, read from the socket.
+@Suite struct EventTests {
+    private static let time = Timestamp(microseconds: 1_700_000_000_000_000)
+
+    private static func online(_ ccid: UInt32, at remoteAddress: String = "192.0.2.7:40112") -> RelayEvent {
+        RelayEvent(at: self.time, ccid: CCID(rawValue: ccid), .terminalOnline(connection: 17, remoteAddress: remoteAddress))
+    }
+
+    /// Begins to follow; the head and the greeting have been read.
+    private static func follow(
+        _ server: TestServer,
+        _ query: String = "",
+        after id: String? = nil
+    ) async throws -> (client: HTTPClient, greeting: String) {
+        let client = try HTTPClient(port: server.port)
+        let request = server.request("GET", "/api/v1/events\(query)", headers: ["Last-Event-ID": id ?? ""])
+        // A client of HTTP/1.0 gets the stream without the frames of chunks.
+        try await client.send(String(decoding: request, as: UTF8.self).replacing("HTTP/1.1", with: "HTTP/1.0"))
+        let head = try await client.block()
+        guard head.contains(" 200 "), head.contains("text/event-stream") else { throw HTTPClient.Failure(message: head) }
+        return (client, try await client.block())
+    }
+
+    private static func id(_ server: TestServer, _ number: Int) -> String {
+        "\(String(server.relay.events.epoch, radix: 16))-\(number)"
+    }
+
+    @Test("an event is told with its number, its type, and its fields")
+    func format() async throws {
+        try await TestServer.run { server async throws in
+            let (client, greeting) = try await Self.follow(server)
+            #expect(greeting == "retry: 2000\nid: \(Self.id(server, 0))")
+            let contents: [(RelayEvent.Content, String)] = [
+                (
+                    .terminalOnline(connection: 1, remoteAddress: "[::1]:5"),
+                    #""connection_id":"1","remote_address":"[::1]:5","type":"terminal_online""#
+                ),
+                (
+                    .terminalOffline(connection: 1, reason: .idleTimeout),
+                    #""connection_id":"1","reason":"idle_timeout","type":"terminal_offline""#
+                ),
+                (.terminalSuperseded(connection: 1), #""connection_id":"1","type":"terminal_superseded""#),
+                (
+                    .terminalLate(lastHeartbeatAt: Self.time, dueAt: Self.time.advanced(bySeconds: 45)),
+                    #""due_at":"2023-11-14T22:14:05.000Z","last_heartbeat_at":"2023-11-14T22:13:20.000Z","type":"terminal_late""#
+                ),
+                (.terminalPunctual, #""type":"terminal_punctual""#),
+                (
+                    .message(id: MessageID(rawValue: 7), state: .inFlight),
+                    #""message_id":"7","state":"in_flight","type":"message""#
+                ),
+                (
+                    .connectionRejected(connection: 3, remoteAddress: "192.0.2.7:1", reason: .tooManyConnections),
+                    #""connection_id":"3","reason":"too_many_connections","remote_address":"192.0.2.7:1","type":"connection_rejected""#
+                ),
+                (.store(.healthy), #""state":"healthy","type":"store""#),
+                (
+                    .store(.failing(StoreError(.diskFull, "Line one.\nLine two."))),
+                    #""detail":"disk_full: Line one.\nLine two.","state":"failing","type":"store""#
+                ),
+            ]
+            for (number, (content, fields)) in contents.enumerated() {
+                server.relay.events.publish(RelayEvent(at: Self.time, ccid: CCID(rawValue: 42), content))
+                let block = try await client.block()
+                let type = RelayEvent(at: Self.time, content).kind.rawValue
+                #expect(block.hasPrefix("id: \(Self.id(server, number + 1))\nevent: \(type)\ndata: {"))
+                #expect(block.contains(#""at":"2023-11-14T22:13:20.000Z","ccid":"0000002a""#))
+                for field in fields.split(separator: ",\"") { #expect(block.contains(field), "\(block)") }
+                #expect(block.split(separator: "\n").count == 3)
+            }
+        }
+    }
+
+    @Test("a client gets the types and the terminals that it asked for")
+    func filters() async throws {
+        try await TestServer.run { server async throws in
+            let (types, _) = try await Self.follow(server, "?types=terminal_punctual,store")
+            let (ccids, _) = try await Self.follow(server, "?ccids=00000002,0000000A")
+            let log = server.relay.events
+            log.publish(Self.online(1))
+            log.publish(Self.online(2))
+            log.publish(RelayEvent(at: Self.time, .store(.healthy)))
+            log.publish(RelayEvent(at: Self.time, ccid: CCID(rawValue: 10), .terminalPunctual))
+            #expect(try await types.block().contains("event: store"))
+            #expect(try await types.block().contains("event: terminal_punctual"))
+            #expect(try await ccids.block().contains("\"ccid\":\"00000002\""))
+            #expect(try await ccids.block().contains("\"ccid\":\"0000000a\""))
+        }
+    }
+
+    @Test("a client that comes back goes on behind the last event that it has seen")
+    func resumption() async throws {
+        try await TestServer.run { server async throws in
+            let log = server.relay.events
+            let (first, _) = try await Self.follow(server)
+            for ccid in 1...5 { log.publish(Self.online(UInt32(ccid))) }
+            #expect(try await first.block().contains("00000001"))
+            let (second, greeting) = try await Self.follow(server, after: Self.id(server, 2))
+            #expect(greeting.contains("id: \(Self.id(server, 2))"))
+            for ccid in 3...5 { #expect(try await second.block().contains("\"ccid\":\"0000000\(ccid)\"")) }
+        }
+    }
+
+    @Test("a client that comes back too late, or from another process, hears of the gap")
+    func gap() async throws {
+        try await TestServer.run { server async throws in
+            let log = server.relay.events
+            let (first, _) = try await Self.follow(server)
+            for ccid in 0..<200 { log.publish(Self.online(UInt32(ccid))) }
+            for id in [Self.id(server, 3), Self.id(server, 1_000_000), "1-5", "x", "1", "-", Self.id(server, 0) + "0"] {
+                let (client, _) = try await Self.follow(server, after: id)
+                #expect(try await client.block().contains("event: gap"), "\(id)")
+                log.publish(RelayEvent(at: Self.time, .store(.healthy)))
+                #expect(try await client.block().contains("event: store"), "\(id)")
+            }
+            _ = first
+        }
+    }
+
+    @Test("a client that hears nothing else hears a heartbeat, with its place in the log")
+    func heartbeats() async throws {
+        try await TestServer.run(configure: {
+            $0.eventHeartbeat = .milliseconds(200)
+            $0.clientTimeout = .seconds(1)
+        }) { server async throws in
+            let (client, _) = try await Self.follow(server, "?types=store")
+            server.relay.events.publish(Self.online(1))
+            // For longer than the time that a client may be silent.
+            for _ in 0..<10 { #expect(try await client.block() == ": heartbeat\nid: \(Self.id(server, 1))") }
+            server.relay.events.publish(RelayEvent(at: Self.time, .store(.healthy)))
+            #expect(try await client.block().contains("event: store"))
+        }
+    }
+
+    @Test("one client too many is sent away, and let in when another one has gone")
+    func limit() async throws {
+        try await TestServer.run(configure: {
+            $0.maximumEventStreams = 2
+            $0.eventHeartbeat = .milliseconds(50)
+        }) { server async throws in
+            let first = try await Self.follow(server)
+            do {
+                let second = try await Self.follow(server)
+                let third = try await server.send("GET", "/api/v1/events")
+                #expect(third.status == 503)
+                #expect(third.problemCode == .tooManyStreams)
+                #expect(third.header("retry-after") != nil)
+                #expect(try await server.send("HEAD", "/api/v1/events").status == 200)
+                _ = second
+            }
+            var isIn = false
+            while !isIn { isIn = (try? await Self.follow(server)) != nil }
+            _ = first
+        }
+    }
+
+    @Test("a client that is slower than what happens is told so, and sent away")
+    func slowClient() async throws {
+        try await TestServer.run { server async throws in
+            let (client, _) = try await Self.follow(server)
+            for ccid in 0..<1_000 { server.relay.events.publish(Self.online(UInt32(ccid))) }
+            var last = ""
+            while case let block = try await client.block(), !block.isEmpty { last = block }
+            #expect(last.contains("event: end") && last.contains("slower"))
+        }
+    }
+
+    @Test("a client that does not read at all is cut off")
+    func stuckClient() async throws {
+        try await TestServer.run(configure: {
+            $0.maximumEventStreams = 1
+            $0.clientTimeout = .seconds(1)
+        }) { server async throws in
+            let stuck = try await Self.follow(server)
+            // More than the sockets' buffers take.
+            for _ in 0..<60 { server.relay.events.publish(Self.online(1, at: String(repeating: "x", count: 400_000))) }
+            let deadline = ContinuousClock.now + .seconds(20)
+            var isIn = false
+            while !isIn, ContinuousClock.now < deadline { isIn = (try? await Self.follow(server)) != nil }
+            #expect(isIn)
+            _ = stuck
+        }
+    }
+
+    @Test("whoever follows hears that the relay stops")
+    func shutdown() async throws {
+        for _ in 0..<5 {
+            try await TestServer.run { server async throws in
+                var clients: [HTTPClient] = []
+                for _ in 0..<8 { clients.append(try await Self.follow(server).client) }
+                for ccid in 0..<20 { server.relay.events.publish(Self.online(UInt32(ccid))) }
+                await server.server.shutdown()
+                for client in clients {
+                    var blocks: [String] = []
+                    while case let block = try await client.block(), !block.isEmpty { blocks.append(block) }
+                    #expect(blocks.last?.contains("event: end") == true)
+                    #expect(blocks.last?.contains("The relay stops.") == true)
+                }
+                #expect(!server.relay.events.isRecording || server.relay.events.last < 64)
+            }
+        }
+    }
+
+    @Test("when nobody follows any more, nothing is recorded after one turn of the log")
+    func leaving() async throws {
+        try await TestServer.run(configure: { $0.eventHeartbeat = .milliseconds(50) }) { server async throws in
+            let log = server.relay.events
+            #expect(!log.isRecording)
+            do { _ = try await Self.follow(server) }
+            #expect(
+                await eventually {
+                    log.publish(Self.online(1))
+                    return !log.isRecording
+                }
+            )
+        }
+    }
+
+    @Test(
+        "what is no filter of events is refused",
+        arguments: [
+            "types=", "types=x", "types=store,", "types=gap", "types=end", "ccids=", "ccids=2a", "ccids=00000001,", "limit=1",
+            "ccid=00000001",
+        ]
+    )
+    func refusals(query: String) async throws {
+        try await TestServer.run { server async throws in
+            #expect(try await server.send("GET", "/api/v1/events?\(query)").problemCode == .invalidParameter)
+            #expect(!server.relay.events.isRecording)
+        }
+    }
+}
