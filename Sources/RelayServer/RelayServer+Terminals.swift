@@ -50,7 +50,8 @@ extension RelayServer {
             }
         }
         if query.sort == .backlog || query.sort == .oldestAge {
-            for ccid in keys.keys { keys[ccid] = query.sort == .backlog ? 0 : .min }
+            let least: Int64 = query.sort == .backlog ? 0 : .min
+            keys = keys.mapValues { _ in least }
             let wanted = keys.keys.filter(kept.contains)
             for (ccid, backlog) in zip(wanted, await self.backlogs(of: wanted.map(CCID.init(rawValue:)))) {
                 guard backlog.frames > 0 else { continue }
