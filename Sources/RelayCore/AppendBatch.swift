@@ -14,14 +14,23 @@ public struct AppendBatch: Sendable {
         public var token: UInt32
         /// The frame has been written to its terminal already (journal).
         public var isInFlight: Bool
+        /// Its trace is kept, also without its terminal's switch.
+        public var isTraced: Bool
 
         /// Makes an entry.
         @inlinable
-        public init(ccid: CCID, timeToLive: UInt32? = nil, token: UInt32 = 0, isInFlight: Bool = false) {
+        public init(
+            ccid: CCID,
+            timeToLive: UInt32? = nil,
+            token: UInt32 = 0,
+            isInFlight: Bool = false,
+            isTraced: Bool = false
+        ) {
             self.ccid = ccid
             self.timeToLive = timeToLive
             self.token = token
             self.isInFlight = isInFlight
+            self.isTraced = isTraced
         }
     }
 
@@ -41,6 +50,7 @@ public struct AppendBatch: Sendable {
     private static let entrySize = 15
     private static let inFlightFlag: UInt8 = 1
     private static let timeToLiveFlag: UInt8 = 2
+    private static let tracedFlag: UInt8 = 4
 
     /// Makes an empty batch.
     ///
@@ -61,7 +71,9 @@ public struct AppendBatch: Sendable {
         start.storeBytes(of: entry.timeToLive ?? 0, toByteOffset: 4, as: UInt32.self)
         start.storeBytes(of: entry.token, toByteOffset: 8, as: UInt32.self)
         start.storeBytes(of: shortSize, toByteOffset: 12, as: UInt16.self)
-        let flags = (entry.isInFlight ? Self.inFlightFlag : 0) | (entry.timeToLive == nil ? 0 : Self.timeToLiveFlag)
+        let flags =
+            (entry.isInFlight ? Self.inFlightFlag : 0) | (entry.timeToLive == nil ? 0 : Self.timeToLiveFlag)
+            | (entry.isTraced ? Self.tracedFlag : 0)
         start.storeBytes(of: flags, toByteOffset: 14, as: UInt8.self)
         self.count &+= 1
         self.frameBytes &+= Int(shortSize)
@@ -110,7 +122,8 @@ public struct AppendBatch: Sendable {
             ccid: CCID(rawValue: start.loadUnaligned(as: UInt32.self)),
             timeToLive: flags & Self.timeToLiveFlag == 0 ? nil : timeToLive,
             token: start.loadUnaligned(fromByteOffset: 8, as: UInt32.self),
-            isInFlight: flags & Self.inFlightFlag != 0
+            isInFlight: flags & Self.inFlightFlag != 0,
+            isTraced: flags & Self.tracedFlag != 0
         )
         let size = Int(start.loadUnaligned(fromByteOffset: 12, as: UInt16.self))
         offset &+= Self.entrySize &+ size

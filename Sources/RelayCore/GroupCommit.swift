@@ -5,9 +5,10 @@ import TTMSProtocol
 public protocol GroupCommit: Sendable {
     /// Hands over what a shard has for the store. Never blocks for the disk.
     ///
-    /// Submissions of one client are carried out in the order of their numbers. Within one: removals, rewinds, appends, reads,
-    /// commit. The client hears of it through ``GroupCommitClient/commitCompleted(_:)``, after the commit; while commits fail, it
-    /// hears of reads whose frames, if any, are all durable before that, through ``GroupCommitClient/readsCompleted(_:)``.
+    /// Submissions of one client are carried out in the order of their numbers. Within one: removals, confirmations, rewinds,
+    /// appends, reads, commit. The client hears of it through ``GroupCommitClient/commitCompleted(_:)``, after the commit; while
+    /// commits fail, it hears of reads whose frames, if any, are all durable before that, through
+    /// ``GroupCommitClient/readsCompleted(_:)``.
     func submit(_ submission: StoreSubmission)
 
     /// Runs `body` on the store thread between two commits, commits what it staged, and gives back what it returned.
@@ -23,6 +24,9 @@ public protocol GroupCommit: Sendable {
 
     /// The terminals for which the store keeps frames, as of the last submission that was carried out.
     var kept: KeptTerminals { get }
+
+    /// The terminals whose trace switch is on, as of the last work that was carried out.
+    var traced: TracedTerminals { get }
 
     /// Whether the store takes frames, and if not, why.
     var health: StoreHealth { get }
@@ -66,6 +70,10 @@ public struct StoreSubmission: Sendable {
     public var rewinds: [CCID]
     /// Terminals that want their next frames.
     public var reads: [ReadRequest]
+    /// Delivered messages after which a heartbeat came on the same connection.
+    public var confirmations: [MessageID] = []
+    /// The keys under which clients sent some of the frames, by the frames' tokens; durable together with these.
+    public var keys: [UInt32: IdempotencyKey] = [:]
 
     /// Ends all frames in flight of a terminal up to and including one.
     public struct Removal: Equatable, Sendable {

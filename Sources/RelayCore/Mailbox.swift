@@ -53,8 +53,8 @@ public struct Mailbox: Sendable {
     /// Appends of frames in flight whose ids are not known yet: what is delivered of them cannot be removed before.
     private var outstandingJournals = 0
 
-    /// Every frame goes through the store (`journal_after: 0`): the mailbox is never live.
-    private let isWriteThrough: Bool
+    /// Every frame goes through the store (`journal_after: 0`, or the terminal is traced): the mailbox is never live.
+    public private(set) var isWriteThrough: Bool
 
     /// Makes the mailbox of a terminal that is offline.
     ///
@@ -134,6 +134,14 @@ public struct Mailbox: Sendable {
         guard self.mode != .offline else { return }
         self.mode = .finishing
         self.wantsRead = false
+    }
+
+    /// From here on every frame goes through the store, or only those that have to. Before it begins, what is in flight and held has
+    /// to go there (``spill()``).
+    public mutating func setWriteThrough(_ isWriteThrough: Bool) {
+        self.isWriteThrough = isWriteThrough
+        // The answer to one more read ends the draining, as soon as nothing is left.
+        if !isWriteThrough, self.mode == .draining, self.outstandingRead == nil { self.wantsRead = true }
     }
 
     /// Whether the store should take the frames in flight back now: the connection is gone, and nothing is under way whose answer

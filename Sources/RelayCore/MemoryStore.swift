@@ -12,13 +12,20 @@ public final class MemoryStore: MessageStore {
     /// The terminals for which frames are kept.
     public let kept = KeptTerminals()
     /// Changes since the last commit.
-    public private(set) var staged = 0
+    public internal(set) var staged = 0
 
     private var stagedIDs: Set<MessageID> = []
     private var queues: [CCID: MemoryQueue] = [:]
     /// The terminal of each slot.
     private var ccids: [CCID] = []
     private var clock = AcceptanceClock()
+    /// When that happens which is carried out now.
+    public var now = Timestamp(microseconds: 0)
+    var book = TraceBook()
+    /// Traces of messages that have ended.
+    var endedTraces: [MessageID: MessageTrace] = [:]
+    /// By ``IdempotencyKey/place``.
+    var usedKeys: [UInt64: [UsedKey]] = [:]
     /// Frames in flight.
     public private(set) var inFlightFrames = 0
     private var inFlightBytes = 0
@@ -36,7 +43,8 @@ public final class MemoryStore: MessageStore {
         to ccid: CCID,
         acceptedAt: Timestamp,
         timeToLive: UInt32?,
-        isInFlight: Bool
+        isInFlight: Bool,
+        isTraced: Bool
     ) throws(StoreError) -> AppendOutcome {
         guard let id = self.nextID(of: ccid) else { return self.reject(.identifiers) }
         let isFirst = (self.queues[ccid]?.load.frames ?? 0) == 0
@@ -53,9 +61,23 @@ public final class MemoryStore: MessageStore {
             isInFlight: false
         )
         if self.queues[ccid] == nil { self.ccids.append(ccid) }
+        var isWritten = false
         self.mutate(ccid, default: MemoryQueue(slot: id.slot)) { queue in
             queue.append(message)
-            if isInFlight, queue.queued.count == 1 { queue.takeNext() }
+            isWritten = isInFlight && queue.queued.count == 1
+            if isWritten { queue.takeNext() }
+        }
+        let isSwitched = self.book.isTracing(ccid, now: self.now)
+        if isTraced || isSwitched {
+            let trace = MessageTrace(
+                id: id,
+                destination: ccid,
+                frame: frame,
+                acceptedAt: acceptedAt,
+                expiresAt: message.expiresAt
+            )
+            self.book.begin(trace, isSwitched: isSwitched, maximum: self.limits.traces, now: self.now)
+            if isWritten { _ = self.book.written([id], now: self.now) }
         }
         self.totals.appended += 1
         self.staged += 1
@@ -110,6 +132,9 @@ public final class MemoryStore: MessageStore {
             run.bytes.writeBytes(message.frame)
             run.marks.append(StoredRun.Mark(end: run.bytes.writerIndex, id: message.id))
         }
+        if let slot = run.marks.first?.id.slot, !self.book.isSilent(slot) {
+            run.traced = self.book.written(run.marks.lazy.map(\.id), now: self.now)
+        }
         return run
     }
 
@@ -117,13 +142,14 @@ public final class MemoryStore: MessageStore {
     @discardableResult
     public func remove(of ccid: CCID, through: MessageID) throws(StoreError) -> Int {
         guard self.queues[ccid]?.slot == through.slot else { return 0 }
-        var removed = 0
+        var removed: [MessageID] = []
         self.mutate(ccid) { queue in
-            while queue.removeOldestInFlight(through: through) != nil { removed += 1 }
+            while let message = queue.removeOldestInFlight(through: through) { removed.append(message.id) }
         }
-        self.totals.removed += UInt64(removed)
-        self.staged += removed
-        return removed
+        for id in removed { self.book.ended(id, as: .acknowledged, now: self.now) }
+        self.totals.removed += UInt64(removed.count)
+        self.staged += removed.count
+        return removed.count
     }
 
     /// Turns all frames in flight back into queued ones.
@@ -131,6 +157,7 @@ public final class MemoryStore: MessageStore {
         self.mutate(ccid) { queue in
             while queue.putBack() != nil {}
         }
+        if let slot = self.queues[ccid]?.slot { self.book.requeued(slot, now: self.now) }
     }
 
     // MARK: Ending without delivery
@@ -162,6 +189,9 @@ public final class MemoryStore: MessageStore {
 
     /// Nothing is durable in memory; what was staged just counts as staged no longer.
     public func commit() throws(StoreError) {
+        for (id, trace) in self.book.changes.traces { self.endedTraces[id] = trace.flatMap { $0.state.isEnd ? $0 : nil } }
+        for (place, uses) in self.book.changes.keys { self.usedKeys[place] = uses.isEmpty ? nil : uses }
+        self.book.committed()
         self.staged = 0
         self.stagedIDs.removeAll()
     }
@@ -206,15 +236,43 @@ public final class MemoryStore: MessageStore {
     /// Messages of a terminal, oldest first.
     public func messages(of ccid: CCID, after: MessageID?, limit: Int) throws(StoreError) -> [StoredMessage] {
         guard let queue = self.queues[ccid] else { return [] }
-        let messages = queue.inFlight.map { $0.inFlight() } + Array(queue.queued)
-        let behind = messages.filter { message in after.map { message.id.rawValue > $0.rawValue } ?? true }
-        return Array(behind.prefix(max(limit, 0)))
+        let messages = queue.inFlight.map { ($0, true) } + queue.queued.map { ($0, false) }
+        let behind = messages.filter { message, _ in after.map { message.id.rawValue > $0.rawValue } ?? true }
+        return behind.prefix(max(limit, 0)).map { $0.with(self.book.liveTrace(of: $0.id), isInFlight: $1) }
     }
 
     /// The message with this id.
     public func message(_ id: MessageID) throws(StoreError) -> StoredMessage? {
         guard let ccid = self.ccid(of: id) else { return nil }
         return try self.messages(of: ccid, after: nil, limit: .max).first { $0.id == id }
+    }
+
+    /// How many frames are kept before a message.
+    public func framesAhead(of id: MessageID) throws(StoreError) -> Int? {
+        guard let ccid = self.ccid(of: id) else { return nil }
+        return try self.messages(of: ccid, after: nil, limit: .max).firstIndex { $0.id == id }
+    }
+
+    /// Evicts on a copy of itself.
+    public func preview(size: Int, to ccid: CCID, timeToLive: UInt32?) throws(StoreError) -> AppendPreview {
+        let copy = MemoryStore(limits: self.limits)
+        (copy.queues, copy.ccids, copy.totals) = (self.queues, self.ccids, self.totals)
+        (copy.inFlightFrames, copy.inFlightBytes) = (self.inFlightFrames, self.inFlightBytes)
+        let outcome = [UInt8](repeating: 0, count: size).withUnsafeBytes { frame in
+            Result { () throws(StoreError) in
+                try copy.append(frame, to: ccid, acceptedAt: self.clock.last, timeToLive: timeToLive, isInFlight: false)
+            }
+        }
+        var preview = AppendPreview(framesAhead: 0, timeToLive: timeToLive ?? self.limits.timeToLive)
+        if case .rejected(let cap) = try outcome.get() { preview.rejection = cap }
+        let evicted = self.queues.values.flatMap(\.queued).filter { message in
+            !(copy.queues[message.destination]?.queued.contains { $0.id == message.id } ?? false)
+        }
+        preview.evictedFrames = evicted.count
+        preview.evicted = evicted.sorted { $0.acceptedAt < $1.acceptedAt }.prefix(AppendPreview.maximumListed).map(\.id)
+        let kept = copy.queues[ccid]?.load.frames ?? 0
+        preview.framesAhead = preview.rejection == nil ? kept - 1 : kept
+        return preview
     }
 
     // MARK: Counting
@@ -241,9 +299,10 @@ public final class MemoryStore: MessageStore {
         as end: WritableKeyPath<StoreTotals, UInt64>,
         where predicate: (StoredMessage) -> Bool
     ) -> Bool {
-        var hasEnded = false
-        self.mutate(ccid) { hasEnded = $0.removeQueued(where: predicate) != nil }
-        guard hasEnded else { return false }
+        var ended: StoredMessage?
+        self.mutate(ccid) { ended = $0.removeQueued(where: predicate) }
+        guard let ended else { return false }
+        self.book.ended(ended.id, as: MessageTrace.State(countedAt: end), now: self.now)
         self.totals[keyPath: end] += 1
         self.staged += 1
         return true
@@ -272,15 +331,16 @@ extension StoredMessage {
         self.expiresAt.map { $0 <= now } ?? false
     }
 
-    /// The same message, in flight.
-    fileprivate func inFlight() -> StoredMessage {
+    /// The same message as it stands now.
+    fileprivate func with(_ trace: MessageTrace?, isInFlight: Bool) -> StoredMessage {
         StoredMessage(
             id: self.id,
             destination: self.destination,
             frame: self.frame,
             acceptedAt: self.acceptedAt,
             expiresAt: self.expiresAt,
-            isInFlight: true
+            isInFlight: isInFlight,
+            trace: trace
         )
     }
 }

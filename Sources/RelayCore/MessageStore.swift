@@ -15,7 +15,7 @@ import TTMSProtocol
 /// - Expiry, eviction and deletion concern queued frames only: what has been written to a terminal cannot be recalled.
 ///
 /// After a restart everything kept is queued. Counts are known without scanning.
-public protocol MessageStore: AnyObject {
+public protocol MessageStore: TraceStore {
     /// Caps, policy, and the default time to live. May be changed at any time.
     var limits: StoreLimits { get set }
 
@@ -46,13 +46,15 @@ public protocol MessageStore: AnyObject {
     ///   - timeToLive: seconds; 0 for ever; `nil` for the limits' default.
     ///   - isInFlight: the frame has been written to the terminal already (journal). No cap refuses it: it was taken long before,
     ///     and the connections' windows bound how many there are.
+    ///   - isTraced: its trace is kept, also without its terminal's switch.
     /// - Throws: ``StoreError`` when reading what has to be evicted fails.
     func append(
         _ frame: UnsafeRawBufferPointer,
         to ccid: CCID,
         acceptedAt: Timestamp,
         timeToLive: UInt32?,
-        isInFlight: Bool
+        isInFlight: Bool,
+        isTraced: Bool
     ) throws(StoreError) -> AppendOutcome
 
     /// Reads queued frames of `ccid`, oldest first, and puts them in flight.
@@ -96,6 +98,15 @@ public protocol MessageStore: AnyObject {
     /// The message with this id; `nil` when it is not kept (any more).
     func message(_ id: MessageID) throws(StoreError) -> StoredMessage?
 
+    /// How many frames of its terminal are kept before a kept message, those in flight included; `nil` when it is not kept.
+    ///
+    /// Where frames between were deleted or have expired, and more than ``AppendPreview/maximumWalk`` are to be counted, it may
+    /// count those, too: one answer must not hold up the commits.
+    func framesAhead(of id: MessageID) throws(StoreError) -> Int?
+
+    /// What would become of a frame of `size` bytes, 13...65535, that were appended for `ccid` now. Nothing is staged.
+    func preview(size: Int, to ccid: CCID, timeToLive: UInt32?) throws(StoreError) -> AppendPreview
+
     /// Stages the deletion of one queued message.
     func delete(_ id: MessageID) throws(StoreError) -> DeleteOutcome
 
@@ -112,6 +123,26 @@ public protocol MessageStore: AnyObject {
 
     /// Commits, and lets go of the files. Nothing may be called after it.
     func close() throws(StoreError)
+}
+
+extension MessageStore {
+    /// Stages a frame that is traced only if its terminal's switch is on.
+    public func append(
+        _ frame: UnsafeRawBufferPointer,
+        to ccid: CCID,
+        acceptedAt: Timestamp,
+        timeToLive: UInt32?,
+        isInFlight: Bool
+    ) throws(StoreError) -> AppendOutcome {
+        try self.append(
+            frame,
+            to: ccid,
+            acceptedAt: acceptedAt,
+            timeToLive: timeToLive,
+            isInFlight: isInFlight,
+            isTraced: false
+        )
+    }
 }
 
 /// What became of a frame that was to be kept.
@@ -154,6 +185,8 @@ public struct StoredRun: Sendable {
     public var marks: [Mark]
     /// Whether queued frames remain behind these.
     public var hasMore: Bool
+    /// Those of the frames whose messages are traced.
+    public var traced: [MessageID] = []
 
     /// Makes a run.
     public init(bytes: ByteBuffer = ByteBuffer(), marks: [Mark] = [], hasMore: Bool = false) {
@@ -177,6 +210,8 @@ public struct StoredMessage: Equatable, Sendable {
     public let expiresAt: Timestamp?
     /// Whether it has been written to its terminal.
     public let isInFlight: Bool
+    /// What has happened to it; `nil` when it is not traced.
+    public let trace: MessageTrace?
 
     /// Makes a message.
     public init(
@@ -185,8 +220,10 @@ public struct StoredMessage: Equatable, Sendable {
         frame: [UInt8],
         acceptedAt: Timestamp,
         expiresAt: Timestamp?,
-        isInFlight: Bool
+        isInFlight: Bool,
+        trace: MessageTrace? = nil
     ) {
+        self.trace = trace
         self.id = id
         self.destination = destination
         self.frame = frame

@@ -38,6 +38,12 @@ public struct StoreLimits: Equatable, Sendable {
     /// Seconds that a frame is kept when nothing else is said for it; 0 keeps it for ever.
     public var timeToLive: UInt32
 
+    /// Seconds that traces are remembered after their messages' end, and the keys under which clients sent after their use.
+    public var traceRetention: UInt32 = 24 * 3_600
+    /// Messages whose traces are remembered at the most, and as many keys: each takes some 200 bytes of disk, and 16 bytes of
+    /// memory, or 200 while its message is kept.
+    public var traces: Int = 500_000
+
     /// Makes limits. The defaults hold what a 4 GiB disk can, and a week.
     public init(
         terminalFrames: Int = 1_000_000,

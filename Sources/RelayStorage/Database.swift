@@ -1,68 +1,80 @@
 import CRocksDB
+import Glibc
 import RelayCore
 
-/// An open RocksDB database: two families of records under 64-bit keys, written big-endian so that they sort as numbers.
+/// An open RocksDB database: families of records under 64-bit keys, written big-endian so that they sort as numbers.
 ///
 /// Belongs to the store's thread, as the store does.
 final class Database {
     /// Where a record lives.
-    enum Family {
-        /// Checkpoint, terminal records and deltas (``MetaKey``), in RocksDB's family `default`, which it insists on.
+    enum Family: Int, CaseIterable {
+        /// Checkpoint, terminal records, deltas and switches (``MetaKey``), in RocksDB's family `default`, which it insists on.
         case meta
         /// Chunks of frames, under the ``MessageID`` of their first.
         case messages
+        /// A ``TraceRecord`` under the ``MessageID`` of each traced message.
+        case traces
+        /// A ``KeyRecord`` under the place of each used key.
+        case keys
+
+        fileprivate var name: String { self == .meta ? "default" : "\(self)" }
+
+        /// The families that a store of `format` has.
+        static func all(format: Int) -> [Family] { format == 1 ? [.meta, .messages] : Self.allCases }
     }
 
     private let handle: OpaquePointer
-    private let meta: OpaquePointer
-    private let messages: OpaquePointer
+    /// By ``Family``; of a store of format 1, fewer.
+    private let families: [OpaquePointer]
     private let writeOptions: OpaquePointer
     private let readOptions: OpaquePointer
     private var compaction: StoreThread?
     /// Keeps the compaction filter alive.
     private let options: DatabaseOptions
 
-    private static let familyNames: (StaticString, StaticString) = ("default", "messages")
-
     /// Opens the database at `path`.
     ///
     /// - Parameters:
     ///   - creates: whether it is made. Otherwise it has to be there: a store that has vanished is not an empty one.
     ///   - readsOnly: nothing on the disk is changed, and nothing can be written.
-    init(path: String, creates: Bool, readsOnly: Bool = false, options: DatabaseOptions) throws(StoreError) {
+    ///   - format: of a store that is only read: an old one lacks families, which are added where it may be written.
+    init(
+        path: String,
+        creates: Bool,
+        readsOnly: Bool = false,
+        format: Int = StoreDirectory.format,
+        options: DatabaseOptions
+    ) throws(StoreError) {
         rocksdb_options_set_create_if_missing(options.database, creates ? 1 : 0)
-        rocksdb_options_set_create_missing_column_families(options.database, creates ? 1 : 0)
+        // Those that hold the queue cannot be missing without being missed: the meta records tell what has to be there.
+        rocksdb_options_set_create_missing_column_families(options.database, readsOnly ? 0 : 1)
         rocksdb_options_set_error_if_exists(options.database, creates ? 1 : 0)
-        var families: [OpaquePointer?] = [nil, nil]
+        let wanted = Family.all(format: format)
+        let names = wanted.map { strdup($0.name) }
+        defer { for name in names { free(name) } }
+        let constantNames = names.map { UnsafePointer($0) }
+        let familyOptions = wanted.map { Optional(options.options(of: $0)) }
+        let count = CInt(truncatingIfNeeded: wanted.count)
+        var families: [OpaquePointer?] = wanted.map { _ in nil }
         let handle = try RocksDBFailure.check("Opening the store in \(path)") { error in
-            Self.familyNames.0.withUTF8Buffer { first in
-                Self.familyNames.1.withUTF8Buffer { second in
-                    let names = [first, second].map { buffer in
-                        UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
-                    }
-                    let familyOptions: [OpaquePointer?] = [options.database, options.messages]
-                    guard readsOnly else {
-                        return rocksdb_open_column_families(options.database, path, 2, names, familyOptions, &families, error)
-                    }
-                    return rocksdb_open_for_read_only_column_families(
-                        options.database,
-                        path,
-                        2,
-                        names,
-                        familyOptions,
-                        &families,
-                        0,
-                        error
-                    )
-                }
-            }
+            readsOnly
+                ? rocksdb_open_for_read_only_column_families(
+                    options.database,
+                    path,
+                    count,
+                    constantNames,
+                    familyOptions,
+                    &families,
+                    0,
+                    error
+                )
+                : rocksdb_open_column_families(options.database, path, count, constantNames, familyOptions, &families, error)
         }
-        guard let handle, let meta = families[0], let messages = families[1],
-            let writeOptions = rocksdb_writeoptions_create(), let readOptions = rocksdb_readoptions_create()
+        guard let handle, let writeOptions = rocksdb_writeoptions_create(), let readOptions = rocksdb_readoptions_create(),
+            families.allSatisfy({ $0 != nil })
         else { throw StoreError(.other, "RocksDB opened \(path) without saying why it gave nothing back. Please report it.") }
         self.handle = handle
-        self.meta = meta
-        self.messages = messages
+        self.families = families.compactMap(\.self)
         self.options = options
         self.writeOptions = writeOptions
         self.readOptions = readOptions
@@ -80,19 +92,16 @@ final class Database {
         // A compaction under way gives up rather than hold up the end.
         rocksdb_disable_manual_compaction(self.handle)
         self.compaction?.join()
-        rocksdb_column_family_handle_destroy(self.messages)
-        rocksdb_column_family_handle_destroy(self.meta)
+        for family in self.families.reversed() { rocksdb_column_family_handle_destroy(family) }
         rocksdb_close(self.handle)
         rocksdb_readoptions_destroy(self.readOptions)
         rocksdb_writeoptions_destroy(self.writeOptions)
     }
 
-    func family(_ family: Family) -> OpaquePointer {
-        switch family {
-        case .meta: self.meta
-        case .messages: self.messages
-        }
-    }
+    func family(_ family: Family) -> OpaquePointer { self.families[family.rawValue] }
+
+    /// Whether the store is new enough to have the family.
+    func has(_ family: Family) -> Bool { family.rawValue < self.families.count }
 
     /// Writes everything in `batch` or nothing of it, and returns when it is on the disk.
     func write(_ batch: WriteBatch) throws(StoreError) {
@@ -107,7 +116,7 @@ final class Database {
     func flush() {
         let options = rocksdb_flushoptions_create()
         defer { rocksdb_flushoptions_destroy(options) }
-        for family in [self.meta, self.messages] {
+        for family in self.families {
             var text: UnsafeMutablePointer<CChar>?
             rocksdb_flush_cf(self.handle, options, family, &text)
             if let text { rocksdb_free(text) }
@@ -125,7 +134,7 @@ final class Database {
     /// Bytes of the files that hold messages, dead ones included; not those of the log.
     var messageFileBytes: Int {
         var bytes: UInt64 = 0
-        let status = rocksdb_property_int_cf(self.handle, self.messages, "rocksdb.total-sst-files-size", &bytes)
+        let status = rocksdb_property_int_cf(self.handle, self.family(.messages), "rocksdb.total-sst-files-size", &bytes)
         return status == 0 ? Int(clamping: bytes) : 0
     }
 
@@ -136,7 +145,7 @@ final class Database {
             compaction.join()
         }
         nonisolated(unsafe) let handle = self.handle
-        nonisolated(unsafe) let messages = self.messages
+        nonisolated(unsafe) let messages = self.family(.messages)
         // RocksDB's handles may be used from any thread, and deinit waits for this one before it closes them.
         self.compaction = StoreThread(name: "ttms-compact") {
             let options = rocksdb_compactoptions_create()

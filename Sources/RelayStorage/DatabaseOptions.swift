@@ -7,6 +7,8 @@ final class DatabaseOptions {
     let database: OpaquePointer
     /// Of the family `messages`.
     let messages: OpaquePointer
+    /// Of the families `traces` and `keys`.
+    let records: OpaquePointer
     /// The heads below which compaction drops messages.
     let heads: OpaquePointer
     private let filter: OpaquePointer
@@ -17,6 +19,8 @@ final class DatabaseOptions {
     /// Messages gathered in memory before they become a file. Larger means fewer files to merge; what is in memory is read
     /// again from the log at start, at about 100 MB per second.
     private static let messagesBufferBytes = 32 << 20
+    /// Traces and keys come with what operators send: few, and small.
+    private static let recordsBufferBytes = 4 << 20
     /// Delta records are gone after the next checkpoint, so that few ever need to leave this buffer.
     private static let metaBufferBytes = 16 << 20
     /// The log is kept until both families have written what is in it. This bounds the time that a start takes.
@@ -48,9 +52,23 @@ final class DatabaseOptions {
         rocksdb_options_set_level_compaction_dynamic_level_bytes(self.messages, 1)
         // Payloads of field terminals are repetitive, and LZ4 costs less than the writing that it saves.
         rocksdb_options_set_compression(self.messages, Int32(rocksdb_lz4_compression))
+
+        self.records = rocksdb_options_create()
+        rocksdb_options_set_block_based_table_factory(self.records, tables)
+        rocksdb_options_set_write_buffer_size(self.records, Self.recordsBufferBytes)
+        rocksdb_options_set_compression(self.records, Int32(rocksdb_lz4_compression))
+    }
+
+    func options(of family: Database.Family) -> OpaquePointer {
+        switch family {
+        case .meta: self.database
+        case .messages: self.messages
+        case .traces, .keys: self.records
+        }
     }
 
     deinit {
+        rocksdb_options_destroy(self.records)
         rocksdb_options_destroy(self.messages)
         rocksdb_options_destroy(self.database)
         rocksdb_cache_destroy(self.cache)

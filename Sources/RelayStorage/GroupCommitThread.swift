@@ -26,6 +26,8 @@ public final class GroupCommitThread: GroupCommit {
 
     /// The terminals for which the store keeps frames.
     public let kept: KeptTerminals
+    /// The terminals whose trace switch is on.
+    public let traced: TracedTerminals
     private let inbox: StoreInbox
     private let report = StoreReport()
     private let thread: StoreThread
@@ -35,16 +37,19 @@ public final class GroupCommitThread: GroupCommit {
     /// - Parameters:
     ///   - store: handed over to the thread; nobody else may keep it.
     ///   - clock: the wall clock, for times to live.
+    ///   - observer: hears on the store's thread what became of traced messages, once that is durable; must not block.
     /// - Throws: ``StoreError`` when the system has no thread to give.
     public init(
         store: sending any MessageStore,
         logger: Logger,
         pace: Pace = Pace(),
-        clock: @escaping @Sendable () -> Timestamp
+        clock: @escaping @Sendable () -> Timestamp,
+        observer: @escaping @Sendable ([MessageTrace]) -> Void = { _ in }
     ) throws(StoreError) {
         let inbox = StoreInbox()
         self.inbox = inbox
         self.kept = store.kept
+        self.traced = store.traced
         self.report.update { $0.statistics.totals = store.totals }
         // The worker is handed to its thread here and touched by no other.
         nonisolated(unsafe) let worker = StoreWorker(
@@ -53,7 +58,8 @@ public final class GroupCommitThread: GroupCommit {
             report: self.report,
             logger: logger,
             pace: pace,
-            clock: clock
+            clock: clock,
+            observer: observer
         )
         guard let thread = StoreThread(name: "ttms-store", { worker.run() }) else {
             throw StoreError(.other, "The system has no thread for the store. Raise its limit of processes and threads.")

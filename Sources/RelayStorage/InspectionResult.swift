@@ -23,6 +23,8 @@ public struct InspectionResult: Equatable, Sendable {
             case unsound
             /// A frame's time does not fit those around it, or the time at which its queue is looked at for expired frames.
             case misdated
+            /// A trace says of a message what its queue contradicts.
+            case trace
         }
 
         /// What kind of damage it is.
@@ -49,6 +51,10 @@ public struct InspectionResult: Equatable, Sendable {
     public internal(set) var totals = StoreTotals()
     /// What was really found, of the terminals that were looked at.
     public internal(set) var found = Content()
+    /// Messages whose traces are remembered, those that are kept included.
+    public internal(set) var traces = 0
+    /// Keys under which clients sent that are remembered.
+    public internal(set) var keys = 0
     /// Frames that are not kept any more and still take room.
     public internal(set) var deadFrames = 0
     /// What is wrong; the first ``maximumFindings``.

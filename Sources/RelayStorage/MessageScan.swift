@@ -14,15 +14,19 @@ struct MessageScan {
         var acceptedAt = Int64.min
         /// One finding of this kind per queue says enough.
         var isMisdated = false
+        /// Of the frames, those that are traced as kept.
+        var traced = 0
     }
 
     private let records: RecordedState
+    private let traces: RecordedTraces
     private var result: InspectionResult
     private var tallies: [UInt32: Tally] = [:]
 
     /// Goes on with a result that tells what is wrong with the records.
-    init(_ records: RecordedState, _ result: InspectionResult) {
+    init(_ records: RecordedState, _ traces: RecordedTraces, _ result: InspectionResult) {
         self.records = records
+        self.traces = traces
         self.result = result
     }
 
@@ -97,15 +101,21 @@ struct MessageScan {
                 self.result.deadFrames += 1
                 return true
             }
+            let id = MessageID(slot: first.slot, sequence: sequence)
             let message = StoredMessage(
-                id: MessageID(slot: first.slot, sequence: sequence),
+                id: id,
                 destination: terminal.ccid,
                 frame: Array(entry.frame),
                 acceptedAt: Timestamp(microseconds: entry.acceptedAt),
                 expiresAt: Timestamp(microseconds: entry.acceptedAt).expiry(timeToLive: chunk.timeToLive),
-                isInFlight: false
+                isInFlight: false,
+                trace: self.traces.live[id]
             )
             tally.frames += 1
+            tally.traced += message.trace == nil ? 0 : 1
+            if self.traces.ended.contains(id) {
+                self.result.add(.trace, of: terminal.ccid, "Message \(id) is kept, but its trace says that it has ended.")
+            }
             tally.bytes += entry.frame.count
             self.check(entry.frame, of: message)
             self.checkTime(of: message, chunk.timeToLive, terminal, &tally)
@@ -170,13 +180,22 @@ struct MessageScan {
     /// Holds what was found in the queues of `slots` against what is recorded of them.
     func finish(_ slots: [UInt32]) -> InspectionResult {
         var result = self.result
+        var traced: [UInt32: Int] = [:]
+        for id in self.traces.live.keys { traced[id.slot, default: 0] += 1 }
         for slot in slots {
             guard let terminal = self.records.terminals[slot] else { continue }
             let tally = self.tallies[slot] ?? Tally()
             result.found.terminals += tally.frames > 0 ? 1 : 0
             result.found.frames += tally.frames
             result.found.bytes += tally.bytes
-            guard self.records.isComplete, (tally.frames, tally.bytes) != (terminal.frames, terminal.bytes) else { continue }
+            guard self.records.isComplete else { continue }
+            guard (tally.frames, tally.bytes) != (terminal.frames, terminal.bytes) else {
+                let missing = (traced[slot] ?? 0) - tally.traced
+                if missing > 0 {
+                    result.add(.trace, of: terminal.ccid, "\(missing) messages are traced as kept, but are not in the queue.")
+                }
+                continue
+            }
             result.add(
                 .count,
                 of: terminal.ccid,

@@ -6,18 +6,29 @@ import TTMSProtocol
 ///
 /// Together they tell, without a look at the messages, which queues there are and what they hold: the *checkpoint* is the state
 /// of the whole store after one commit, told by one record per terminal; each later commit has a *delta*, which repeats what it
-/// changed. All values are absolute, so a record means the same however often it is written.
+/// changed. All values are absolute, so a record means the same however often it is written. Switches stand beside that: each is
+/// there while it is on.
 enum MetaKey {
     /// A ``CommitRecord``, without terminals.
     static let checkpoint: UInt64 = 1 << 56
     private static let terminals: UInt64 = 2 << 56
     private static let deltas: UInt64 = 3 << 56
+    private static let switches: UInt64 = 4 << 56
 
     /// A ``TerminalRecord`` as of the checkpoint.
     static func terminal(_ slot: UInt32) -> UInt64 { self.terminals | UInt64(slot) }
 
     /// A ``CommitRecord``, and behind it a ``TerminalRecord`` per terminal that the commit changed.
     static func delta(_ commit: UInt64) -> UInt64 { self.deltas | commit }
+
+    /// A ``SwitchRecord``: the terminal's messages are traced.
+    static func traceSwitch(_ ccid: CCID) -> UInt64 { self.switches | UInt64(ccid.rawValue) }
+
+    /// The first key that a switch can have.
+    static let firstSwitch = switches
+
+    /// The terminal of the switch under `key`; `nil` for other keys.
+    static func switched(_ key: UInt64) -> CCID? { UInt32(exactly: key ^ self.switches).map(CCID.init(rawValue:)) }
 
     /// The slot of the terminal record under `key`; `nil` for other keys.
     static func slot(_ key: UInt64) -> UInt32? { UInt32(exactly: key ^ self.terminals) }

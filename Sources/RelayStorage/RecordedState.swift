@@ -54,6 +54,8 @@ struct RecordedState {
             self.terminals[slot] = record
         } else if let number = MetaKey.commit(key) {
             self.takeDelta(key, number, value, &result)
+        } else if MetaKey.switched(key) != nil {
+            if value.withUnsafeReadableBytes(SwitchRecord.read) == nil { self.note(key, "is no switch", &result) }
         } else {
             self.note(key, "has a key that this release does not know", &result)
         }

@@ -10,7 +10,8 @@ extension RocksDBStore {
         to ccid: CCID,
         acceptedAt: Timestamp,
         timeToLive: UInt32?,
-        isInFlight: Bool
+        isInFlight: Bool,
+        isTraced: Bool
     ) throws(StoreError) -> AppendOutcome {
         guard (1...Int(UInt16.max)).contains(frame.count) else {
             throw StoreError(.other, "A frame has 1 to 65535 bytes, not \(frame.count). Please report it.")
@@ -60,6 +61,18 @@ extension RocksDBStore {
         }
         if let expiry = Timestamp(microseconds: acceptedAt).expiry(timeToLive: timeToLive) {
             self.expiries.schedule(slot, at: expiry.microseconds)
+        }
+        let isSwitched = self.book.isTracing(ccid, now: self.now)
+        if isTraced || isSwitched {
+            let trace = MessageTrace(
+                id: MessageID(slot: slot, sequence: sequence),
+                destination: ccid,
+                frame: frame,
+                acceptedAt: Timestamp(microseconds: acceptedAt),
+                expiresAt: Timestamp(microseconds: acceptedAt).expiry(timeToLive: timeToLive)
+            )
+            self.book.begin(trace, isSwitched: isSwitched, maximum: self.limits.traces, now: self.now)
+            if isInFlight, !hasQueued { _ = self.book.written([trace.id], now: self.now) }
         }
         self.totals.frames += 1
         self.totals.bytes += frame.count
@@ -140,7 +153,7 @@ extension RocksDBStore {
         throw RocksDBFailure.damaged("The store counts \(self.totals.frames) frames, but no queue has one")
     }
 
-    private func scheduleOldest() -> SlotSchedule {
+    func scheduleOldest() -> SlotSchedule {
         var schedule = SlotSchedule()
         for slot in self.table.queues.indices where self.table.queues[slot].queuedFrames > 0 {
             schedule.schedule(UInt32(truncatingIfNeeded: slot), at: self.table.queues[slot].oldestQueuedAt)

@@ -23,7 +23,7 @@ extension RocksDBStore {
 
     /// - Parameter withCheckpoint: whether the deltas are folded into the terminals' records at any rate.
     func commit(withCheckpoint: Bool) throws(StoreError) {
-        let isUnrecorded = self.commitNumber > self.checkpointNumber || !self.changed.isEmpty
+        let isUnrecorded = self.commitNumber > self.checkpointNumber || !self.changed.isEmpty || !self.book.changes.isEmpty
         guard self.staged > 0 || (withCheckpoint && isUnrecorded) else { return }
         do throws(StoreError) {
             let database = try self.soundDatabase()
@@ -33,6 +33,7 @@ extension RocksDBStore {
             self.changed.sort()
             self.batch.removeAll()
             self.addMessages(in: database.family(.messages))
+            self.addTraces(in: database)
             let deltaBytes = self.addMeta(number, isCheckpoint: isCheckpoint, in: database.family(.meta))
             try database.write(self.batch)
             self.noteTime(number)
@@ -167,6 +168,7 @@ extension RocksDBStore {
             self.deltaBytes = 0
         }
         self.staging.removeAll()
+        self.book.committed()
         self.staged = 0
     }
 

@@ -44,6 +44,9 @@ extension RocksDBStore {
         let queue = self.table[slot]
         if !queue.inFlight.isEmpty { try self.punchBehindFlight(of: slot) }
         let frames = queue.queuedFrames
+        if !self.book.isSilent(slot) {
+            self.book.ended(slot, queue.cursor..<queue.next, as: .deleted, now: self.now)
+        }
         self.table[slot].advance(to: queue.next, acceptedAt: nil, lastAcceptedAt: queue.oldestQueuedAt)
         self.count(frames, bytes: queue.bytes - queue.inFlightBytes, of: slot, as: \.deleted)
         return frames
@@ -138,6 +141,12 @@ extension RocksDBStore {
         as end: WritableKeyPath<StoreTotals, UInt64>
     ) throws(StoreError) {
         guard !frames.isEmpty else { return }
+        if !self.book.isSilent(slot) {
+            let state = MessageTrace.State(countedAt: end)
+            for frame in frames {
+                self.book.ended(MessageID(slot: slot, sequence: frame.sequence), as: state, now: self.now)
+            }
+        }
         // What lies below the head is gone by that alone.
         let head = self.table[slot].head
         try self.punch(frames.filter { $0.sequence >= head })

@@ -23,6 +23,7 @@ extension RocksDBStore {
         self.totals = last.totals
         self.clock = AcceptanceClock(last: last.clock)
         try self.checkTotals()
+        try self.loadTraces(of: database)
         self.deadBytes = max(0, database.messageFileBytes - self.totals.bytes)
     }
 
@@ -127,7 +128,7 @@ extension RocksDBStore {
         }
     }
 
-    private static func unreadable(_ record: String) -> StoreError {
+    static func unreadable(_ record: String) -> StoreError {
         RocksDBFailure.damaged("A \(record) record of the store is none that this release writes")
     }
 }

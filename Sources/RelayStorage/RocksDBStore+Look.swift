@@ -87,6 +87,7 @@ extension RocksDBStore {
     private func messages(in slot: UInt32, from sequence: UInt64, limit: Int) throws(StoreError) -> [StoredMessage] {
         guard let ccid = self.table[slot].ccid, sequence < self.table[slot].next else { return [] }
         let cursor = self.table[slot].cursor
+        let isSilent = self.book.isSilent(slot)
         var messages: [StoredMessage] = []
         try self.walk(slot, from: sequence) { frame in
             messages.append(
@@ -96,7 +97,8 @@ extension RocksDBStore {
                     frame: Array(frame.bytes),
                     acceptedAt: Timestamp(microseconds: frame.acceptedAt),
                     expiresAt: frame.expiresAt,
-                    isInFlight: frame.sequence < cursor
+                    isInFlight: frame.sequence < cursor,
+                    trace: isSilent ? nil : self.book.liveTrace(of: MessageID(slot: slot, sequence: frame.sequence))
                 )
             )
             return messages.count < limit

@@ -57,6 +57,7 @@ extension RocksDBStore {
         } else {
             self.table[slot].inFlight.append(contentsOf: taken)
         }
+        if !self.book.isSilent(slot) { run.traced = self.book.written(run.marks.lazy.map(\.id), now: self.now) }
         try self.end(ended, of: slot, as: \.expired)
         run.hasMore = self.table[slot].queuedFrames > 0
         // Nothing to commit for, but the next commit tells what may come twice after a crash.
@@ -70,12 +71,17 @@ extension RocksDBStore {
         guard let slot = self.table.slot(of: ccid), slot == through.slot else { return 0 }
         var removed = 0
         var bytes = 0
+        var last: UInt64 = 0
         while let frame = self.table[slot].inFlight.first, frame.sequence <= through.sequence {
             self.table[slot].inFlight.removeFirst()
             removed += 1
             bytes += frame.size
+            last = frame.sequence
         }
         guard removed > 0 else { return 0 }
+        if !self.book.isSilent(slot) {
+            self.book.ended(slot, 0..<(last + 1), as: .acknowledged, now: self.now)
+        }
         // An empty queue of frames in flight owns no memory.
         if self.table[slot].inFlight.isEmpty { self.table[slot].inFlight = Deque() }
         self.table[slot].inFlightBytes -= bytes
@@ -96,5 +102,6 @@ extension RocksDBStore {
         self.table[slot].advance(to: first.sequence, acceptedAt: first.acceptedAt, lastAcceptedAt: first.acceptedAt)
         self.oldest?.schedule(slot, at: first.acceptedAt)
         self.noteChange(of: slot)
+        if !self.book.isSilent(slot) { self.book.requeued(slot, now: self.now) }
     }
 }

@@ -41,6 +41,9 @@ public final class RocksDBStore: MessageStore {
     var notedTime = Timestamp(microseconds: 0)
     /// What the clocks said when the store was used last; `nil` when it keeps nothing that could expire.
     public private(set) var lastReading: ClockReading?
+    /// When that happens which is carried out now.
+    public var now = Timestamp(microseconds: 0)
+    var book = TraceBook()
     /// Frames in flight.
     public internal(set) var inFlightFrames = 0
     /// Frames that were in flight when the store was opened, as of its last commit: their terminals may have them.

@@ -12,10 +12,13 @@ import RelayCore
 /// it has lost commits that were promised, which RocksDB cannot tell from a log that was being written when the power failed. It is
 /// synced once a second at the most, so that only damage to the last second's log can pass for such an end.
 final class StoreDirectory {
-    /// The format that this release writes.
-    static let format = 1
+    /// The format that this release writes. Format 2 added the families of traces and of keys, and switches; a store of format 1
+    /// gets them when it is opened, and from then on older releases refuse it.
+    static let format = 2
 
     let path: String
+    /// The format of a store that is only looked at.
+    private(set) var inspectedFormat = StoreDirectory.format
     private var formatFile: CInt
     private var committedFile: CInt
     private var nextSync = ContinuousClock.now
@@ -62,8 +65,9 @@ final class StoreDirectory {
         self.formatFile = format
         // Without it nothing is known to be lost, as after a power failure.
         self.committedFile = open("\(path)/committed", O_RDONLY | O_CLOEXEC)
-        let isMade = try self.readFormat() != nil
-        guard access(self.databasePath, F_OK) == 0 else { throw isMade ? self.databaseIsMissing : Self.missing(path) }
+        let written = try self.readFormat()
+        self.inspectedFormat = written ?? Self.format
+        guard access(self.databasePath, F_OK) == 0 else { throw written != nil ? self.databaseIsMissing : Self.missing(path) }
     }
 
     private static func missing(_ path: String) -> StoreError {
@@ -101,8 +105,10 @@ final class StoreDirectory {
     func prepare(make: (String) throws(StoreError) -> Void) throws(StoreError) {
         let format = try self.readFormat()
         let isThere = access(self.databasePath, F_OK) == 0
-        if format != nil {
+        if let format {
             guard isThere else { throw self.databaseIsMissing }
+            // Before there is anything that an older release would not understand.
+            if format < Self.format { try self.writeFormat() }
             return
         }
         if !isThere {

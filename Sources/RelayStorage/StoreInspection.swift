@@ -22,6 +22,7 @@ public final class StoreInspection {
             path: self.directory.databasePath,
             creates: false,
             readsOnly: true,
+            format: self.directory.inspectedFormat,
             options: self.options
         )
     }
@@ -42,7 +43,8 @@ public final class StoreInspection {
     ) throws(Failure) -> InspectionResult {
         var result = InspectionResult()
         let records = RecordedState(of: self.database, committed: self.directory.committed, &result)
-        var scan = MessageScan(records, result)
+        let traces = RecordedTraces(of: self.database, &result)
+        var scan = MessageScan(records, traces, result)
         guard let ccid else {
             try scan.read(0..<UInt64.max, of: self.database, body)
             return scan.finish(records.terminals.keys.sorted())

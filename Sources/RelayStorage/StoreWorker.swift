@@ -29,6 +29,7 @@ final class StoreWorker {
     private let logger: Logger
     private let pace: GroupCommitThread.Pace
     private let clock: @Sendable () -> Timestamp
+    private let observer: @Sendable ([MessageTrace]) -> Void
 
     private var answers: [Answer] = []
     /// Why the last commit failed; `nil` when it succeeded.
@@ -45,7 +46,8 @@ final class StoreWorker {
         report: StoreReport,
         logger: Logger,
         pace: GroupCommitThread.Pace,
-        clock: @escaping @Sendable () -> Timestamp
+        clock: @escaping @Sendable () -> Timestamp,
+        observer: @escaping @Sendable ([MessageTrace]) -> Void
     ) {
         self.store = store
         self.inbox = inbox
@@ -53,6 +55,8 @@ final class StoreWorker {
         self.logger = logger
         self.pace = pace
         self.clock = clock
+        self.observer = observer
+        store.now = clock()
     }
 
     /// Runs until the inbox is closed and empty.
@@ -122,6 +126,7 @@ final class StoreWorker {
     // MARK: Work
 
     private func carryOut(_ work: StoreInbox.Work) {
+        self.store.now = self.clock()
         switch work {
         case .submission(let submission): self.carryOut(submission)
         case .job(let job):
@@ -135,11 +140,12 @@ final class StoreWorker {
         var completion = Completion(
             content: StoreCompletion(number: submission.number),
             client: submission.client,
-            needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty,
+            needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty || !submission.confirmations.isEmpty,
             frameBytes: submission.appends.cost
         )
         func keep(_ entry: AppendBatch.Entry, _ frame: UnsafeRawBufferPointer) {
-            let outcome = self.append(frame, entry, acceptedAt: submission.acceptedAt)
+            let key = submission.keys.isEmpty ? nil : submission.keys[entry.token]
+            let outcome = self.append(frame, entry, acceptedAt: submission.acceptedAt, key: key)
             if entry.token != 0 {
                 completion.content.receipts.append(
                     StoreCompletion.Receipt(ccid: entry.ccid, token: entry.token, outcome: outcome)
@@ -157,6 +163,7 @@ final class StoreWorker {
                 )
             }
         }
+        self.confirm(submission.confirmations)
         for ccid in submission.rewinds { self.store.rewind(ccid) }
         // After the rewinds: what is appended in flight belongs to the next connection.
         submission.appends.forEach(keep)
@@ -177,19 +184,37 @@ final class StoreWorker {
     private func append(
         _ frame: UnsafeRawBufferPointer,
         _ entry: AppendBatch.Entry,
-        acceptedAt: Timestamp
+        acceptedAt: Timestamp,
+        key: IdempotencyKey?
     ) -> AppendOutcome {
         do throws(StoreError) {
-            return try self.store.append(
+            // Where keys cannot be read none can be remembered either, and the frame must not be kept without its own.
+            if let key { _ = try self.store.use(of: key) }
+            let outcome = try self.store.append(
                 frame,
                 to: entry.ccid,
                 acceptedAt: acceptedAt,
                 timeToLive: entry.timeToLive,
-                isInFlight: entry.isInFlight
+                isInFlight: entry.isInFlight,
+                isTraced: entry.isTraced
             )
+            if let key, case .queued(let id) = outcome {
+                try self.store.remember(UsedKey(key, id: id, usedAt: self.store.now))
+            }
+            return outcome
         } catch {
             self.logger.error("A frame could not be kept.", metadata: ["ccid": "\(entry.ccid)", "error": "\(error)"])
             return .rejected(.eviction)
+        }
+    }
+
+    private func confirm(_ ids: [MessageID]) {
+        guard !ids.isEmpty else { return }
+        do throws(StoreError) {
+            try self.store.confirm(ids)
+        } catch {
+            // They stay acknowledged: less is told of them than could be.
+            self.logger.error("Delivered messages could not be noted as confirmed.", metadata: ["error": "\(error)"])
         }
     }
 
@@ -198,8 +223,10 @@ final class StoreWorker {
         // While nothing can be written, expired frames are the least of the store's worries.
         guard self.failure == nil, now >= self.nextSweep else { return }
         do throws(StoreError) {
-            let expired = try self.store.expire(now: self.clock(), limit: self.pace.sweepLimit)
-            if expired < self.pace.sweepLimit { self.nextSweep = now + self.pace.sweep }
+            self.store.now = self.clock()
+            let expired = try self.store.expire(now: self.store.now, limit: self.pace.sweepLimit)
+            let forgotten = try self.store.forget(limit: self.pace.sweepLimit)
+            if max(expired, forgotten) < self.pace.sweepLimit { self.nextSweep = now + self.pace.sweep }
             self.sweepFailure = nil
         } catch {
             self.nextSweep = now + self.pace.sweep
@@ -277,5 +304,8 @@ final class StoreWorker {
             }
         }
         self.answers = held
+        guard isDurable else { return }
+        let transitions = self.store.takeTransitions()
+        if !transitions.isEmpty { self.observer(transitions) }
     }
 }

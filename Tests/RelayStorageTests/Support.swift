@@ -86,9 +86,17 @@ extension MessageStore {
         to ccid: CCID,
         at second: Int64 = 0,
         timeToLive: UInt32? = nil,
-        isInFlight: Bool = false
+        isInFlight: Bool = false,
+        isTraced: Bool = false
     ) throws(StoreError) -> AppendOutcome {
-        try self.append(Array(text.utf8), to: ccid, at: second, timeToLive: timeToLive, isInFlight: isInFlight)
+        try self.append(
+            Array(text.utf8),
+            to: ccid,
+            at: second,
+            timeToLive: timeToLive,
+            isInFlight: isInFlight,
+            isTraced: isTraced
+        )
     }
 
     /// Appends `frame` at `second`.
@@ -98,7 +106,8 @@ extension MessageStore {
         to ccid: CCID,
         at second: Int64 = 0,
         timeToLive: UInt32? = nil,
-        isInFlight: Bool = false
+        isInFlight: Bool = false,
+        isTraced: Bool = false
     ) throws(StoreError) -> AppendOutcome {
         let outcome = frame.withUnsafeBytes { bytes in
             Result { () throws(StoreError) in
@@ -107,7 +116,8 @@ extension MessageStore {
                     to: ccid,
                     acceptedAt: .second(second),
                     timeToLive: timeToLive,
-                    isInFlight: isInFlight
+                    isInFlight: isInFlight,
+                    isTraced: isTraced
                 )
             }
         }

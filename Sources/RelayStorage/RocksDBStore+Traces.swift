@@ -1,0 +1,156 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// Traces, and the keys under which clients sent: what is live in memory, what has ended in families of their own.
+extension RocksDBStore {
+    /// The terminals whose switch is on.
+    public var traced: TracedTerminals { self.book.traced }
+
+    /// What happened to traced messages since the last call.
+    public func takeTransitions() -> [MessageTrace] { self.book.takeTransitions() }
+
+    /// The trace of a message; `nil` when it was not traced, or is forgotten.
+    public func trace(of id: MessageID) throws(StoreError) -> MessageTrace? {
+        if let live = self.book.liveTrace(of: id) { return live }
+        if let change = self.book.changes.traces[id] { return change }
+        let iterator = try self.openDatabase().iterator(.traces)
+        iterator.seek(id.rawValue)
+        guard iterator.key == id.rawValue else {
+            if iterator.key == nil { try iterator.check() }
+            return nil
+        }
+        guard let trace = TraceRecord.read(id, from: iterator.value) else { throw Self.unreadable("trace") }
+        return trace
+    }
+
+    /// Stages that a heartbeat came after these messages were acknowledged.
+    public func confirm(_ ids: [MessageID]) throws(StoreError) {
+        for id in ids {
+            guard let trace = try self.trace(of: id), trace.state == .acknowledged else { continue }
+            self.book.confirmed(trace, now: self.now)
+            self.staged += 1
+        }
+    }
+
+    // MARK: Switches
+
+    /// Stages that messages for a terminal are traced from now on, or not any more.
+    public func setTracing(of ccid: CCID, _ traceSwitch: TraceSwitch?) {
+        self.book.setSwitch(of: ccid, traceSwitch)
+        self.staged += 1
+    }
+
+    /// The switch of a terminal, if it is on.
+    public func tracing(of ccid: CCID) -> TraceSwitch? { self.book.traceSwitch(of: ccid, now: self.now) }
+
+    // MARK: Keys
+
+    /// What a key brought about; `nil` when it is not known (any more).
+    public func use(of key: IdempotencyKey) throws(StoreError) -> UsedKey? {
+        try self.uses(at: key.place).first { $0.key.name == key.name }
+    }
+
+    private func uses(at place: UInt64) throws(StoreError) -> [UsedKey] {
+        if let uses = self.book.changes.keys[place] { return uses }
+        return try self.archivedUses(at: place)
+    }
+
+    private func archivedUses(at place: UInt64) throws(StoreError) -> [UsedKey] {
+        let iterator = try self.openDatabase().iterator(.keys)
+        iterator.seek(place)
+        guard iterator.key == place else {
+            if iterator.key == nil { try iterator.check() }
+            return []
+        }
+        guard let uses = KeyRecord.read(iterator.value) else { throw Self.unreadable("key") }
+        return uses
+    }
+
+    /// Stages that a key brought about a message which is staged, too.
+    public func remember(_ use: UsedKey) throws(StoreError) {
+        let others = try self.uses(at: use.key.place).filter { $0.key.name != use.key.name }
+        self.book.remember(others + [use], at: use.key.place, usedAt: use.usedAt, maximum: self.limits.traces)
+        self.staged += 1
+    }
+
+    /// Notes what a client was told about a use of its key.
+    public func noteAnswer(_ answer: InjectionOutcome.State, to key: IdempotencyKey) throws(StoreError) {
+        let uses = try self.uses(at: key.place).map { $0.key.name == key.name ? $0.answered(answer) : $0 }
+        if !uses.isEmpty { self.book.replace(uses, at: key.place) }
+    }
+
+    // MARK: Forgetting
+
+    /// Stages that traces and keys whose retention is over are forgotten, and switches whose time is.
+    public func forget(limit: Int) throws(StoreError) -> Int {
+        let retention = Int64(self.limits.traceRetention)
+        let forgotten = try self.book.forget(now: self.now, retention: retention, limit: limit) { place throws(StoreError) in
+            try self.archivedUses(at: place)
+        }
+        self.staged += forgotten
+        return forgotten
+    }
+
+    // MARK: The archive
+
+    /// Adds what is not on disk yet to the batch.
+    func addTraces(in database: Database) {
+        let changes = self.book.changes
+        guard !changes.isEmpty else { return }
+        var buffer = ByteBuffer()
+        for (id, trace) in changes.traces {
+            self.add(trace, under: id.rawValue, in: database.family(.traces), &buffer, TraceRecord.write)
+        }
+        for (place, uses) in changes.keys {
+            self.add(uses.isEmpty ? nil : uses, under: place, in: database.family(.keys), &buffer, KeyRecord.write)
+        }
+        for (ccid, traceSwitch) in changes.switches {
+            let key = MetaKey.traceSwitch(ccid)
+            self.add(traceSwitch, under: key, in: database.family(.meta), &buffer, SwitchRecord.write)
+        }
+    }
+
+    private func add<Value>(
+        _ value: Value?,
+        under key: UInt64,
+        in family: OpaquePointer,
+        _ buffer: inout ByteBuffer,
+        _ write: (Value, inout ByteBuffer) -> Void
+    ) {
+        guard let value else { return self.batch.remove(key, in: family) }
+        buffer.clear()
+        write(value, &buffer)
+        buffer.withUnsafeReadableBytes { self.batch.put(key, $0, in: family) }
+    }
+
+    /// Takes over what the database holds of traces, keys and switches.
+    func loadTraces(of database: Database) throws(StoreError) {
+        try self.load(.traces, of: database) { key, value in
+            TraceRecord.read(MessageID(rawValue: key), from: value).map { self.book.restore($0) }
+        }
+        try self.load(.keys, of: database) { _, value in
+            KeyRecord.read(value).map { uses in for use in uses { self.book.restore(use) } }
+        }
+        try self.load(.meta, from: MetaKey.firstSwitch, of: database) { key, value in
+            guard let ccid = MetaKey.switched(key) else { return nil }
+            return SwitchRecord.read(value).map { self.book.restore($0, of: ccid) }
+        }
+        self.book.restored(now: self.clock.last)
+    }
+
+    private func load(
+        _ family: Database.Family,
+        from first: UInt64 = 0,
+        of database: Database,
+        _ restore: (UInt64, UnsafeRawBufferPointer) -> Void?
+    ) throws(StoreError) {
+        let iterator = try database.iterator(family)
+        iterator.seek(first)
+        while let key = iterator.key {
+            guard restore(key, iterator.value) != nil else { throw Self.unreadable("\(family)") }
+            iterator.next()
+        }
+        try iterator.check()
+    }
+}
