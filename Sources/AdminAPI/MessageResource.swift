@@ -1,4 +1,4 @@
-/// One kept message.
+/// One message: kept, or remembered by its trace.
 public struct MessageResource: Codable, Equatable, Sendable {
     /// A 64-bit number in decimal, as a string, since JavaScript's numbers end at 53 bits.
     public var id: String
@@ -12,17 +12,21 @@ public struct MessageResource: Codable, Equatable, Sendable {
     public var acceptedAt: String
     /// When its time to live is over; `nil` when it is kept for ever.
     @Nullable public var expiresAt: String?
-    /// The payload, in ``payloadEncoding``.
-    public var payload: String
+    /// The payload, in ``payloadEncoding``; `nil` when the message is not kept any more.
+    @Nullable public var payload: String?
     /// What ``payload`` is in: as asked for, or base64 when the payload is not UTF-8.
-    public var payloadEncoding: PayloadEncoding
+    @Nullable public var payloadEncoding: PayloadEncoding?
     /// Bytes of the payload itself.
     public var payloadBytes: Int
     /// Bytes of the whole frame.
     public var frameBytes: Int
+    /// How often it was written to a connection; `nil` when it is not traced.
+    @Nullable public var attempts: Int?
+    /// What happened to it, in order. Of a message that is not traced, only that it was accepted.
+    public var history: [MessageEvent]
 
     enum CodingKeys: String, CodingKey {
-        case id, ccid, source, state, payload
+        case id, ccid, source, state, payload, attempts, history
         case acceptedAt = "accepted_at"
         case expiresAt = "expires_at"
         case payloadEncoding = "payload_encoding"
@@ -38,10 +42,12 @@ public struct MessageResource: Codable, Equatable, Sendable {
         state: MessageState,
         acceptedAt: String,
         expiresAt: String?,
-        payload: String,
-        payloadEncoding: PayloadEncoding,
+        payload: String?,
+        payloadEncoding: PayloadEncoding?,
         payloadBytes: Int,
-        frameBytes: Int
+        frameBytes: Int,
+        attempts: Int?,
+        history: [MessageEvent]
     ) {
         self.id = id
         self.ccid = ccid
@@ -53,15 +59,9 @@ public struct MessageResource: Codable, Equatable, Sendable {
         self.payloadEncoding = payloadEncoding
         self.payloadBytes = payloadBytes
         self.frameBytes = frameBytes
+        self.attempts = attempts
+        self.history = history
     }
-}
-
-/// Where a message is.
-public enum MessageState: String, Codable, CaseIterable, Sendable {
-    /// It is on disk, and waits for its terminal.
-    case queued
-    /// It has been written to its terminal's connection.
-    case inFlight = "in_flight"
 }
 
 /// What became of a message that an operator sent.

@@ -33,6 +33,8 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case limitReached = "limit_reached"
     case connectionClosed = "connection_closed"
     case tooManyStreams = "too_many_streams"
+    case messageEnded = "message_ended"
+    case idempotencyKeyReused = "idempotency_key_reused"
     case queueFull = "queue_full"
     case storeUnavailable = "store_unavailable"
     case stopping
@@ -49,11 +51,11 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
             .blockNotFound:
             404
         case .methodNotAllowed: 405
-        case .inFlight, .connectionClosed, .tokenInFile, .limitReached: 409
+        case .inFlight, .messageEnded, .connectionClosed, .tokenInFile, .limitReached: 409
         case .bodyTooLarge, .payloadTooLong: 413
         case .unsupportedMediaType: 415
         case .misdirectedRequest: 421
-        case .invalidBody, .invalidConfiguration: 422
+        case .invalidBody, .invalidConfiguration, .idempotencyKeyReused: 422
         case .internalError: 500
         case .unsupportedTransferEncoding: 501
         case .storeUnavailable, .stopping, .tooManyStreams: 503
@@ -94,6 +96,8 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .inFlight: "The message has been written to its terminal"
         case .connectionClosed: "The connection has ended already"
         case .tooManyStreams: "Too many clients follow the events"
+        case .messageEnded: "The message is not queued any more"
+        case .idempotencyKeyReused: "The idempotency key was used for something else"
         case .queueFull: "The queue is full"
         case .storeUnavailable: "The store is not available"
         case .stopping: "The relay is stopping"

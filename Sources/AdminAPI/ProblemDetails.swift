@@ -19,6 +19,8 @@ public struct ProblemDetails: Codable, Equatable, Sendable, Error {
     public var errors: [Flaw]?
     /// When sending several frames failed on the way: those that were taken before, and will be delivered.
     public var taken: [MessageReceipt]?
+    /// When a message could not be called back: what happened to it, in order.
+    public var history: [MessageEvent]?
 
     /// One place in a request that is wrong.
     public struct Flaw: Codable, Equatable, Sendable {

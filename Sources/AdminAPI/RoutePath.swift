@@ -26,8 +26,14 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case events = "/api/v1/events"
     /// What is kept for one terminal, a ``Page`` of ``MessageResource``; and where a ``SendMessageRequest`` is posted.
     case terminalMessages = "/api/v1/terminals/{ccid}/messages"
-    /// One kept message; a ``MessageResource``.
+    /// Whether a terminal's messages are traced; a ``TraceResource``, and where a ``TraceRequest`` is put.
+    case terminalTrace = "/api/v1/terminals/{ccid}/trace"
+    /// Where a ``BulkRequest`` is posted.
+    case bulk = "/api/v1/messages/bulk"
+    /// One message, kept or remembered; a ``MessageResource``.
     case message = "/api/v1/messages/{id}"
+    /// Why a message is where it is; a ``MessageExplanation``.
+    case messageWhy = "/api/v1/messages/{id}/why"
     /// Where raw frames are posted.
     case frames = "/api/v1/frames"
     /// Who may use the API: a ``Page`` of ``TokenResource``; and where a ``CreateTokenRequest`` is posted.

@@ -172,6 +172,14 @@ extension ProblemDetails {
         switch error {
         case .payloadTooLong(let maximum):
             self.init(.payloadTooLong, detail: "A payload may have \(maximum) bytes at the most.")
+        case .keyReused:
+            self.init(
+                .idempotencyKeyReused,
+                detail: """
+                    The idempotency key was used for another message within the time that keys are remembered, and nothing was sent. \
+                    Use a new key for each message, and the old one only to ask for the same again.
+                    """
+            )
         case .rejected(let cap):
             self.init(
                 .queueFull,

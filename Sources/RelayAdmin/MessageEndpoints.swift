@@ -2,7 +2,7 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Kept messages: to be seen, and to be deleted before they are delivered.
+/// Messages: to be seen as long as anything is known of them, to be explained, and to be deleted before they are written.
 struct MessageEndpoints: Sendable {
     /// Messages read from the store at once, so that a long page of large messages does not hold up the commits.
     private static let chunk = 50
@@ -35,8 +35,25 @@ struct MessageEndpoints: Sendable {
     func show(_ request: HTTPRequest) async throws -> HTTPResponse {
         let encoding = try Self.encoding(request.query)
         let id = try request.messageID
-        guard let message = try await self.operations.message(id) else { throw Self.unknown(id) }
-        return try .json(MessageResource(message, encoding: encoding))
+        return try .json(try await self.resource(of: id, encoding).message)
+    }
+
+    @Sendable
+    func why(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let (message, report) = try await self.resource(of: try request.messageID, .base64)
+        var terminal: TerminalSnapshot?
+        if let ccid = CCID(message.ccid) { terminal = try await self.operations.terminal(ccid) }
+        return try .json(Explanation(message: message, framesAhead: report.framesAhead, terminal: terminal).resource)
+    }
+
+    private func resource(
+        of id: MessageID,
+        _ encoding: PayloadEncoding
+    ) async throws -> (message: MessageResource, report: MessageReport) {
+        guard let report = try await self.operations.report(on: id),
+            let message = MessageResource(report, encoding: encoding)
+        else { throw Self.unknown(id) }
+        return (message, report)
     }
 
     @Sendable
@@ -44,13 +61,35 @@ struct MessageEndpoints: Sendable {
         let id = try request.messageID
         switch try await self.operations.deleteMessage(id) {
         case .deleted: return .noContent
-        case .inFlight:
-            throw ProblemDetails(
-                .inFlight,
-                detail: "The message \(id) has been written to its terminal, and cannot be called back from there."
-            )
-        case .unknown: throw Self.unknown(id)
+        case .inFlight, .unknown: throw try await self.tooLate(id)
         }
+    }
+
+    /// Why a message cannot be called back, with its times as far as they are known.
+    private func tooLate(_ id: MessageID) async throws -> ProblemDetails {
+        guard let (message, _) = try? await self.resource(of: id, .base64) else { return Self.unknown(id) }
+        let at = message.history.last.map { " at \($0.at)" } ?? ""
+        var problem: ProblemDetails
+        switch message.state {
+        case .accepted, .queued:
+            // It was in flight a moment ago, and has come back since.
+            problem = ProblemDetails(.inFlight, detail: "The message \(id) was on its way just now. Delete it again.")
+        case .inFlight:
+            problem = ProblemDetails(
+                .inFlight,
+                detail:
+                    "The message \(id) was written to its terminal\(message.attempts == nil ? "" : at), and cannot be called back."
+            )
+        case .acknowledged, .confirmed, .expired, .deleted, .evicted:
+            let written = message.history.last { $0.state == .inFlight }.map { "was written at \($0.at), and " } ?? ""
+            problem = ProblemDetails(
+                .messageEnded,
+                detail:
+                    "The message \(id) \(written)has come to its end: it is \(message.state.rawValue) since\(at.dropFirst(3))."
+            )
+        }
+        problem.history = message.history
+        return problem
     }
 
     @Sendable
@@ -89,7 +128,7 @@ struct MessageEndpoints: Sendable {
         ProblemDetails(
             .messageNotFound,
             detail:
-                "No message \(id) is kept: there never was one, or it has been delivered, deleted or evicted, or has expired."
+                "No message \(id) is kept or remembered: there never was one, or it was not traced and has come to its end."
         )
     }
 }

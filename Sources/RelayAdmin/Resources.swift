@@ -144,13 +144,88 @@ extension MessageResource {
             id: message.id.description,
             ccid: message.destination.description,
             source: CCID(addressOf: message.frame).description,
-            state: message.isInFlight ? .inFlight : .queued,
+            state: MessageState(message.trace?.state ?? (message.isInFlight ? .inFlight : .queued)),
             acceptedAt: message.acceptedAt.text,
             expiresAt: message.expiresAt?.text,
             payload: text,
             payloadEncoding: actualEncoding,
             payloadBytes: payload.count,
-            frameBytes: message.frame.count
+            frameBytes: message.frame.count,
+            attempts: message.trace.map { Int($0.attempts) },
+            history: message.trace.map { $0.history.map(MessageEvent.init) }
+                ?? [MessageEvent(state: .accepted, at: message.acceptedAt.text)]
+        )
+    }
+
+    /// - Returns: `nil` when the report says nothing.
+    init?(_ report: MessageReport, encoding: PayloadEncoding) {
+        if let message = report.message {
+            self.init(message, encoding: encoding)
+            return
+        }
+        guard let trace = report.trace else { return nil }
+        self.init(
+            id: trace.id.description,
+            ccid: trace.destination.description,
+            source: trace.source.description,
+            state: MessageState(trace.state),
+            acceptedAt: trace.acceptedAt.text,
+            expiresAt: trace.expiresAt?.text,
+            payload: nil,
+            payloadEncoding: nil,
+            payloadBytes: max(trace.frameBytes - Frame.minimumSize, 0),
+            frameBytes: trace.frameBytes,
+            attempts: Int(trace.attempts),
+            history: trace.history.map(MessageEvent.init)
+        )
+    }
+}
+
+extension MessageState {
+    init(_ state: MessageTrace.State) {
+        switch state {
+        case .accepted: self = .accepted
+        case .queued: self = .queued
+        case .inFlight: self = .inFlight
+        case .acknowledged: self = .acknowledged
+        case .confirmed: self = .confirmed
+        case .expired: self = .expired
+        case .deleted: self = .deleted
+        case .evicted: self = .evicted
+        }
+    }
+}
+
+extension MessageEvent {
+    init(_ event: MessageTrace.Event) {
+        self.init(state: MessageState(event.state), at: event.time.text)
+    }
+}
+
+extension TraceResource {
+    init(_ ccid: CCID, _ traceSwitch: TraceSwitch?) {
+        self.init(
+            ccid: ccid.description,
+            tracing: traceSwitch != nil,
+            until: traceSwitch?.until.text,
+            remainingFrames: traceSwitch.map { Int($0.remaining) }
+        )
+    }
+}
+
+extension MessagePreview {
+    init(_ preview: InjectionPreview, _ injection: Injection, isOnline: Bool) {
+        self.init(
+            ccid: injection.destination.description,
+            source: injection.source.description,
+            terminalState: isOnline ? .online : .offline,
+            frame: PayloadEncoding.hex.encode(preview.frame).text,
+            frameBytes: preview.frame.count,
+            framesAhead: preview.store.framesAhead,
+            expiresAt: preview.expiresAt?.text,
+            rejection: preview.store.rejection?.rawValue,
+            evictedFrames: preview.store.evictedFrames,
+            evicted: preview.store.evicted.map(\.description)
         )
     }
 }

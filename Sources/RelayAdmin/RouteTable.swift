@@ -15,6 +15,8 @@ enum RouteTable {
         let connections = ConnectionEndpoints(operations: operations)
         let messages = MessageEndpoints(operations: operations)
         let sending = SendingEndpoints(operations: operations)
+        let bulk = BulkEndpoints(operations: operations)
+        let traces = TraceEndpoints(operations: operations)
         return [
             Route(.get, .livez, .open, handler: status.livez),
             Route(.get, .readyz, .open, handler: status.readyz),
@@ -34,10 +36,15 @@ enum RouteTable {
                 .post,
                 .terminalMessages,
                 .scope(.messagesWrite),
-                query: ["source", "time_to_live_seconds"],
+                query: ["source", "time_to_live_seconds", "wait_ms", "preview"],
                 handler: sending.message
             ),
+            Route(.get, .terminalTrace, .scope(.read), handler: traces.show),
+            Route(.put, .terminalTrace, .scope(.terminalsWrite), handler: traces.start),
+            Route(.delete, .terminalTrace, .scope(.terminalsWrite), handler: traces.stop),
+            Route(.post, .bulk, .scope(.messagesWrite), handler: bulk.send),
             Route(.get, .message, .scope(.read), query: ["payload_encoding"], handler: messages.show),
+            Route(.get, .messageWhy, .scope(.read), handler: messages.why),
             Route(.delete, .message, .scope(.messagesWrite), handler: messages.delete),
             Route(.post, .frames, .scope(.messagesWrite), query: ["source", "time_to_live_seconds"], handler: sending.frames),
         ] + Self.routes(settings, access) + Self.routes(access)

@@ -85,9 +85,12 @@ struct Router: Sendable {
             )
             return Match(access: fallback, outcome: .problem(problem, allow: nil))
         }
-        let candidates = self.routes.compactMap { route in
+        let matching = self.routes.compactMap { route in
             Self.parameters(of: route.path, in: segments).map { (route: route, parameters: $0) }
         }
+        // A path that is there word for word is meant before one that takes the word for a parameter.
+        let exact = matching.filter(\.parameters.isEmpty)
+        let candidates = exact.isEmpty ? matching : exact
         guard !candidates.isEmpty else {
             return Match(access: fallback, outcome: .problem(ProblemDetails(.notFound), allow: nil))
         }

@@ -9,12 +9,38 @@ struct SendingEndpoints: Sendable {
     @Sendable
     func message(_ request: HTTPRequest) async throws -> HTTPResponse {
         let destination = try request.ccid
-        let injection = try self.injection(request, to: destination)
+        let wait = try request.query.number("wait_ms", in: Self.waits)
+        var injection = try self.injection(request, to: destination)
+        if try request.query.word("preview", as: Preview.self) == .true { return try await self.preview(injection) }
+        injection.key = try KeyHeader.key(of: request).map { key in
+            IdempotencyKey([request.caller?.tokenID ?? "", key], of: injection)
+        }
         let outcome = try await self.operations.inject(injection)
-        let receipt = MessageReceipt(outcome, injection)
-        var response = try HTTPResponse.json(receipt, status: receipt.state == .inFlight ? 200 : 202)
+        var receipt = MessageReceipt(outcome, injection)
+        if let wait, let trace = try await self.operations.awaitEnd(of: outcome.id, timeout: .milliseconds(wait)) {
+            receipt.state = MessageState(trace.state)
+        }
+        var response = try HTTPResponse.json(receipt, status: Self.status(receipt.state))
         response.headers.append(HTTPResponse.Header("Location", RoutePath.message.path(receipt.id)))
+        if outcome.isRepeated { response.headers.append(HTTPResponse.Header("Idempotency-Replayed", "true")) }
         return response
+    }
+
+    /// Milliseconds that a request may wait for the acknowledgement: with the rest of its work less than its deadline.
+    private static let waits = 0...25_000
+
+    /// The status of a message that is in `state`: 202 as long as it has not been written.
+    static func status(_ state: MessageState) -> Int { state == .accepted || state == .queued ? 202 : 200 }
+
+    private enum Preview: String, CaseIterable {
+        case `true`
+        case `false`
+    }
+
+    private func preview(_ injection: Injection) async throws -> HTTPResponse {
+        let preview = try await self.operations.preview(injection)
+        let terminal = try await self.operations.terminal(injection.destination)
+        return try .json(MessagePreview(preview, injection, isOnline: terminal?.isOnline ?? false))
     }
 
     @Sendable

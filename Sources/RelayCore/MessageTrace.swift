@@ -197,6 +197,27 @@ extension MessageTrace {
 }
 
 extension MessageTrace {
+    /// The same trace on another clock.
+    package func withTimes(_ convert: (Timestamp) -> Timestamp) -> MessageTrace {
+        var trace = MessageTrace(
+            id: self.id,
+            destination: self.destination,
+            source: self.source,
+            frameBytes: self.frameBytes,
+            acceptedAt: convert(self.acceptedAt),
+            expiresAt: self.expiresAt.map(convert)
+        )
+        trace.state = self.state
+        trace.attempts = self.attempts
+        trace.queuedAt = self.queuedAt.map(convert)
+        trace.writtenAt = self.writtenAt.map(convert)
+        trace.requeuedAt = self.requeuedAt.map(convert)
+        trace.acknowledgedAt = self.acknowledgedAt.map(convert)
+        trace.confirmedAt = self.confirmedAt.map(convert)
+        trace.droppedAt = self.droppedAt.map(convert)
+        return trace
+    }
+
     /// Begins the trace of the message that `frame` is.
     package init(
         id: MessageID,

@@ -49,8 +49,13 @@ public protocol RelayOperations: Sendable {
     /// Messages kept for a terminal, oldest first.
     func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage]
 
-    /// One kept message; `nil` when there is none with this id (any more).
-    func message(_ id: MessageID) async throws -> StoredMessage?
+    /// What is known of a message, kept or not; `nil` when that is nothing (any more).
+    func report(on id: MessageID) async throws -> MessageReport?
+
+    /// Waits until a traced message has been acknowledged or has ended otherwise, or until `timeout` is over.
+    ///
+    /// - Returns: the message's trace by then; `nil` when it is not traced.
+    func awaitEnd(of id: MessageID, timeout: Duration) async throws -> MessageTrace?
 
     /// Deletes one queued message.
     func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome
@@ -66,6 +71,60 @@ public protocol RelayOperations: Sendable {
     ///
     /// - Throws: ``InjectionError``; ``StoreError`` when the frame cannot be kept.
     func inject(_ injection: Injection) async throws -> InjectionOutcome
+
+    /// Gives the relay many frames, which go to disk together. Those for one terminal keep their order.
+    ///
+    /// - Returns: what came of each, in their order.
+    func injectAll(_ injections: [Injection]) async -> [Result<InjectionOutcome, any Error>]
+
+    /// What would become of an injection now. Nothing is sent.
+    ///
+    /// - Throws: ``InjectionError/payloadTooLong(maximumPayload:)``; ``StoreError``.
+    func preview(_ injection: Injection) async throws -> InjectionPreview
+
+    /// The terminal's trace switch, if it is on.
+    func tracing(of ccid: CCID) async throws -> TraceSwitch?
+
+    /// Has all messages for a terminal traced for some time; `nil` ends it.
+    ///
+    /// - Parameter duration: seconds.
+    /// - Returns: the switch as it is now.
+    @discardableResult
+    func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> TraceSwitch?
+}
+
+/// What is known of a message.
+public struct MessageReport: Equatable, Sendable {
+    /// The message, as long as it is kept.
+    public var message: StoredMessage?
+    /// What has happened to it; `nil` when it is not traced.
+    public var trace: MessageTrace?
+    /// Frames kept for its terminal before it; `nil` when it is not kept.
+    public var framesAhead: Int?
+
+    /// Makes a report.
+    public init(message: StoredMessage? = nil, trace: MessageTrace? = nil, framesAhead: Int? = nil) {
+        self.message = message
+        self.trace = trace
+        self.framesAhead = framesAhead
+    }
+}
+
+/// What would become of an injection.
+public struct InjectionPreview: Equatable, Sendable {
+    /// The bytes that the destination would get.
+    public var frame: [UInt8]
+    /// What the store would do with it.
+    public var store: AppendPreview
+    /// When it would expire if it were sent now; `nil` when it were kept for ever.
+    public var expiresAt: Timestamp?
+
+    /// Makes a preview.
+    public init(frame: [UInt8], store: AppendPreview, expiresAt: Timestamp?) {
+        self.frame = frame
+        self.store = store
+        self.expiresAt = expiresAt
+    }
 }
 
 /// A frame from an operator.
@@ -78,9 +137,18 @@ public struct Injection: Equatable, Sendable {
     public var payload: [UInt8]
     /// Seconds; `nil` for the configured default, 0 for ever.
     public var timeToLive: UInt32?
+    /// What the client calls this sending; the same one again sends nothing, and is answered as the first was.
+    public var key: IdempotencyKey?
 
     /// Makes an injection.
-    public init(source: CCID, destination: CCID, payload: [UInt8], timeToLive: UInt32? = nil) {
+    public init(
+        source: CCID,
+        destination: CCID,
+        payload: [UInt8],
+        timeToLive: UInt32? = nil,
+        key: IdempotencyKey? = nil
+    ) {
+        self.key = key
         self.source = source
         self.destination = destination
         self.payload = payload
@@ -102,11 +170,14 @@ public struct InjectionOutcome: Equatable, Sendable {
     public var id: MessageID
     /// Where it is.
     public var state: State
+    /// Its key had been used before: the frame is the one of then, and this what was answered then.
+    public var isRepeated: Bool
 
     /// Makes an outcome.
-    public init(id: MessageID, state: State) {
+    public init(id: MessageID, state: State, isRepeated: Bool = false) {
         self.id = id
         self.state = state
+        self.isRepeated = isRepeated
     }
 }
 
@@ -116,6 +187,8 @@ public enum InjectionError: Error, Equatable, Sendable {
     case payloadTooLong(maximumPayload: Int)
     /// A cap of the store stands in its way.
     case rejected(StoreLimits.Cap)
+    /// Its key has been used for another content.
+    case keyReused
     /// The relay stops and takes nothing more.
     case stopping
 }

@@ -89,17 +89,6 @@ extension RelayServer: RelayOperations {
         return backlog
     }
 
-    private func shown(_ message: StoredMessage) -> StoredMessage {
-        StoredMessage(
-            id: message.id,
-            destination: message.destination,
-            frame: message.frame,
-            acceptedAt: self.steadyClock.wallTime(of: message.acceptedAt),
-            expiresAt: message.expiresAt.map(self.steadyClock.wallTime(of:)),
-            isInFlight: message.isInFlight
-        )
-    }
-
     // MARK: Blocks
 
     /// See ``RelayOperations/enforce(_:)``.
@@ -109,63 +98,5 @@ extension RelayServer: RelayOperations {
             closed += (try? await shard.eventLoop.submit { shard.enforce(blocks) }.get()) ?? 0
         }
         return closed
-    }
-
-    // MARK: Messages
-
-    /// See ``RelayOperations/messages(of:after:limit:)``.
-    public func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage] {
-        let messages = try await self.groupCommit.perform { try $0.messages(of: ccid, after: after, limit: limit) }
-        return messages.map(self.shown)
-    }
-
-    /// See ``RelayOperations/message(_:)``.
-    public func message(_ id: MessageID) async throws -> StoredMessage? {
-        try await self.groupCommit.perform { try $0.message(id) }.map(self.shown)
-    }
-
-    /// See ``RelayOperations/deleteMessage(_:)``.
-    public func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome {
-        try await self.groupCommit.perform { try $0.delete(id) }
-    }
-
-    /// See ``RelayOperations/deleteMessages(of:)``.
-    public func deleteMessages(of ccid: CCID) async throws -> Int {
-        try await self.groupCommit.perform { try $0.deleteAll(of: ccid) }
-    }
-
-    /// See ``RelayOperations/inject(_:)``.
-    public func inject(_ injection: Injection) async throws -> InjectionOutcome {
-        let room = self.options.session.maximumFrameSize - Frame.minimumSize
-        var frame = ByteBuffer()
-        let isWritten = frame.writeFrame(
-            header: Frame.forwardHeader,
-            address: injection.source,
-            command: .data,
-            content: injection.payload
-        )
-        guard isWritten, injection.payload.count <= room else {
-            throw InjectionError.payloadTooLong(maximumPayload: room)
-        }
-        return try await self.inject(frame, to: injection.destination, timeToLive: injection.timeToLive)
-    }
-
-    private func inject(_ frame: ByteBuffer, to ccid: CCID, timeToLive: UInt32?) async throws -> InjectionOutcome {
-        var index = self.shards[0].home(of: ccid)
-        while true {
-            let shard = self.shards[index]
-            let place = try await shard.eventLoop.submit { shard.place(of: ccid) }.get()
-            switch place {
-            case .here:
-                let outcome = try await shard.eventLoop.flatSubmit {
-                    let outcome = shard.inject(frame, to: ccid, timeToLive: timeToLive)
-                    return outcome.map { $0.map(Optional.some) } ?? shard.eventLoop.makeSucceededFuture(nil)
-                }.get()
-                if let outcome { return outcome }
-                index = shard.home(of: ccid)
-            case .shard(let other): index = other
-            case .moving: try await Task.sleep(for: .milliseconds(1))
-            }
-        }
     }
 }

@@ -23,6 +23,9 @@ public final class RelayServer: Sendable {
     let state = ServerState()
     /// What happens here, and, where the same log is given to them, in the store and elsewhere.
     public let events: EventLog
+    /// Who waits for messages is told of them here.
+    let watch: MessageWatch
+    let keys = KeysInUse()
     /// Yields when an operator has the relay drained; whoever runs it then stops it.
     public let drainRequests: AsyncStream<Void>
     let drainRequest: AsyncStream<Void>.Continuation
@@ -36,15 +39,18 @@ public final class RelayServer: Sendable {
     /// - Parameters:
     ///   - requeuedAtStart: frames that were in flight when the relay before this one ended.
     ///   - steadyClock: the one that the store has its times to live end by.
+    ///   - watch: is told by the store what becomes of traced messages.
     ///   - events: where the server publishes what happens.
     public init(
         options: ServerOptions,
         groupCommit: any GroupCommit,
         requeuedAtStart: Int = 0,
         steadyClock: SteadyClock,
+        watch: MessageWatch = MessageWatch(),
         events: EventLog = EventLog(),
         logger: Logger
     ) {
+        self.watch = watch
         self.options = options
         self.events = events
         self.groupCommit = groupCommit

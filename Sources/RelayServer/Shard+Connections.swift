@@ -95,6 +95,7 @@ extension Shard {
         // another shard had was carried out before the terminal came here.
         let isAnswered = self.submission.isEmpty && self.committed + 1 == self.submission.number
         let storeIsEmpty = isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
+        self.updateWriteThrough(terminal)
         terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)
         self.reportOnline(terminal, on: connection, now: now)
         self.pump(terminal)
@@ -155,6 +156,7 @@ extension Shard {
             }
             return run.frames - ends.count
         case .stored(let marks):
+            if !self.tracedFrames.isEmpty { self.tracedFrames.takeInFlight(marks) }
             let delivered = marks.prefix { $0.end <= acknowledged }
             if let last = delivered.last {
                 self.countDelivered(delivered.count, bytes: last.end, of: terminal, on: connection)
@@ -214,6 +216,7 @@ extension Shard {
             self.handover.abandonClaim(of: ccid, by: connection)
             self.giveBackIfOffline(ccid)
         }
+        self.tracedFrames.disconnected(connection.id)
         self.forget(connection)
         self.paused.removeAll { $0 === connection }
         self.log(connection, reason)

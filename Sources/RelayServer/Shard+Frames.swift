@@ -185,6 +185,7 @@ extension Shard {
         if case .close(let reason) = action { return reason }
         // What was acknowledged before this heartbeat is what it confirms.
         if connection.listener.confirm == .heartbeat { self.sample(connection) }
+        if !self.tracedFrames.isEmpty { self.confirmTracedFrames(of: connection) }
         guard !connection.isEnding else { return nil }
         let now = self.clock.now
         self.counters.heartbeats += 1

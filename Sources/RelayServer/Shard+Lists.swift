@@ -160,7 +160,10 @@ extension Shard {
     func snapshot(of connection: TerminalConnection) -> ConnectionSnapshot {
         self.settleCounters(of: connection)
         let ccids = connection.session.ccids
-        let spilled = ccids.contains { self.terminals[$0]?.mailbox.mode == .draining }
+        let spilled = ccids.contains { ccid in
+            // One that is written through always drains.
+            self.terminals[ccid].map { $0.mailbox.mode == .draining && !$0.mailbox.isWriteThrough } ?? false
+        }
         return ConnectionSnapshot(
             id: connection.id,
             remoteAddress: Self.text(connection.channel.remoteAddress),

@@ -7,11 +7,8 @@ extension Shard {
     /// Takes an operator's frame, which is rewritten already.
     ///
     /// - Returns: `nil` when the terminal is not here (any more): ask its home again.
-    func inject(
-        _ frame: ByteBuffer,
-        to ccid: CCID,
-        timeToLive: UInt32?
-    ) -> EventLoopFuture<InjectionOutcome>? {
+    func inject(_ frame: ByteBuffer, _ injection: Injection) -> EventLoopFuture<InjectionOutcome>? {
+        let ccid = injection.destination
         guard case .here = self.place(of: ccid), !self.handover.isRecalled(ccid) else { return nil }
         let promise = self.eventLoop.makePromise(of: InjectionOutcome.self)
         guard !self.isStopping else {
@@ -22,10 +19,11 @@ extension Shard {
         if let terminal, terminal.mailbox.mode != .offline { self.makeWay(for: terminal) }
         let token = self.makeToken()
         self.injections.started(token: token, promise)
-        let entry = AppendBatch.Entry(ccid: ccid, timeToLive: timeToLive, token: token)
+        let entry = AppendBatch.Entry(ccid: ccid, timeToLive: injection.timeToLive, token: token, isTraced: true)
         frame.withUnsafeReadableBytes { frame in
             self.withSubmission { $0.appends.append(entry, frame: frame) }
         }
+        if let key = injection.key { self.submission.keys[token] = key }
         self.counters.accepted += 1
         self.counters.acceptedBytes += UInt64(frame.readableBytes)
         if let terminal {

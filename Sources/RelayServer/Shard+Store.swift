@@ -11,9 +11,12 @@ struct PendingSubmission {
     var removals: [StoreSubmission.Removal] = []
     var rewinds: [CCID] = []
     var reads: [StoreSubmission.ReadRequest] = []
+    var confirmations: [MessageID] = []
+    var keys: [UInt32: IdempotencyKey] = [:]
 
     var isEmpty: Bool {
         self.appends.isEmpty && self.removals.isEmpty && self.rewinds.isEmpty && self.reads.isEmpty
+            && self.confirmations.isEmpty
     }
 }
 
@@ -46,17 +49,18 @@ extension Shard: GroupCommitClient {
         guard !self.submission.isEmpty else { return }
         let pending = self.submission
         self.submission = PendingSubmission(number: pending.number + 1)
-        self.groupCommit.submit(
-            StoreSubmission(
-                number: pending.number,
-                client: self,
-                acceptedAt: self.steadyClock.now,
-                appends: pending.appends,
-                removals: pending.removals,
-                rewinds: pending.rewinds,
-                reads: pending.reads
-            )
+        var submission = StoreSubmission(
+            number: pending.number,
+            client: self,
+            acceptedAt: self.steadyClock.now,
+            appends: pending.appends,
+            removals: pending.removals,
+            rewinds: pending.rewinds,
+            reads: pending.reads
         )
+        submission.confirmations = pending.confirmations
+        submission.keys = pending.keys
+        self.groupCommit.submit(submission)
         if !self.handover.recalled.isEmpty { self.awaitCarryingOut() }
     }
 
@@ -120,6 +124,7 @@ extension Shard: GroupCommitClient {
                 connection.put(stored, to: terminal.ccid)
                 self.markDirty(connection)
                 self.injections.written(stored.marks)
+                self.tracedFrames.written(stored.traced)
                 if action == .writeAndGoLive { self.releaseHeld(terminal) }
                 // More is kept than one read brings: what was held while it seemed to be the last one is newer than all of that,
                 // and older than what goes to the store from here on.

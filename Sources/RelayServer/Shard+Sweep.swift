@@ -163,6 +163,7 @@ extension Shard {
             terminal.deliveredBeforeReceipt[token] = run.frames
             self.awaitingRemoval += run.frames
         case .stored(let marks):
+            if !self.tracedFrames.isEmpty { self.tracedFramesArrived(marks, on: connection) }
             if let last = marks.last {
                 self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
             }
@@ -187,6 +188,7 @@ extension Shard {
             delay: Self.timeoutInterval
         ) { _ in
             self.closeSilent()
+            self.endWriteThrough()
             self.forgetTerminals()
             self.reportLateTerminals()
             self.reportStore()

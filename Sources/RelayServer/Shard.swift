@@ -17,7 +17,7 @@ import TTMSProtocol
 /// register, takeover, close), `Shard+Finish` (the peer's last byte), `Shard+Sweep` (acknowledgement and timeouts),
 /// `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards), `Shard+Stop` (the end),
 /// `Shard+Operations` and `Shard+Lists` (what operators ask), `Shard+Blocks` (whom they shut out), `Shard+Events` (what is reported
-/// to who follows).
+/// to who follows), `Shard+Traces` (what becomes of traced frames).
 final class Shard: @unchecked Sendable {
     let index: Int
     /// Also the clock for everything that is due some time: its `now`, never `NIODeadline.now()`.
@@ -88,6 +88,9 @@ final class Shard: @unchecked Sendable {
     var nextToken: UInt32 = 1
     var journals: [UInt32: Journal] = [:]
     var injections = PendingInjections()
+    var tracedFrames = TracedFrames()
+    /// Terminals here whose frames go through the store because they are traced.
+    var writtenThrough: Set<CCID> = []
     var handover = Handover()
 
     init(

@@ -41,12 +41,19 @@ final class RelayService: Service {
         )
         let clock = SteadyClock(continuing: store.lastReading)
         let requeued = store.foundInFlight
-        self.groupCommit = try GroupCommitThread(store: store, logger: logger) { clock.now }
+        let watch = MessageWatch()
+        self.groupCommit = try GroupCommitThread(
+            store: store,
+            logger: logger,
+            clock: { clock.now },
+            observer: { watch.changed($0) }
+        )
         self.server = RelayServer(
             options: server,
             groupCommit: self.groupCommit,
             requeuedAtStart: requeued,
             steadyClock: clock,
+            watch: watch,
             logger: logger
         )
         self.settings = RunningSettings(

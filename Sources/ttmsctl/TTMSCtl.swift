@@ -16,7 +16,8 @@ struct TTMSCtl: AsyncParsableCommand {
             """,
         subcommands: [
             Status.self, Terminals.self, Terminal.self, Connections.self, Events.self, Messages.self, Message.self, Send.self,
-            Delete.self, Kick.self, Block.self, Unblock.self, Blocks.self, Drain.self, Config.self, SetLogLevel.self,
+            SendBulk.self, Delete.self, Trace.self, Kick.self, Block.self, Unblock.self, Blocks.self, Drain.self, Config.self,
+            SetLogLevel.self,
             Token.self, Audit.self, Simulate.self, Store.self,
         ]
     )

@@ -12,6 +12,12 @@ final class FakeRelay: RelayOperations {
         var connectionQueries: [ConnectionQuery] = []
         var messages: [StoredMessage] = []
         var injected: [Injection] = []
+        /// Messages that are remembered.
+        var traces: [MessageID: MessageTrace] = [:]
+        /// What the first injection under a key came to.
+        var outcomes: [IdempotencyKey: InjectionOutcome] = [:]
+        var switches: [CCID: TraceSwitch] = [:]
+        var preview = AppendPreview(framesAhead: 0)
         /// Thrown by the injection after so many.
         var injectionFailure: (after: Int, error: any Error)?
         /// Thrown by everything that would read the store.
@@ -192,8 +198,51 @@ final class FakeRelay: RelayOperations {
         }
     }
 
-    func message(_ id: MessageID) async throws -> StoredMessage? {
-        try self.readStore { $0.messages.first { $0.id == id } }
+    func report(on id: MessageID) async throws -> MessageReport? {
+        try self.readStore { state in
+            let message = state.messages.first { $0.id == id }
+            let trace = message?.trace ?? state.traces[id]
+            guard message != nil || trace != nil else { return nil }
+            let ahead = message.map { message in
+                state.messages.count { $0.destination == message.destination && $0.id.rawValue < id.rawValue }
+            }
+            return MessageReport(message: message, trace: trace, framesAhead: ahead)
+        }
+    }
+
+    func awaitEnd(of id: MessageID, timeout: Duration) async throws -> MessageTrace? {
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            let trace = self.state.withLock { $0.traces[id] }
+            if trace?.state.isEnd ?? true || ContinuousClock.now >= deadline { return trace }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    func tracing(of ccid: CCID) async throws -> TraceSwitch? {
+        try self.readStore { $0.switches[ccid] }
+    }
+
+    func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> TraceSwitch? {
+        try self.readStore { state in
+            let start = Timestamp(microseconds: 1_700_000_000_000_000)
+            state.switches[ccid] = duration.map { TraceSwitch(until: start.advanced(bySeconds: Int64($0)), remaining: frames) }
+            return state.switches[ccid]
+        }
+    }
+
+    func preview(_ injection: Injection) async throws -> InjectionPreview {
+        try self.readStore { state in
+            InjectionPreview(frame: [0x24] + injection.payload, store: state.preview, expiresAt: nil)
+        }
+    }
+
+    func injectAll(_ injections: [Injection]) async -> [Result<InjectionOutcome, any Error>] {
+        var results: [Result<InjectionOutcome, any Error>] = []
+        for injection in injections {
+            do { results.append(.success(try await self.inject(injection))) } catch { results.append(.failure(error)) }
+        }
+        return results
     }
 
     func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome {
@@ -215,11 +264,17 @@ final class FakeRelay: RelayOperations {
 
     func inject(_ injection: Injection) async throws -> InjectionOutcome {
         try self.state.withLock { state in
+            if let key = injection.key, let first = state.outcomes.first(where: { $0.key.name == key.name }) {
+                guard first.key == key else { throw InjectionError.keyReused }
+                return InjectionOutcome(id: first.value.id, state: first.value.state, isRepeated: true)
+            }
             if let failure = state.injectionFailure, state.injected.count >= failure.after { throw failure.error }
             state.injected.append(injection)
             let isOnline = state.terminals[injection.destination]?.isOnline ?? false
             let id = MessageID(slot: 2, sequence: UInt64(state.injected.count))
-            return InjectionOutcome(id: id, state: isOnline ? .inFlight : .queued)
+            let outcome = InjectionOutcome(id: id, state: isOnline ? .inFlight : .queued)
+            if let key = injection.key { state.outcomes[key] = outcome }
+            return outcome
         }
     }
 

@@ -115,6 +115,8 @@ import Yams
         #expect(fields("CreateBlockRequest") == CreateBlockRequest.fieldNames)
         #expect(fields("SetLogLevelRequest") == SetLogLevelRequest.fieldNames)
         #expect(fields("CreateTokenRequest") == CreateTokenRequest.fieldNames)
+        #expect(fields("BulkMessage") == BulkMessage.fieldNames)
+        #expect(fields("TraceRequest") == TraceRequest.fieldNames)
     }
 
     @Test("examples are what the models read and write, field by field")
@@ -168,6 +170,9 @@ import Yams
         case "TerminalPage": return try again(Page<TerminalResource>.self)
         case "Message": return try again(MessageResource.self)
         case "MessagePage": return try again(Page<MessageResource>.self)
+        case "MessageExplanation": return try again(MessageExplanation.self)
+        case "BulkReceipt": return try again(BulkReceipt.self)
+        case "Trace": return try again(TraceResource.self)
         case "MessageReceipt": return try again(MessageReceipt.self)
         case "MessageReceiptList": return try again(List<MessageReceipt>.self)
         case "DeletionReceipt": return try again(DeletionReceipt.self)

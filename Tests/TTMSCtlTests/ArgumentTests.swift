@@ -13,6 +13,9 @@ struct ArgumentTests {
         arguments: [
             "status", "status --output json --data-dir /x", "terminals", "terminals --state online --prefix 00 --limit 5",
             "terminal 0000002a", "terminal show 0000002A", "messages 0000002a", "message 12", "message show 12",
+            "message why 12",
+            "send 0000002a hi --wait 5s --idempotency-key again", "send 0000002a hi --preview", "send-bulk -", "trace 0000002a",
+            "trace 0000002a --for 1h --frames 100", "trace 0000002a --off",
             "send 0000002a hi", "send 0000002a --hex 00ff", "send 0000002a --base64 aGk=", "send 0000002a --file x",
             "send 0000002a hi --source 00000001 --time-to-live 1h --url http://192.0.2.1:7280 --token-file x", "delete 12",
             "delete --all 0000002a", "kick 0000002a",
@@ -40,6 +43,8 @@ struct ArgumentTests {
             "send 0000002a hi --time-to-live 1", "send 0000002a hi --source 1", "delete", "delete 1 --all 0000002a", "kick",
             "kick 0000002a --connection 1", "kick --connection x", "terminals --sort age", "connections --limit 0",
             "connections --state online", "events --type gap", "events --type x", "events --ccid 2a", "events --count 0",
+            "send 0000002a hi --wait 26s", "send 0000002a hi --idempotency-key é", "trace 0000002a --for 8d",
+            "trace 0000002a --for 1h --off", "trace 0000002a --frames 1", "trace 0000002a --for 1h --frames 0", "send-bulk",
             "store check --url http://x", "store export --ccid 2a", "store export --output json",
             "simulate", "simulate 0000002a --send 00000001", "simulate 0000002a --send x hi",
             "simulate 0000002a --heartbeat -1",

@@ -46,7 +46,9 @@ struct StoreTests {
             let report = try await control.json(StoreCheckReport.self, "store", "check")
             #expect(report.sound && report.findings.isEmpty && report.omittedFindings == 0)
             #expect(report.recorded.frames == 50 && report.recorded.appended == 50)
-            #expect(report.found == .init(terminals: 2, frames: 50, bytes: 50 * 513, deadFrames: 0))
+            #expect(
+                report.found == .init(terminals: 2, frames: 50, bytes: 50 * 513, deadFrames: 0, traces: 50, idempotencyKeys: 0)
+            )
 
             let all = try await control.run("store", "export")
             #expect(all.exit == .code(0))
@@ -58,6 +60,7 @@ struct StoreTests {
             #expect(exported.map(\.expiresAt) == messages.map(\.expiresAt))
             #expect(exported.map { PayloadEncoding.base64.decode($0.payload) } == messages.map(\.payloadContent))
             #expect(all.output.contains("\"expires_at\":null"))
+            #expect(exported.map(\.history) == messages.map(\.history))
 
             let one = try await control.run("store", "export", "--ccid", "FFFFFFFF")
             #expect(try self.lines(one.output) == exported.filter { $0.destination == "ffffffff" })

@@ -46,22 +46,36 @@ public struct AdminClient: Sendable {
     /// - Parameters:
     ///   - path: with its query, such as `/api/v1/terminals?limit=2`.
     ///   - json: the body.
+    ///   - headers: further ones.
     /// - Throws: ``Failure`` when there is no answer.
-    public func request(_ method: String, _ path: String, json: JSONValue? = nil) async throws -> Answer {
+    public func request(
+        _ method: String,
+        _ path: String,
+        json: JSONValue? = nil,
+        headers: [String: String] = [:]
+    ) async throws -> Answer {
         let body = try json.map { try JSONEncoder().encode($0) }
-        return try await self.request(method, path, body: body, contentType: body.map { _ in "application/json" })
+        let contentType = body.map { _ in "application/json" }
+        return try await self.request(method, path, body: body, contentType: contentType, headers: headers)
     }
 
     /// Asks, with any body.
     ///
     /// - Throws: ``Failure`` when there is no answer.
-    public func request(_ method: String, _ path: String, body: Data?, contentType: String?) async throws -> Answer {
+    public func request(
+        _ method: String,
+        _ path: String,
+        body: Data?,
+        contentType: String?,
+        headers: [String: String] = [:]
+    ) async throws -> Answer {
         guard let url = URL(string: path, relativeTo: self.base) else { throw Failure(description: "'\(path)' is no path") }
         var request = URLRequest(url: url, cachePolicy: .reloadIgnoringLocalCacheData, timeoutInterval: 20)
         request.httpMethod = method
         request.httpBody = body
         if let contentType { request.setValue(contentType, forHTTPHeaderField: "Content-Type") }
         if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
         let (answer, response) = try await URLSession.shared.data(for: request)
         guard let response = response as? HTTPURLResponse else {
             throw Failure(description: "\(method) \(path) was not answered over HTTP")

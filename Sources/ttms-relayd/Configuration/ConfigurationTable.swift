@@ -169,6 +169,20 @@ enum ConfigurationTable {
             "Terminals for which frames are kept; frames for one more are refused whatever `when_full` says"
         ),
         .choice("when_full", \.storeLimits.policy, "What gives way at these limits"),
+        // Clients count on a day, in which they may ask again under the same key.
+        .duration(
+            "trace_retention",
+            \.traceRetention,
+            .hours(24) ... .hours(24 * 366),
+            step: .seconds(1),
+            "How long a traced message is remembered after its end, and an idempotency key after its use"
+        ),
+        .count(
+            "maximum_traces",
+            \.storeLimits.traces,
+            1...100_000_000,
+            "Messages, and idempotency keys, that are remembered; beyond that the oldest are forgotten first"
+        ),
     ]
 
     private static let delivery: [ConfigurationKey] = [
@@ -212,6 +226,12 @@ extension RelayConfiguration {
     fileprivate var timeToLive: TimeAmount {
         get { .seconds(Int64(self.storeLimits.timeToLive)) }
         set { self.storeLimits.timeToLive = UInt32(clamping: newValue.nanoseconds / 1_000_000_000) }
+    }
+
+    /// As above.
+    fileprivate var traceRetention: TimeAmount {
+        get { .seconds(Int64(self.storeLimits.traceRetention)) }
+        set { self.storeLimits.traceRetention = UInt32(clamping: newValue.nanoseconds / 1_000_000_000) }
     }
 }
 

@@ -1,17 +1,23 @@
 import AdminAPI
 import ArgumentParser
 
-/// One kept message.
+/// One message.
 struct Message: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at one kept message.",
-        subcommands: [Show.self],
+        abstract: "Look at one message: where it is, what happened to it, and why it waits.",
+        subcommands: [Show.self, Why.self],
         defaultSubcommand: Show.self
     )
 
     /// Everything about one message.
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show everything about one kept message.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show everything about one message, with its states and their times.",
+            discussion: """
+                Kept messages can be shown, and those whose trace is remembered after their end: all that were sent by operators, and \
+                those for terminals that are traced (ttmsctl trace).
+                """
+        )
 
         @Argument(help: "The message's id, as `messages` lists it.")
         var id: UInt64
@@ -27,16 +33,36 @@ struct Message: AsyncParsableCommand {
         }
 
         static func lines(_ message: MessageResource) -> [String] {
-            Table.fields([
+            let fields = [
                 ("id", message.id),
                 ("destination", message.ccid),
                 ("source", message.source),
                 ("state", message.state.rawValue),
-                ("accepted", message.acceptedAt),
+                ("attempts", message.attempts.map(String.init) ?? "not traced"),
                 ("expires", message.expiresAt ?? "never"),
                 ("size", "\(message.payloadBytes) bytes of payload, \(message.frameBytes) in all"),
-                ("payload", PayloadText.text(message.payloadContent)),
-            ])
+                ("payload", message.payload == nil ? "not kept any more" : PayloadText.text(message.payloadContent)),
+            ]
+            return Table.fields(fields + message.history.map { ($0.state.rawValue, $0.at) })
+        }
+    }
+
+    /// Why it is where it is.
+    struct Why: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Say in a sentence why a message is where it is.")
+
+        @Argument(help: "The message's id, as `messages` lists it.")
+        var id: UInt64
+
+        @OptionGroup var relay: RelayOptions
+
+        func run() async throws {
+            let path = RoutePath.messageWhy.path(String(self.id))
+            let explanation = try await self.relay.client().get(MessageExplanation.self, path)
+            switch self.relay.output {
+            case .json: try Console.write(json: explanation)
+            case .table: Console.write(explanation.why)
+            }
         }
     }
 }

@@ -49,8 +49,11 @@ struct Messages: AsyncParsableCommand {
 }
 
 extension MessageResource {
-    /// The payload's own bytes; none when a newer relay writes them in a way that is not known here.
-    var payloadContent: [UInt8] { self.payloadEncoding.decode(self.payload) ?? [] }
+    /// The payload's own bytes; none when it is not kept, or a newer relay writes it in a way that is not known here.
+    var payloadContent: [UInt8] {
+        guard let payload = self.payload, let encoding = self.payloadEncoding else { return [] }
+        return encoding.decode(payload) ?? []
+    }
 
     /// What fits into a line beside the other columns.
     fileprivate var excerpt: String { PayloadText.excerpt(self.payloadContent, width: 40) }

@@ -32,12 +32,37 @@ struct Send: AsyncParsableCommand {
     )
     var timeToLive: TimeToLive?
 
+    @Option(
+        help: ArgumentHelp("Wait for the acknowledgement, up to 25s, before printing what became of it.", valueName: "time")
+    )
+    var wait: TimeToLive?
+
+    @Option(
+        help: ArgumentHelp(
+            "A name for this sending: the same command again with the same name sends nothing, and prints the same.",
+            valueName: "name"
+        )
+    )
+    var idempotencyKey: String?
+
+    @Flag(help: "Send nothing; show the bytes, the place in the queue, and what would give way.")
+    var preview = false
+
     @OptionGroup var relay: RelayOptions
+
+    /// What the admin API lets a request wait.
+    private static let longestWait: UInt32 = 25
 
     func validate() throws {
         let given = [self.text, self.hex, self.base64, self.file].compactMap(\.self)
         guard given.count == 1 else {
             throw ValidationError("Give the payload once: as TEXT, or by --hex, --base64 or --file.")
+        }
+        if let wait = self.wait, wait.seconds > Self.longestWait { throw ValidationError("--wait takes at most 25s.") }
+        if let key = self.idempotencyKey {
+            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else {
+                throw ValidationError("--idempotency-key takes 1 to 255 printable ASCII characters.")
+            }
         }
         if let hex = self.hex, PayloadEncoding.hex.decode(hex) == nil {
             throw ValidationError("--hex takes an even number of hex digits and nothing else.")
@@ -48,9 +73,22 @@ struct Send: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let receipt = try await self.relay.client().post(
+        let client = try self.relay.client()
+        let path = RoutePath.terminalMessages.path(self.ccid.description)
+        if self.preview {
+            let query = ["preview": "true"]
+            let preview = try await client.post(MessagePreview.self, path, query: query, body: try self.request())
+            switch self.relay.output {
+            case .json: try Console.write(json: preview)
+            case .table: for line in Self.lines(preview) { Console.write(line) }
+            }
+            return
+        }
+        let receipt = try await client.post(
             MessageReceipt.self,
-            RoutePath.terminalMessages.path(self.ccid.description),
+            path,
+            query: self.wait.map { ["wait_ms": "\($0.seconds * 1_000)"] } ?? [:],
+            headers: self.idempotencyKey.map { ["Idempotency-Key": "\"\($0)\""] } ?? [:],
             body: try self.request()
         )
         switch self.relay.output {
@@ -81,10 +119,28 @@ struct Send: AsyncParsableCommand {
 
     static func line(_ receipt: MessageReceipt) -> String {
         switch receipt.state {
-        case .queued:
+        case .accepted, .queued:
             "queued for \(receipt.ccid) with id \(receipt.id): it is on disk, and goes out with the terminal's next heartbeat"
         case .inFlight: "written to \(receipt.ccid), with id \(receipt.id)"
+        case .acknowledged, .confirmed: "delivered to \(receipt.ccid), with id \(receipt.id): its kernel has acknowledged it"
+        case .expired, .deleted, .evicted: "not delivered to \(receipt.ccid), with id \(receipt.id): \(receipt.state.rawValue)"
         }
+    }
+
+    static func lines(_ preview: MessagePreview) -> [String] {
+        var fields = [
+            ("destination", "\(preview.ccid), \(preview.terminalState.rawValue)"),
+            ("source", preview.source),
+            ("frame", "\(preview.frame), \(preview.frameBytes) bytes"),
+            ("frames ahead", "\(preview.framesAhead)"),
+            ("expires", preview.expiresAt ?? "never"),
+        ]
+        if let cap = preview.rejection { fields.append(("refused", "the queue is at its limit \(cap)")) }
+        if preview.evictedFrames > 0 {
+            let ids = preview.evicted.joined(separator: ", ")
+            fields.append(("would evict", "\(preview.evictedFrames) messages: \(ids)"))
+        }
+        return Table.fields(fields)
     }
 
     private static func contents(of file: String) throws(Failure) -> Data {

@@ -42,6 +42,7 @@ struct StoreCheck: AsyncParsableCommand {
             ("kept", "\(totals.frames) frames, \(totals.bytes) bytes, for \(totals.terminals) terminals"),
             ("found", "\(found.frames) frames, \(found.bytes) bytes, for \(found.terminals) terminals"),
             ("dead", "\(result.deadFrames) frames whose room has not come back yet"),
+            ("remembered", "\(result.traces) messages by their traces, and \(result.keys) idempotency keys"),
         ])
         guard !result.isSound else { return fields + ["The store is sound."] }
         return fields + ["The store is damaged:"] + result.lines.map { "  \($0)" }
@@ -56,9 +57,12 @@ struct StoreCheckReport: Codable, Equatable {
         var frames: Int
         var bytes: Int
         var deadFrames: Int
+        var traces: Int
+        var idempotencyKeys: Int
 
         enum CodingKeys: String, CodingKey {
-            case terminals, frames, bytes
+            case terminals, frames, bytes, traces
+            case idempotencyKeys = "idempotency_keys"
             case deadFrames = "dead_frames"
         }
     }
@@ -103,7 +107,9 @@ struct StoreCheckReport: Codable, Equatable {
             terminals: result.found.terminals,
             frames: result.found.frames,
             bytes: result.found.bytes,
-            deadFrames: result.deadFrames
+            deadFrames: result.deadFrames,
+            traces: result.traces,
+            idempotencyKeys: result.keys
         )
         self.findings = result.findings.map { Finding(kind: $0.kind.rawValue, ccid: $0.ccid?.description, message: $0.message) }
         self.omittedFindings = result.omittedFindings

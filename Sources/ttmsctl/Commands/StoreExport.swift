@@ -44,9 +44,11 @@ struct ExportedMessage: Codable, Equatable {
     @Nullable var expiresAt: String?
     /// In base64.
     var payload: String
+    /// What happened to it, in order; `nil` when it is not traced.
+    @Nullable var history: [MessageEvent]?
 
     enum CodingKeys: String, CodingKey {
-        case id, destination, source, payload
+        case id, destination, source, payload, history
         case acceptedAt = "accepted_at"
         case expiresAt = "expires_at"
     }
@@ -59,6 +61,12 @@ struct ExportedMessage: Codable, Equatable {
         self.acceptedAt = APITime.text(milliseconds: message.acceptedAt.milliseconds)
         self.expiresAt = message.expiresAt.map { APITime.text(milliseconds: $0.milliseconds) }
         self.payload = PayloadEncoding.base64.encode(message.frame.dropFirst(Frame.contentOffset).dropLast()).text
+        self.history = message.trace.map { trace in
+            trace.history.compactMap { event in
+                MessageState(rawValue: event.state.rawValue)
+                    .map { MessageEvent(state: $0, at: APITime.text(milliseconds: event.time.milliseconds)) }
+            }
+        }
     }
 }
 

@@ -30,8 +30,15 @@ struct AdminClient: Sendable {
     }
 
     /// Posts `body` as JSON, and reads the answer.
-    func post<Value: Decodable>(_ type: Value.Type, _ path: String, body: some Encodable) async throws(Failure) -> Value {
-        try self.decode(type, try await self.send("POST", path, body: try Self.json(body)))
+    func post<Value: Decodable>(
+        _ type: Value.Type,
+        _ path: String,
+        query: [String: String] = [:],
+        headers: [String: String] = [:],
+        body: some Encodable
+    ) async throws(Failure) -> Value {
+        let data = try Self.json(body)
+        return try self.decode(type, try await self.send("POST", path, query: query, headers: headers, body: data))
     }
 
     /// Posts `body` as it is, and reads the answer.
@@ -137,6 +144,7 @@ struct AdminClient: Sendable {
         _ method: String,
         _ path: String,
         query: [String: String] = [:],
+        headers: [String: String] = [:],
         body: Data? = nil,
         mediaType: String = "application/json"
     ) async throws(Failure) -> Data {
@@ -145,6 +153,7 @@ struct AdminClient: Sendable {
         request.httpBody = body
         request.setValue("application/json", forHTTPHeaderField: "Accept")
         if body != nil { request.setValue(mediaType, forHTTPHeaderField: "Content-Type") }
+        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
 
         let data: Data
         let response: URLResponse

@@ -1,0 +1,33 @@
+/// Where a message is, or what has become of it.
+public enum MessageState: String, Codable, CaseIterable, Sendable {
+    /// The relay has taken it.
+    case accepted
+    /// It is on disk, and waits for its terminal.
+    case queued
+    /// It has been written to its terminal's connection.
+    case inFlight = "in_flight"
+    /// Its terminal's kernel has acknowledged it.
+    case acknowledged
+    /// A heartbeat has come after that on the same connection.
+    case confirmed
+    /// Its time to live ended before it was written.
+    case expired
+    /// An operator deleted it before it was written.
+    case deleted
+    /// It was dropped at a limit of the queue, as the oldest.
+    case evicted
+}
+
+/// Something that happened to a message.
+public struct MessageEvent: Codable, Equatable, Sendable {
+    /// The state that it brought.
+    public var state: MessageState
+    /// When.
+    public var at: String
+
+    /// Makes an event.
+    public init(state: MessageState, at: String) {
+        self.state = state
+        self.at = at
+    }
+}

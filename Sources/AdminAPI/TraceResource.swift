@@ -1,0 +1,78 @@
+/// Whether all messages for a terminal are traced, those of other terminals included.
+public struct TraceResource: Codable, Equatable, Sendable {
+    /// The terminal.
+    public var ccid: String
+    /// Whether they are.
+    public var tracing: Bool
+    /// When it ends by itself; `nil` when it is off.
+    @Nullable public var until: String?
+    /// Messages after which it ends before that; `nil` when it is off.
+    @Nullable public var remainingFrames: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case ccid, tracing, until
+        case remainingFrames = "remaining_frames"
+    }
+
+    /// Makes a resource.
+    public init(ccid: String, tracing: Bool, until: String?, remainingFrames: Int?) {
+        self.ccid = ccid
+        self.tracing = tracing
+        self.until = until
+        self.remainingFrames = remainingFrames
+    }
+}
+
+/// The JSON body that has a terminal traced.
+public struct TraceRequest: Codable, Equatable, Sendable {
+    /// How long, within ``seconds``.
+    public var forSeconds: UInt32
+    /// Messages at the most, within ``frameCounts``; ``defaultFrames`` when it is not given.
+    public var frames: UInt32?
+
+    /// At the most a week: a trace that nobody ends costs the terminal's frames a way through the disk.
+    public static let seconds: ClosedRange<UInt32> = 1...604_800
+    /// So that one busy terminal does not push all other traces out.
+    public static let frameCounts: ClosedRange<UInt32> = 1...100_000
+    /// What an operator who looks for a fault reads.
+    public static let defaultFrames: UInt32 = 10_000
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case forSeconds = "for_seconds"
+        case frames
+    }
+
+    /// The names of all fields: any other is refused.
+    public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
+
+    /// Reads a request.
+    ///
+    /// - Throws: `DecodingError` that names the field.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        func number(_ key: CodingKeys, in range: ClosedRange<UInt32>) throws -> UInt32? {
+            // Read as a number of any size first: Foundation's error for one that does not fit does not name the field.
+            try fields.decodeIfPresent(Double.self, forKey: key).map { number in
+                guard let value = UInt32(exactly: number), range.contains(value) else {
+                    let reason = "It has to be a whole number from \(range.lowerBound) to \(range.upperBound)."
+                    throw DecodingError.dataCorruptedError(forKey: key, in: fields, debugDescription: reason)
+                }
+                return value
+            }
+        }
+        guard let seconds = try number(.forSeconds, in: Self.seconds) else {
+            throw DecodingError.keyNotFound(
+                CodingKeys.forSeconds,
+                DecodingError.Context(codingPath: [], debugDescription: "It is required.")
+            )
+        }
+        self.forSeconds = seconds
+        self.frames = try number(.frames, in: Self.frameCounts)
+    }
+
+    /// Makes a request.
+    public init(forSeconds: UInt32, frames: UInt32? = nil) {
+        self.forSeconds = forSeconds
+        self.frames = frames
+    }
+}

@@ -1,0 +1,54 @@
+import AdminAPI
+import RelayCore
+import TTMSProtocol
+
+/// Many messages from an operator in one request: they go to disk together, and each has its own result.
+struct BulkEndpoints: Sendable {
+    let operations: any RelayOperations
+
+    @Sendable
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        guard request.mediaType == "application/json" else {
+            throw ProblemDetails(.unsupportedMediaType, detail: "Set Content-Type to application/json.")
+        }
+        let sendings = try BulkBody.parse(request.body, caller: request.caller)
+        let results = await self.operations.injectAll(sendings.map(\.injection))
+        let data = try zip(sendings, results).map { sending, result in
+            let outcome: InjectionOutcome
+            do {
+                outcome = try result.get()
+            } catch {
+                return Self.refused(sending, try Self.problem(of: error))
+            }
+            let receipt = MessageReceipt(outcome, sending.injection)
+            return BulkReceipt.Sending(
+                message: sending.message,
+                ccid: receipt.ccid,
+                status: SendingEndpoints.status(receipt.state),
+                receipt: receipt,
+                repeated: outcome.isRepeated,
+                problem: nil
+            )
+        }
+        return try .json(BulkReceipt(data: data))
+    }
+
+    private static func refused(_ sending: BulkBody.Sending, _ problem: ProblemDetails) -> BulkReceipt.Sending {
+        BulkReceipt.Sending(
+            message: sending.message,
+            ccid: sending.injection.destination.description,
+            status: problem.status,
+            receipt: nil,
+            repeated: false,
+            problem: problem
+        )
+    }
+
+    private static func problem(of error: any Error) throws -> ProblemDetails {
+        switch error {
+        case let error as InjectionError: ProblemDetails(error)
+        case let error as StoreError: ProblemDetails(error)
+        default: throw error
+        }
+    }
+}

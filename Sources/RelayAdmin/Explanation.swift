@@ -1,0 +1,86 @@
+import AdminAPI
+import RelayCore
+import TTMSProtocol
+
+/// Why a message is where it is, in plain words, made of what is known of it and of its terminal.
+struct Explanation {
+    /// The message.
+    var message: MessageResource
+    /// Frames kept before it, while it is kept.
+    var framesAhead: Int?
+    /// Its destination; `nil` when it was never seen since the relay started, and nothing is kept for it.
+    var terminal: TerminalSnapshot?
+
+    /// One sentence.
+    var text: String {
+        switch self.message.state {
+        case .accepted, .queued: self.waiting + self.expiry
+        case .inFlight:
+            "It was written to the terminal's connection\(self.at(.inFlight)), and the terminal has not acknowledged it yet"
+                + self.unacknowledged + "."
+        case .acknowledged:
+            "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)); no heartbeat has come after that "
+                + "on the same connection."
+        case .confirmed:
+            "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)), and a heartbeat came after that"
+                + "\(self.at(.confirmed))."
+        case .expired: "It was not delivered: its time to live ended before it was written, and it expired\(self.at(.expired))."
+        case .deleted: "It was not delivered: an operator deleted it\(self.at(.deleted)) before it was written."
+        case .evicted: "It was not delivered: the queue was full, and it was dropped as the oldest\(self.at(.evicted))."
+        }
+    }
+
+    private var waiting: String {
+        let place = self.message.ccid
+        let ahead = self.framesAhead ?? 0
+        let before = ahead == 0 ? "none before it" : ahead == 1 ? "1 frame before it" : "\(ahead) frames before it"
+        let again = (self.message.attempts ?? 0) > 0 ? ", after it was written and not acknowledged" : ""
+        guard let terminal = self.terminal, terminal.since != nil || terminal.isOnline else {
+            return "It waits\(again), with \(before), because the terminal \(place) has not been seen since the relay started"
+        }
+        let since = terminal.since.map { " since \($0.text)" } ?? ""
+        guard let connection = terminal.connection else {
+            let reason = terminal.lastCloseReason.map { " (\($0.rawValue))" } ?? ""
+            return "It waits\(again), with \(before), because the terminal \(place) is offline\(since)\(reason)"
+        }
+        guard connection.isSpilled else {
+            return "It is about to be written\(again), with \(before): the terminal \(place) is online\(since)"
+        }
+        return "It waits\(again), with \(before), because the terminal \(place) is online\(since) but reads slowly: "
+            + "\(connection.unacknowledgedBytes) bytes are on their way to it"
+    }
+
+    private var expiry: String {
+        self.message.expiresAt.map { "; it expires at \($0)." } ?? "; it does not expire."
+    }
+
+    private var unacknowledged: String {
+        guard let bytes = self.terminal?.connection?.unacknowledgedBytes, bytes > 0 else { return "" }
+        return ": \(bytes) bytes are on their way to it"
+    }
+
+    private func at(_ state: AdminAPI.MessageState) -> String {
+        self.message.history.last { $0.state == state }.map { " at \($0.at)" } ?? ""
+    }
+
+    /// The answer as the API gives it.
+    var resource: MessageExplanation {
+        MessageExplanation(
+            id: self.message.id,
+            ccid: self.message.ccid,
+            state: self.message.state,
+            why: self.text,
+            facts: MessageExplanation.Facts(
+                terminalState: self.terminal?.isOnline == true ? .online : .offline,
+                terminalSince: self.terminal?.since?.text,
+                lastHeartbeatAt: self.terminal?.lastHeartbeatAt?.text,
+                lastCloseReason: self.terminal?.lastCloseReason?.rawValue,
+                unacknowledgedBytes: self.terminal?.connection?.unacknowledgedBytes,
+                framesAhead: self.framesAhead,
+                attempts: self.message.attempts,
+                acceptedAt: self.message.acceptedAt,
+                expiresAt: self.message.expiresAt
+            )
+        )
+    }
+}

@@ -1,0 +1,90 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+// What operators ask of messages that are there; `RelayServer+Injections` is for those that they send.
+extension RelayServer {
+    /// See ``RelayOperations/messages(of:after:limit:)``.
+    public func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage] {
+        let messages = try await self.groupCommit.perform { try $0.messages(of: ccid, after: after, limit: limit) }
+        return messages.map(self.shown)
+    }
+
+    /// See ``RelayOperations/report(on:)``.
+    public func report(on id: MessageID) async throws -> MessageReport? {
+        let report: MessageReport? = try await self.groupCommit.perform { store in
+            let message = try store.message(id)
+            let trace = try message?.trace ?? store.trace(of: id)
+            guard message != nil || trace != nil else { return nil }
+            return MessageReport(message: message, trace: trace, framesAhead: try store.framesAhead(of: id))
+        }
+        return report.map { report in
+            MessageReport(
+                message: report.message.map(self.shown),
+                trace: report.trace?.withTimes(self.steadyClock.wallTime(of:)),
+                framesAhead: report.framesAhead
+            )
+        }
+    }
+
+    /// See ``RelayOperations/awaitEnd(of:timeout:)``.
+    public func awaitEnd(of id: MessageID, timeout: Duration) async throws -> MessageTrace? {
+        try await self.watch.awaitEnd(of: id, timeout: timeout) {
+            try await self.groupCommit.perform { try $0.trace(of: id) }
+        }
+    }
+
+    /// See ``RelayOperations/deleteMessage(_:)``.
+    public func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome {
+        try await self.groupCommit.perform { try $0.delete(id) }
+    }
+
+    /// See ``RelayOperations/deleteMessages(of:)``.
+    public func deleteMessages(of ccid: CCID) async throws -> Int {
+        try await self.groupCommit.perform { try $0.deleteAll(of: ccid) }
+    }
+
+    /// With its times as people see them.
+    private func shown(_ message: StoredMessage) -> StoredMessage {
+        StoredMessage(
+            id: message.id,
+            destination: message.destination,
+            frame: message.frame,
+            acceptedAt: self.steadyClock.wallTime(of: message.acceptedAt),
+            expiresAt: message.expiresAt.map(self.steadyClock.wallTime(of:)),
+            isInFlight: message.isInFlight,
+            trace: message.trace?.withTimes(self.steadyClock.wallTime(of:))
+        )
+    }
+
+    // MARK: Traces
+
+    /// See ``RelayOperations/tracing(of:)``.
+    public func tracing(of ccid: CCID) async throws -> TraceSwitch? {
+        self.shown(try await self.groupCommit.perform { $0.tracing(of: ccid) })
+    }
+
+    private func shown(_ traceSwitch: TraceSwitch?) -> TraceSwitch? {
+        traceSwitch.map { TraceSwitch(until: self.steadyClock.wallTime(of: $0.until), remaining: $0.remaining) }
+    }
+
+    /// See ``RelayOperations/setTracing(of:for:frames:)``.
+    @discardableResult
+    public func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> TraceSwitch? {
+        let result = try await self.groupCommit.perform { store in
+            let traceSwitch = duration.map {
+                TraceSwitch(until: store.now.advanced(bySeconds: Int64($0)), remaining: frames)
+            }
+            store.setTracing(of: ccid, traceSwitch)
+            return traceSwitch
+        }
+        // A terminal that is between two shards is looked at where it is attached next.
+        for shard in self.shards {
+            try await shard.eventLoop.submit {
+                guard let terminal = shard.terminals[ccid], !shard.handover.isRecalled(ccid) else { return }
+                shard.updateWriteThrough(terminal)
+            }.get()
+        }
+        return self.shown(result)
+    }
+}
