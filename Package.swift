@@ -185,7 +185,7 @@ let package = Package(
         .testTarget(
             name: "RelaydTests",
             dependencies: [
-                "TestKit", "ttms-relayd", "RelayCore", "TTMSProtocol",
+                "TestKit", "ttms-relayd", "RelayCore", "RelayServer", "RelayStorage", "TTMSProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -42,11 +42,15 @@ final class RelayService: Service {
         let clock = SteadyClock(continuing: store.lastReading)
         let requeued = store.foundInFlight
         let watch = MessageWatch()
+        let events = EventLog()
         self.groupCommit = try GroupCommitThread(
             store: store,
             logger: logger,
             clock: { clock.now },
-            observer: { watch.changed($0) }
+            observer: { traces in
+                watch.changed(traces)
+                for trace in traces { events.publish(RelayEvent(trace, on: clock)) }
+            }
         )
         self.server = RelayServer(
             options: server,
@@ -54,6 +58,7 @@ final class RelayService: Service {
             requeuedAtStart: requeued,
             steadyClock: clock,
             watch: watch,
+            events: events,
             logger: logger
         )
         self.settings = RunningSettings(
