@@ -114,6 +114,12 @@ struct ConfigurationValueTests {
         .count("maximum_frames", 1...1_000_000_000_000),
         .size("maximum_bytes", good: [("64KiB", "64KiB"), ("1024TiB", "1024TiB")], tooSmall: "65535", tooLarge: "1025TiB"),
         .choice("when_full", ["drop-oldest", "reject-newest"]),
+        Row(
+            "trace_retention",
+            good: [("24h", "1d"), ("86401s", "86401s"), ("366d", "366d")],
+            bad: ["23h", "86399s", "367d", "0", "", "1", "86400500ms"]
+        ),
+        .count("maximum_traces", 1...100_000_000),
         .size(
             "outbound_high_watermark",
             good: [("1GiB", "1GiB"), ("512KiB", "512KiB")],
