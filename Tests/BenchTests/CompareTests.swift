@@ -114,6 +114,22 @@ struct CompareTests {
         }
     }
 
+    @Test("A server that is started hears signals, whatever our threads do with them")
+    func hearsSignals() async throws {
+        Interruption.shared.watch(0, directory: "/nowhere")
+        Interruption.shared.forget()
+        let asking = ["-c", "grep -E 'SigBlk|SigIgn' /proc/self/status; exit 3"]
+        let launch = ServerLaunch(name: "x", protocol: .ttms, program: "/bin/sh", arguments: asking)
+        let error = await #expect(throws: LoadFailure.self) {
+            let launched = try await LaunchedServer(launch)
+            await launched.stop()
+        }
+        let lines = (error?.description ?? "").split(separator: "\n").filter { $0.hasPrefix("Sig") }
+        let masks = lines.compactMap { UInt64($0.split(whereSeparator: \.isWhitespace)[1], radix: 16) }
+        #expect(masks.count == 2)
+        for mask in masks { #expect(mask & (1 << (SIGTERM - 1) | 1 << (SIGINT - 1)) == 0, "\(lines)") }
+    }
+
     @Test("Of several runs the middle one counts, and failed ones only when all have failed")
     func median() {
         func result(_ work: Int, failure: String? = nil) -> ScenarioResult {

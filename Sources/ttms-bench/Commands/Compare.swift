@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 
 /// The relay and its peers, side by side.
 struct Compare: AsyncParsableCommand {
@@ -60,6 +61,8 @@ struct Compare: AsyncParsableCommand {
             let played = await self.play(scenario, launches)
             for line in ResultTable.lines(played) { print(line) }
             print()
+            // Also when it goes into a file: it takes minutes.
+            fflush(nil)
             results += played
         }
         try self.load.write(results, title: "Latency")

@@ -23,7 +23,8 @@ final class Interruption: Sendable {
         self.sources.withLock { sources in
             guard sources.isEmpty else { return }
             sources = [SIGINT, SIGTERM].map { number in
-                signal(number, SIG_IGN)
+                // Not ignored: that is inherited by what is started later, and would make it deaf to being told to end.
+                signal(number) { _ in }
                 let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
                 source.setEventHandler { self.end(number) }
                 source.resume()

@@ -35,7 +35,7 @@ final class LaunchedServer {
         process.standardOutput = output
         process.standardError = output
         do {
-            try process.run()
+            try Self.withoutBlockedSignals { try process.run() }
             self.server = try await Self.ready(launch, process, port: port, directory: directory)
         } catch {
             let printed = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
@@ -56,6 +56,16 @@ final class LaunchedServer {
         if self.process.isRunning { kill(self.process.processIdentifier, SIGKILL) }
         Interruption.shared.forget()
         try? FileManager.default.removeItem(at: self.directory)
+    }
+
+    /// Swift's threads block most signals, and a process inherits that from the thread that starts it: it would never hear that it
+    /// is to end.
+    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     private static func ready(_ launch: ServerLaunch, _ process: Process, port: UInt16, directory: URL) async throws -> Server {
