@@ -1,3 +1,4 @@
+import TTMSProtocol
 import Testing
 
 @testable import ttms_bench
@@ -61,6 +62,7 @@ struct ScenarioTests {
     func comparison() throws {
         for scenario in Scenario.comparison { try scenario.validate() }
         #expect(Set(Scenario.comparison.map(\.name)).count == Scenario.comparison.count)
+        #expect(Scenario.comparison.allSatisfy { !$0.name.contains(",") }, "--only has commas between names")
         #expect(Set(Scenario.comparison.map(\.kind)) == Set(Scenario.Kind.allCases))
     }
 
@@ -79,6 +81,23 @@ struct ScenarioTests {
             case .any(let first, let count): #expect(layout.online.contains(first + count - 1))
             }
         }
+    }
+
+    @Test("A crowd has an event loop for itself, and pairs stay together", arguments: [2, 3, 5])
+    func placement(loops: Int) {
+        var plan = LoadPlan(
+            address: SocketAddress(host: "127.0.0.1", port: 1),
+            protocol: .ttms,
+            firstCCID: CCID(rawValue: 0),
+            terminals: 100,
+            payloads: [64]
+        )
+        plan.loops = loops
+        for index in stride(from: 0, to: 100, by: 2) { #expect(plan.loop(of: index) == plan.loop(of: index + 1)) }
+        #expect(Set((0..<100).map(plan.loop(of:))) == Set(0..<loops))
+        plan.crowd = 40..<100
+        #expect(Set((0..<40).map(plan.loop(of:))) == Set(0..<loops - 1))
+        #expect(Set((40..<100).map(plan.loop(of:))) == [loops - 1])
     }
 
     @Test("Slow pairs begin at an even index, and are both online", arguments: [Scenario.Kind.pairs, .manyToOne, .random])

@@ -5,8 +5,8 @@ struct Idle: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What does an idle terminal cost?",
         discussion: """
-            Terminals connect and register; each sends one frame, to itself; then each sends heartbeats, the next as soon as one is \
-            answered: a day's worth in minutes. The server's memory is measured after each of these.
+            Terminals connect and register; each sends one frame, to itself; then each sends heartbeats, eight at \
+            once, the next when these are answered: a day's worth in minutes. The server's memory is measured after each of these.
             """
     )
 

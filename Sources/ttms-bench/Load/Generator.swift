@@ -35,7 +35,7 @@ final class Generator: Sendable {
         try await self.onAll { $0.close(indices) }
     }
 
-    /// Has terminals send heartbeats, each as soon as the one before is answered.
+    /// Has terminals send heartbeats, some at once, the next when these are answered.
     ///
     /// - Throws: ``LoadFailure``.
     func heartbeats(_ indices: Range<Int>, count: Int) async throws {

@@ -32,7 +32,7 @@ extension LoadLoop {
         switch pace {
         case .once:
             let now = LoadClock.now
-            for sender in self.senders { _ = sender.send(1, .now(now)) }
+            for sender in self.senders { sender.sendOne(.now(now)) }
         case .closed(let window):
             // Also without senders: what arrives here gives room to those of other loops.
             self.pace = .closed(window: window)

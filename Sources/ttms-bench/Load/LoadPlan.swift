@@ -12,8 +12,11 @@ struct LoadPlan: Sendable {
     var payloads: [Int]
     /// Indices of the terminals that read slowly, and of those that send to them; they are not measured with the others.
     var slow: Range<Int> = 0..<0
-    /// Threads of the generator, 1 or more.
+    /// Threads of the generator, 1 or more; with a crowd, 2 or more.
     var loops = 1
+    /// Indices of the terminals of a storm. They have the last event loop for themselves: what it costs to open and close thousands of
+    /// connections at once must not hold up those who measure what the server makes of it.
+    var crowd: Range<Int> = 0..<0
     /// See ``Stamp/run``.
     var run = UInt32.random(in: 0...UInt32.max)
 
@@ -22,7 +25,10 @@ struct LoadPlan: Sendable {
     }
 
     /// Which event loop has a terminal. Both ends of a pair are on the same one.
-    func loop(of index: Int) -> Int { index / 2 % self.loops }
+    func loop(of index: Int) -> Int {
+        guard !self.crowd.isEmpty else { return index / 2 % self.loops }
+        return self.crowd.contains(index) ? self.loops - 1 : index / 2 % (self.loops - 1)
+    }
 
     /// The receivers of the slow pairs.
     func readsSlowly(_ index: Int) -> Bool { self.slow.contains(index) && index % 2 == 1 }

@@ -2,8 +2,8 @@ import NIOCore
 import TTMSProtocol
 
 extension LoadTerminal {
-    /// Bytes that one write has at most, and frames: what is more goes out in several.
-    private static let batch = (bytes: 128 << 10, frames: 4_096)
+    /// Bytes that one write has at most, and a frame more: what else there is goes out in others.
+    private static let batch = 128 << 10
 
     /// It becomes a sender.
     func begin(_ target: Target) {
@@ -34,8 +34,10 @@ extension LoadTerminal {
         self.isInLine = false
         guard self.context != nil, case .closed(let window) = self.loop.pace else { return }
         while (window &- self.underWay) &* 4 >= window, window > self.underWay, self.context?.channel.isWritable == true {
-            let count = min(window &- self.underWay, Self.batch.frames)
-            self.underWay &+= self.send(count, .now(LoadClock.now))
+            self.outbound.clear()
+            // Counted before it is flushed, which may call this again.
+            self.underWay &+= self.put(window &- self.underWay, .now(LoadClock.now))
+            self.flush()
         }
     }
 
@@ -52,10 +54,11 @@ extension LoadTerminal {
         guard let turn else { return }
         let owed = Schedule.share(of: due, position: turn.position, senders: turn.senders)
         guard turn.sent < owed, self.context?.channel.isWritable == true else { return }
-        let count = Int(min(owed - turn.sent, UInt64(Self.batch.frames)))
         let first = turn.position + turn.sent * turn.senders
-        let sent = UInt64(self.send(count, .due(turn.schedule, first: first, step: turn.senders)))
+        self.outbound.clear()
+        let sent = UInt64(self.put(Int(clamping: owed - turn.sent), .due(turn.schedule, first: first, step: turn.senders)))
         self.turn?.sent += sent
+        self.flush()
         guard !self.loop.plan.slow.contains(self.index) else { return }
         for frame in 0..<sent {
             self.loop.measurements.lateness.record(from: turn.schedule.time(of: first + frame * turn.senders), to: now)
@@ -78,14 +81,11 @@ extension LoadTerminal {
         }
     }
 
-    /// Sends at most `count` frames in one write.
-    ///
-    /// - Returns: how many it were.
-    func send(_ count: Int, _ due: Due) -> Int {
+    /// Sends one frame.
+    func sendOne(_ due: Due) {
         self.outbound.clear()
-        let sent = self.put(count, due)
+        _ = self.put(1, due)
         self.flush()
-        return sent
     }
 
     /// Puts at most `count` frames into ``outbound``, as many as one write may have; counts them as sent.
@@ -109,7 +109,7 @@ extension LoadTerminal {
         let plan = self.loop.plan
         let source = UInt32(truncatingIfNeeded: self.index)
         var sent = 0
-        while sent < count, self.outbound.readableBytes < Self.batch.bytes {
+        while sent < count, self.outbound.readableBytes < Self.batch {
             let stamp = Stamp(intended: due.time(of: sent), run: plan.run, source: source, number: self.number)
             let payload = plan.payloads[Int(self.number &+ source) % plan.payloads.count]
             W.writeMessage(stamp, to: plan.ccid(of: self.destination(target)), payload: payload, into: &self.outbound)

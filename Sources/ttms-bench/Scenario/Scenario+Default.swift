@@ -8,7 +8,7 @@ extension Scenario {
     static let comparison: [Scenario] = [
         Scenario("pipelined", .pairs, 50) { $0.window = 256 },
         Scenario("one at a time", .pairs, 1_000) { $0.window = 1 },
-        Scenario("1,000 bytes", .pairs, 50) {
+        Scenario("kilobytes", .pairs, 50) {
             $0.window = 64
             $0.payloads = [1_000]
         },
@@ -29,7 +29,10 @@ extension Scenario {
             $0.rate = 20_000
             $0.adminRate = 200
         },
-        Scenario("idle", .idle, 15_000) { $0.heartbeats = 100 },
+        Scenario("idle", .idle, 15_000) {
+            $0.heartbeats = 200
+            $0.limit = 300
+        },
         Scenario("storm", .storm, 15_000) {
             $0.rate = 5_000
             $0.frames = 10

@@ -31,6 +31,7 @@ struct ScenarioRun: Sendable {
         }
         let ownLimit = OpenFiles.raiseLimit()
         try OpenFiles.check(connections: layout.connections, own: ownLimit, server: server.process?.openFileLimit)
+        let crowd = scenario.kind == .storm ? layout.groups.first ?? 0..<0 : 0..<0
         let plan = LoadPlan(
             address: server.address,
             protocol: server.protocol,
@@ -38,7 +39,8 @@ struct ScenarioRun: Sendable {
             terminals: layout.terminals,
             payloads: scenario.payloads,
             slow: layout.slow,
-            loops: loops
+            loops: crowd.isEmpty ? loops : max(loops, 2),
+            crowd: crowd
         )
         let run = ScenarioRun(
             scenario: scenario,
@@ -102,6 +104,7 @@ struct ScenarioRun: Sendable {
         result.server = after.map(PhaseResult.ServerUse.init)
         result.latency = LatencySummary(measurements.latency)
         result.lateness = LatencySummary(measurements.lateness)
+        if let lateness = result.lateness { result.figures["generator late p99 µs"] = lateness.p99 }
         if measurements.counts.foreign > 0 { result.figures["frames of others"] = Double(measurements.counts.foreign) }
         if measurements.counts.outOfOrder > 0 { result.figures["OUT OF ORDER"] = Double(measurements.counts.outOfOrder) }
         return Measured(measurements: measurements, earlier: earlier, result: result)
