@@ -57,6 +57,7 @@ struct Compare: AsyncParsableCommand {
         // The servers inherit it.
         _ = OpenFiles.raiseLimit()
         var results: [ScenarioResult] = []
+        let loadBefore = ResultFile.load
         for scenario in scenarios {
             let played = await self.play(scenario, launches)
             for line in ResultTable.lines(played) { print(line) }
@@ -65,9 +66,10 @@ struct Compare: AsyncParsableCommand {
             fflush(nil)
             results += played
         }
-        try self.load.write(results, title: "Latency")
-        if let output { try self.write(results, to: output) }
-        if let page { try ResultPage.replace(in: page, with: ResultFile(results)) }
+        let file = ResultFile(results, loadBefore: loadBefore)
+        try self.load.write(file, title: "Latency")
+        if let output { try self.write(file, to: output) }
+        if let page { try ResultPage.replace(in: page, with: file) }
     }
 
     private func scenarios() throws -> [Scenario] {
@@ -118,15 +120,16 @@ struct Compare: AsyncParsableCommand {
         }
     }
 
-    private func write(_ results: [ScenarioResult], to output: String) throws {
+    private func write(_ file: ResultFile, to output: String) throws {
         try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
-        try ResultFile(results).write(to: output + "/results.json")
-        for scenario in Set(results.map(\.scenario.name)).sorted() {
-            let own = results.filter { $0.scenario.name == scenario }
+        try file.write(to: output + "/results.json")
+        for scenario in Set(file.results.map(\.scenario.name)).sorted() {
+            var part = file
+            part.results = file.results.filter { $0.scenario.name == scenario }
             // A closed loop's latency is its window's, more than the server's.
-            guard own.contains(where: { $0.scenario.rate != nil && !$0.phases.isEmpty }) else { continue }
-            let file = scenario.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
-            try ResultFile(own).plot(to: "\(output)/latency-\(file).svg", title: "Latency: \(scenario)")
+            guard part.results.contains(where: { $0.scenario.rate != nil && !$0.phases.isEmpty }) else { continue }
+            let name = scenario.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
+            try part.plot(to: "\(output)/latency-\(name).svg", title: "Latency: \(scenario)")
         }
         print("Written to \(output): results.json, and a plot for each scenario with a rate.")
     }

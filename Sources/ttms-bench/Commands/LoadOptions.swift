@@ -65,12 +65,13 @@ struct LoadOptions: ParsableArguments {
     /// Plays scenarios one after the other, prints a table for each, and writes the files.
     func play(_ scenarios: [Scenario], on server: Server) async throws {
         var results: [ScenarioResult] = []
+        let loadBefore = ResultFile.load
         for scenario in scenarios {
             let result = await self.play(scenario, on: server)
             results.append(result)
             for line in ResultTable.lines([result]) { print(line) }
         }
-        try self.write(results, title: "Latency: \(server.name)")
+        try self.write(ResultFile(results, loadBefore: loadBefore), title: "Latency: \(server.name)")
         if results.contains(where: { $0.failure != nil }) { throw ExitCode.failure }
     }
 
@@ -92,8 +93,7 @@ struct LoadOptions: ParsableArguments {
     }
 
     /// Writes the files that are wanted.
-    func write(_ results: [ScenarioResult], title: String) throws {
-        let file = ResultFile(results)
+    func write(_ file: ResultFile, title: String) throws {
         if let json { try file.write(to: json) }
         if let plot { try file.plot(to: plot, title: title) }
     }

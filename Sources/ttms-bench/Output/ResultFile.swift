@@ -5,16 +5,31 @@ import Glibc
 struct ResultFile: Encodable, Sendable {
     var date: String
     var machine: String
+    /// Processes that wanted a processor in the minute before it began, on average: more than a few, and others were measured, too.
+    var loadBefore: Double
     var command: String
     var results: [ScenarioResult]
 
-    init(_ results: [ScenarioResult]) {
+    init(_ results: [ScenarioResult], loadBefore: Double) {
+        self.loadBefore = loadBefore
         self.date = Date().formatted(.iso8601)
         self.machine = Self.thisMachine
         self.command = CommandLine.arguments.enumerated().map { $0.offset == 0 ? "ttms-bench" : $0.element }.joined(
             separator: " "
         )
         self.results = results
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case date, machine, command, results
+        case loadBefore = "load_before"
+    }
+
+    /// See ``loadBefore``; to be asked before anything is started.
+    static var load: Double {
+        var averages = [0.0]
+        getloadavg(&averages, 1)
+        return averages[0]
     }
 
     /// Writes the JSON.

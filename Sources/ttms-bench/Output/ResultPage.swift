@@ -7,7 +7,10 @@ enum ResultPage {
 
     /// The results of all scenarios.
     static func markdown(_ file: ResultFile) -> String {
-        var lines = ["Measured \(file.date) on \(file.machine), by `\(file.command)`.", ""]
+        let load = String(format: "%.1f", file.loadBefore)
+        var lines = [
+            "Measured \(file.date) on \(file.machine), load average before it \(load), by `\(file.command)`.", "",
+        ]
         var names: [String] = []
         for result in file.results where !names.contains(result.scenario.name) { names.append(result.scenario.name) }
         for name in names {
