@@ -202,8 +202,9 @@ extension Shard {
                 self.returned(ccid, terminal: terminal)
             } else {
                 self.send(to: home) { $0.returned(ccid, terminal: terminal) }
-                if let claim = self.handover.claims[ccid] { self.sendClaim(ccid, claim.registration) }
             }
+            // A connection that waits for it here has not asked for it yet, or is behind others.
+            if let claim = self.handover.claims[ccid] { self.sendClaim(ccid, claim.registration) }
         }
     }
 
