@@ -137,8 +137,11 @@ extension Shard: GroupCommitClient {
                 metadata: ["ccid": "\(run.ccid)", "error": "\(error)"]
             )
             terminal.update { $0.readFailed(token: run.token) }
-            if let connection = terminal.connection { self.awaitRoom(connection) }
-            return
+            if let connection = terminal.connection {
+                self.awaitRoom(connection)
+                return
+            }
+        // The connection is gone, and what was in flight has waited for this answer: it goes back.
         }
         self.pump(terminal)
     }
