@@ -61,8 +61,10 @@ extension Shard {
         connection.isAwaitingReceipt = true
         let done = {
             guard connection.isAwaitingReceipt, connection.closeReason == nil else { return }
-            connection.isAwaitingReceipt = false
+            // The connection may end in it, by a newer one; what came behind the heartbeat is handled then as at any other end.
             body()
+            guard connection.closeReason == nil else { return }
+            connection.isAwaitingReceipt = false
             connection.handler?.goOn()
         }
         let list = destinations.areMany ? nil : destinations.ccids
