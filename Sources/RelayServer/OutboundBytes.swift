@@ -45,6 +45,9 @@ struct OutboundBytes: ~Copyable {
     @inline(__always)
     var unacknowledged: Int { Int(truncatingIfNeeded: self.put &- self.acknowledged) }
 
+    /// Bytes put that the socket has not taken.
+    var unwritten: Int { Int(truncatingIfNeeded: self.put &- self.written) }
+
     /// Whether bytes wait to be written.
     @inline(__always)
     var hasUnwritten: Bool { self.written != self.put }

@@ -242,7 +242,7 @@ extension Shard {
     private func holdBackIfUnread(_ connection: TerminalConnection) {
         guard connection.outbound.unacknowledged > self.options.outbound.highWatermark else { return }
         self.relieve(connection)
-        if connection.outbound.unacknowledged > self.options.outbound.highWatermark { connection.pause(for: .replies) }
+        if connection.unread > self.options.outbound.highWatermark { connection.pause(for: .replies) }
     }
 
     // MARK: Counting

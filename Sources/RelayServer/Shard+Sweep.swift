@@ -68,7 +68,7 @@ extension Shard {
         guard connection.closeReason == nil else { return }
         let before = connection.outbound.acknowledged
         self.sampleAcknowledged(connection)
-        if connection.outbound.unacknowledged < self.options.outbound.lowWatermark {
+        if connection.isPaused(for: .replies), connection.unread < self.options.outbound.lowWatermark {
             connection.goOnReading(after: .replies)
         }
         if let journalDelay { self.journal(connection, since: now - journalDelay) }

@@ -200,6 +200,15 @@ final class TerminalConnection {
         return outstanding >= 0 && self.outbound.acknowledge(allBut: outstanding)
     }
 
+    /// Bytes that have been put and that the peer's kernel does not have, as that says now. With `confirm: heartbeat` fewer than
+    /// ``OutboundBytes/unacknowledged``: a peer whose heartbeats were not read could confirm nothing any more.
+    var unread: Int {
+        guard self.hasDescriptor else { return self.outbound.unacknowledged }
+        let outstanding = self.shard.sockets.unacknowledged(self.descriptor)
+        guard outstanding >= 0 else { return self.outbound.unacknowledged }
+        return min(self.outbound.unwritten + outstanding, self.outbound.unacknowledged)
+    }
+
     // MARK: Reading
 
     /// Whether more of the burst is there than one read took.
