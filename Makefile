@@ -10,12 +10,16 @@ SWIFT ?= swift
 ARGS ?=
 # Rounds of make soak.
 ROUNDS ?= 10
+# Seeds of the simulation in make soak.
+SEEDS ?= 100000
 # Tests as they were built; says what was skipped.
 TEST = Tests/with-skips.sh $(SWIFT) test --skip-build
 # Tests that run the built programs.
 OUTSIDE = ^(BenchTests|Conversations|Faults|TTMSCtlTests|RelaydTests)\.
 # Tests with a server in their own process.
 SERVING = ^RelayAdminTests\.
+# The relay's core under seeds. Without random hashing, so that a seed is the same history in every process.
+SIMULATED = ^Simulation\.
 BENCHMARKS = Sources/ttms-bench/Bench.docc/Benchmarks.md
 OWN = Sources Tests Package.swift
 
@@ -31,8 +35,9 @@ build: packages
 test: test-packages
 	openapi/validate.sh
 	$(SWIFT) build --build-tests
-	# Three runs, because tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
-	$(TEST) --skip '$(OUTSIDE)|$(SERVING)'
+	# Apart, because tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
+	$(TEST) --skip '$(OUTSIDE)|$(SERVING)|$(SIMULATED)'
+	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=2000 $(TEST) --filter '$(SIMULATED)'
 	PATH="$$PATH:$(CURDIR)/.build/tools/usr/bin" $(TEST) --filter '$(SERVING)'
 	$(TEST) --filter '$(OUTSIDE)'
 
@@ -45,13 +50,14 @@ bench: build
 bench-page:
 	$(MAKE) bench ARGS="--page $(BENCHMARKS) $(ARGS)"
 
-# First what can go on for ever, 20 times as long: kills, power cuts, restarts and ttms-bench verify under load. Then all faults
-# again and again, because what comes seldom shows only so.
+# First the simulation. Then what can go on for ever, 20 times as long: kills, power cuts, restarts and ttms-bench verify under
+# load. Then all faults again and again, because what comes seldom shows only so.
 soak: test-packages
 	$(SWIFT) build --build-tests
+	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=$(SEEDS) $(TEST) --filter '$(SIMULATED)'
 	SOAK=20 $(TEST) --filter '^Faults\.'
 	for round in $$(seq $(ROUNDS)); do echo "soak: round $$round of $(ROUNDS)"; $(TEST) --filter '^Faults\.' || exit; done
-	@echo "soak: all faults once for 20 times as long, and $(ROUNDS) times as in make test"
+	@echo "soak: $(SEEDS) seeds of the simulation, all faults once for 20 times as long, and $(ROUNDS) times as in make test"
 
 # What CI refuses: another format, and warnings in our own code.
 check: check-format test-packages

@@ -173,6 +173,16 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "Simulation",
+            dependencies: [
+                "TestKit", "RelayServer", "RelayCore", "TTMSProtocol",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/Simulation",
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "BenchTests",
             dependencies: [
                 "TestKit", "ttms-bench", "ttms-relayd", "TTMSProtocol",

@@ -35,6 +35,21 @@ public final class MemoryStore: MessageStore {
         self.limits = limits
     }
 
+    /// Opens what `other` holds as a store on disk is opened after its process has died: everything kept is queued.
+    package init(reopening other: MemoryStore) {
+        self.limits = other.limits
+        self.totals = other.totals
+        self.queues = other.queues
+        self.ccids = other.ccids
+        self.clock = other.clock
+        self.inFlightFrames = other.inFlightFrames
+        self.inFlightBytes = other.inFlightBytes
+        for (ccid, queue) in self.queues where !queue.isEmpty {
+            self.kept.insert(ccid)
+            self.rewind(ccid)
+        }
+    }
+
     // MARK: Appending
 
     /// Keeps a copy of `frame`, unless a cap refuses it, and evicts where a cap asks for it.

@@ -1,0 +1,112 @@
+import Logging
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+@testable import RelayServer
+
+/// One life of the relay's process: the real shards, on simulated loops, sockets and store.
+final class SimulatedRelay {
+    let options: ServerOptions
+    let store: SimulatedStore
+    let loops: [SimulatedLoop]
+    let shards: [Shard]
+    let sockets: SimulatedSockets
+    let startedAt: StoreTotals
+    private(set) var channels: [SimulatedChannel] = []
+
+    init(options: ServerOptions, store: SimulatedStore, claims: Claims, clock: SimulatedClock, trace: Trace) {
+        self.options = options
+        self.store = store
+        self.startedAt = store.statistics.totals
+        let sockets = SimulatedSockets(claims: claims)
+        self.sockets = sockets
+        let loops = (0..<options.eventLoops).map { _ in SimulatedLoop(clock: clock) }
+        self.loops = loops
+        let limiter = ConnectionLimiter(maximum: options.maximumConnections)
+        let logger = trace.logger
+        self.shards = loops.enumerated().map { index, loop in
+            Shard(
+                index: index,
+                eventLoop: loop,
+                sockets: sockets,
+                options: options,
+                groupCommit: store,
+                limiter: limiter,
+                clock: RelayClock { clock.wall },
+                steadyClock: SteadyClock(wall: { clock.wall }, boot: { clock.wall }),
+                events: EventLog(),
+                logger: logger
+            )
+        }
+        for shard in self.shards {
+            shard.meet(self.shards)
+            shard.startTimer()
+        }
+    }
+
+    // MARK: Connections
+
+    func accept(_ socket: SimulatedSocket, shard index: Int) -> SimulatedChannel {
+        let shard = self.shards[index]
+        let channel = SimulatedChannel(socket, loop: self.loops[index])
+        self.channels.removeAll { !$0.isActive }
+        self.channels.append(channel)
+        self.sockets.opened(socket)
+        let handler = TerminalHandler(shard: shard, listener: self.options.listeners[0])
+        // It fails only on channels that are closed.
+        try? channel.pipeline.syncOperations.addHandler(handler)
+        channel.becomeActive()
+        return channel
+    }
+
+    func connection(of socket: SimulatedSocket) -> TerminalConnection? {
+        for shard in self.shards {
+            let connection = shard.connections.first { ($0.channel as? SimulatedChannel)?.socket === socket }
+            if let connection { return connection }
+        }
+        return nil
+    }
+
+    // MARK: Running
+
+    var isResting: Bool { self.store.isIdle && !self.loops.contains(where: \.hasWork) }
+
+    func runLoops() {
+        while let loop = self.loops.first(where: \.hasWork) { loop.runAll() }
+    }
+
+    var nextDue: NIODeadline? { self.loops.compactMap(\.nextDue).min() }
+
+    // MARK: The end
+
+    /// The process is dead: it does nothing more, and what it had is freed.
+    func kill() {
+        for channel in self.channels { channel.kill() }
+        for shard in self.shards {
+            shard.injections.failAll()
+            // References in circles.
+            for connection in shard.connections { connection.handler = nil }
+            shard.connections = []
+            shard.safetyWaits = []
+            shard.journals = [:]
+            shard.terminals.forEach { $0.held = AppendBatch() }
+            shard.terminals = TerminalTable()
+            shard.handover = Handover()
+            shard.meet([])
+        }
+        for loop in self.loops { loop.kill() }
+    }
+
+    /// What `RelayServer.stop` does once nobody is awaited any more: the rest goes back, from shard to shard, and to the store.
+    func end() {
+        for shard in self.shards { _ = shard.stop() }
+        self.runLoops()
+        for _ in 0..<3 {
+            for shard in self.shards { _ = shard.passOn() }
+            self.runLoops()
+        }
+        for shard in self.shards { _ = shard.storeWaiting() }
+        self.runLoops()
+    }
+}

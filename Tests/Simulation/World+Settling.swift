@@ -1,0 +1,107 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+@testable import RelayServer
+
+// The end of a run: faults are over, and what is due comes.
+extension World {
+    /// More turns than anything that moves at all can need.
+    private static let limit = 3_000
+    /// Shorter than the idle timeouts of any schedule.
+    private static let heartbeatInterval = TimeAmount.milliseconds(150)
+
+    func settle() {
+        self.note("faults end")
+        self.diskFailure = nil
+        for link in self.links {
+            link.terminal.isStalled = false
+            // Some connections stay, and fight for their terminals once more.
+            if link.socket.terminalEnd == .vanished { link.socket.giveUp() }
+            if self.chance(2) { link.socket.finish(closes: true) }
+        }
+        for device in self.schedule.terminals { self.connect(device, registersAll: true) }
+        var turns = 0
+        while self.claims.violation == nil, turns < Self.limit, !self.isSettled(after: turns) {
+            self.claims.step += 1
+            self.turn(turns)
+            turns += 1
+        }
+        guard self.claims.violation == nil else { return }
+        for shard in self.relay.shards { self.note("at the end shard \(shard.index) has \(shard.leftovers)") }
+        self.claims.finish()
+        self.checkLedger(isAtRest: true)
+        self.relay.runLoops()
+        self.storeTurn()
+        self.checkRest()
+    }
+
+    /// Nothing moves, and nothing is due: or so much time has passed without a movement that nothing will come any more.
+    private func isSettled(after turns: Int) -> Bool {
+        guard turns > 20, self.claims.due == 0, self.relay.isResting else { return false }
+        return self.links.allSatisfy { $0.socket.isQuiet } && self.relay.shards.allSatisfy(\.isAtRest)
+    }
+
+    private func turn(_ turn: Int) {
+        for link in self.links {
+            for _ in 0..<8 where !link.socket.isQuiet || link.channel.isWaitingForRoom { self.move(link) }
+        }
+        self.removeOver()
+        self.relay.runLoops()
+        self.relay.store.take(.init(sweeps: true))
+        self.relay.runLoops()
+        // Every device has a connection, and says so: that is what `confirm: heartbeat` needs, and what brings a lost one back.
+        let isAwaited = self.claims.due > 0 || self.schedule.options.listeners[0].confirm == .heartbeat
+        if isAwaited, self.clock.now >= self.lastSpoken + Self.heartbeatInterval { self.speakUp() }
+        if let due = self.relay.nextDue, due > self.clock.now {
+            self.clock.advance(to: min(due, self.clock.now + .milliseconds(20)))
+        }
+        self.endStep()
+        if turn.isMultiple(of: 16) { self.checkBounds() }
+    }
+
+    private func speakUp() {
+        self.lastSpoken = self.clock.now
+        for device in self.schedule.terminals {
+            let latest = self.links.last {
+                $0.terminal.device.ccids == device.ccids && $0.socket.canWrite && $0.channel.isActive
+            }
+            if let latest {
+                for ccid in device.ccids { latest.terminal.heartbeat(of: ccid) }
+            } else {
+                self.connect(device, registersAll: true)
+            }
+        }
+    }
+
+    private func checkRest() {
+        for shard in self.relay.shards where !shard.isAtRest {
+            self.claims.violated("Shard \(shard.index) has something left at rest: \(shard.leftovers).")
+        }
+    }
+}
+
+extension Shard {
+    /// What should be empty when nothing is under way.
+    var leftovers: [String] {
+        var recalling = 0
+        for case .recalling in self.handover.loans.values { recalling += 1 }
+        let counts: [(String, Int)] = [
+            ("held", self.holding.count), ("journals", self.journals.count), ("waiting receipts", self.safetyWaits.count),
+            ("starved", self.starved.count), ("paused", self.paused.count), ("awaiting removal", self.awaitingRemoval),
+            ("dirty", self.dirty.count), ("finishing", self.finishing.count), ("recalling", recalling),
+            ("recalled", self.handover.recalled.count),
+            ("claims", self.handover.claims.count), ("syncing", self.handover.syncing.count),
+            // With `confirm: heartbeat` nobody asks about the last replies.
+            (
+                "unacknowledged",
+                self.connections.reduce(0) { $0 + ($1.listener.confirm == .heartbeat ? 0 : $1.outbound.unacknowledged) }
+            ),
+            ("in windows", self.connections.reduce(0) { $0 + $1.window.frames }),
+            ("unfinished", self.connections.reduce(0) { $0 + $1.unfinished.readableBytes }),
+        ]
+        return counts.filter { $0.1 != 0 }.map { "\($0.1) \($0.0)" }
+    }
+
+    var isAtRest: Bool { self.leftovers.isEmpty }
+}
