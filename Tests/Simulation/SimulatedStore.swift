@@ -68,6 +68,8 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
 
     var kept: KeptTerminals { self.memory.kept }
 
+    var traced: TracedTerminals { self.memory.traced }
+
     var statistics: GroupCommitStatistics {
         var statistics = GroupCommitStatistics()
         statistics.totals = self.totals

@@ -17,7 +17,8 @@ extension World {
         let number = self.claims.nextNumber
         let payload = NumberedPayload.bytes(number, size: Int.random(in: self.schedule.payload, using: &self.random))
         let frame = WireFrame.forwarded(from: Self.operatorSource, payload)
-        let outcome = self.relay.shards[index].inject(ByteBuffer(bytes: frame), to: destination, timeToLive: nil)
+        let injection = Injection(source: Self.operatorSource, destination: destination, payload: payload)
+        let outcome = self.relay.shards[index].inject(ByteBuffer(bytes: frame), injection)
         guard let outcome else { return }
         self.note("an operator sends message \(number) to \(destination)")
         var message = Claims.Message(source: Self.operatorSource, destination: destination, frame: frame, sender: -1)
