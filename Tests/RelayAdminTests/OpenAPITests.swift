@@ -138,7 +138,7 @@ import Yams
                 }
             }
         }
-        #expect(checked.count == 23)
+        #expect(checked.count == 25)
     }
 
     private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
