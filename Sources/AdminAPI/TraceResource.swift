@@ -45,31 +45,6 @@ public struct TraceRequest: Codable, Equatable, Sendable {
     /// The names of all fields: any other is refused.
     public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
 
-    /// Reads a request.
-    ///
-    /// - Throws: `DecodingError` that names the field.
-    public init(from decoder: any Decoder) throws {
-        let fields = try decoder.container(keyedBy: CodingKeys.self)
-        func number(_ key: CodingKeys, in range: ClosedRange<UInt32>) throws -> UInt32? {
-            // Read as a number of any size first: Foundation's error for one that does not fit does not name the field.
-            try fields.decodeIfPresent(Double.self, forKey: key).map { number in
-                guard let value = UInt32(exactly: number), range.contains(value) else {
-                    let reason = "It has to be a whole number from \(range.lowerBound) to \(range.upperBound)."
-                    throw DecodingError.dataCorruptedError(forKey: key, in: fields, debugDescription: reason)
-                }
-                return value
-            }
-        }
-        guard let seconds = try number(.forSeconds, in: Self.seconds) else {
-            throw DecodingError.keyNotFound(
-                CodingKeys.forSeconds,
-                DecodingError.Context(codingPath: [], debugDescription: "It is required.")
-            )
-        }
-        self.forSeconds = seconds
-        self.frames = try number(.frames, in: Self.frameCounts)
-    }
-
     /// Makes a request.
     public init(forSeconds: UInt32, frames: UInt32? = nil) {
         self.forSeconds = forSeconds

@@ -19,7 +19,7 @@ struct BlockEndpoints: Sendable {
         let reason = body.optional("reason", "It has to be a string of up to 256 characters.") { field in
             field.text.flatMap { $0.unicodeScalars.count <= 256 ? $0 : nil }
         }
-        let seconds = body.seconds("for_seconds")
+        let seconds = body.number("for_seconds", in: 1 ... .max)
         guard body.isSound, let target else { throw body.problem }
         let now = Timestamp.now
         let block = KeptBlock(

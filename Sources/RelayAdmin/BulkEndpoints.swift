@@ -8,10 +8,7 @@ struct BulkEndpoints: Sendable {
 
     @Sendable
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
-        guard request.mediaType == "application/json" else {
-            throw ProblemDetails(.unsupportedMediaType, detail: "Set Content-Type to application/json.")
-        }
-        let sendings = try BulkBody.parse(request.body, caller: request.caller)
+        let sendings = try BulkBody.parse(request)
         let results = await self.operations.injectAll(sendings.map(\.injection))
         let data = try zip(sendings, results).map { sending, result in
             let outcome: InjectionOutcome

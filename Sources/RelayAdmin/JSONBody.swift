@@ -1,13 +1,18 @@
 import AdminAPI
 import FoundationEssentials
 
-/// A request's JSON object, read field by field, so that a wrong one is answered with everything that is wrong in it.
+/// A JSON object that a request sends, read field by field, so that a wrong one is answered with everything that is wrong in it.
 struct JSONBody {
     private let fields: [String: JSONField]
+    /// Where the object lies in the body, as a JSON pointer.
+    private let place: String
     private var flaws: [ProblemDetails.Flaw] = []
 
+    /// A client that gets everything wrong has seen enough by then.
+    private static let maximumFlaws = 100
+
     /// - Parameter names: the fields that there are; any other is refused.
-    /// - Throws: ``ProblemDetails`` when the body is no JSON object, or has other fields.
+    /// - Throws: ``ProblemDetails`` when the body is no JSON object.
     init(_ request: HTTPRequest, fields names: Set<String>) throws(ProblemDetails) {
         guard request.mediaType == "application/json" else {
             throw ProblemDetails(.unsupportedMediaType, detail: "Set Content-Type to application/json.")
@@ -19,7 +24,12 @@ struct JSONBody {
             let flaw = ProblemDetails.Flaw(pointer: "", detail: "The body has to be a JSON object.")
             throw ProblemDetails(.invalidBody, errors: [flaw])
         }
+        self.init(fields, at: "", fields: names)
+    }
+
+    private init(_ fields: [String: JSONField], at place: String, fields names: Set<String>) {
         self.fields = fields
+        self.place = place
         let known = names.sorted().joined(separator: ", ")
         for name in fields.keys.sorted() where !names.contains(name) {
             self.refuse(name, "There is no such field; there are \(known).")
@@ -50,23 +60,53 @@ struct JSONBody {
         return self.required(name, expected, read: read)
     }
 
-    private static let expectedSeconds = "It has to be a whole number from 1 to \(UInt32.max)."
-
-    /// Seconds from now, at least one; `nil` for no end.
-    mutating func seconds(_ name: String) -> UInt32? {
-        self.optional(name, Self.expectedSeconds, read: \.seconds)
+    /// A whole number that has to be there.
+    mutating func requiredNumber(_ name: String, in range: ClosedRange<UInt32>) -> UInt32? {
+        self.required(name, Self.expectation(range)) { $0.number(in: range) }
     }
 
-    /// Seconds from now, at least one, which have to be there.
-    mutating func requiredSeconds(_ name: String) -> UInt32? {
-        self.required(name, Self.expectedSeconds, read: \.seconds)
+    /// A whole number that may be left out, or be null.
+    mutating func number(_ name: String, in range: ClosedRange<UInt32>) -> UInt32? {
+        self.optional(name, Self.expectation(range)) { $0.number(in: range) }
     }
 
-    /// Says that a field is wrong.
-    mutating func refuse(_ name: String, _ detail: String) {
-        // A JSON pointer names the field; a client's own name is cut and escaped for it.
+    private static func expectation(_ range: ClosedRange<UInt32>) -> String {
+        "It has to be a whole number from \(range.lowerBound) to \(range.upperBound)."
+    }
+
+    /// A list of objects that has to be there.
+    ///
+    /// - Parameters:
+    ///   - names: the fields that each object has; any other is refused.
+    ///   - read: reads the object at an index; what it refuses is refused here.
+    /// - Returns: what was read, without what is no object.
+    mutating func objects<Value>(
+        _ name: String,
+        fields names: Set<String>,
+        read: (inout JSONBody, _ index: Int) -> Value
+    ) -> [Value] {
+        let items = self.required(name, "It has to be a list of objects.", read: \.list) ?? []
+        return items.enumerated().compactMap { index, item in
+            guard case .object(let fields) = item else {
+                self.refuse(name, at: index, "It has to be an object.")
+                return nil
+            }
+            var object = JSONBody(fields, at: self.pointer(name, index), fields: names)
+            defer { self.flaws += object.flaws.prefix(Self.maximumFlaws - self.flaws.count) }
+            return read(&object, index)
+        }
+    }
+
+    /// Says that a field is wrong, or one element of it.
+    mutating func refuse(_ name: String, at index: Int? = nil, _ detail: String) {
+        guard self.flaws.count < Self.maximumFlaws else { return }
+        self.flaws.append(ProblemDetails.Flaw(pointer: self.pointer(name, index), detail: detail))
+    }
+
+    /// A JSON pointer names the field; a client's own name is cut and escaped for it.
+    private func pointer(_ name: String, _ index: Int?) -> String {
         let escaped = name.prefix(64).replacing("~", with: "~0").replacing("/", with: "~1")
-        self.flaws.append(ProblemDetails.Flaw(pointer: "/\(escaped)", detail: detail))
+        return "\(self.place)/\(escaped)\(index.map { "/\($0)" } ?? "")"
     }
 
     /// Whether every field read so far is as it has to be, and there is no other.
@@ -102,14 +142,19 @@ enum JSONField: Equatable, Decodable {
         }
     }
 
-    /// A number of seconds, at least one, if it is that.
-    var seconds: UInt32? {
-        guard case .number(let number) = self, number >= 1 else { return nil }
-        return UInt32(exactly: number)
+    /// The whole number, if it is one of these.
+    func number(in range: ClosedRange<UInt32>) -> UInt32? {
+        guard case .number(let number) = self, let whole = UInt32(exactly: number), range.contains(whole) else { return nil }
+        return whole
     }
 
     /// The text, if it is one.
     var text: String? {
         if case .text(let text) = self { text } else { nil }
+    }
+
+    /// The elements, if it is a list.
+    var list: [JSONField]? {
+        if case .list(let items) = self { items } else { nil }
     }
 }

@@ -2,47 +2,53 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Reads the JSON body that sends a message, and says of a wrong one which field is wrong and why.
+/// Reads the JSON body that sends a message.
 enum SendMessageBody {
     /// What the destination sees as the sender when the request names none.
     static let defaultSource = CCID(rawValue: 0)
 
     /// - Throws: ``ProblemDetails``.
-    static func parse(_ body: [UInt8], to destination: CCID) throws(ProblemDetails) -> Injection {
-        let shape = ModelBody.Shape(fields: SendMessageRequest.fieldNames, expectation: self.expectation)
-        let request = try ModelBody.decode(SendMessageRequest.self, from: body, as: shape)
-        var flaws: [ProblemDetails.Flaw] = []
-        let source = self.source(request.source)
-        if source == nil { flaws.append(ModelBody.flaw("source", detail: self.ccidExpectation)) }
-        let payload = request.payloadEncoding.decode(request.payload)
-        if payload == nil {
-            flaws.append(ModelBody.flaw("payload", detail: "It is not \(request.payloadEncoding.rawValue)."))
-        }
-        guard let source, let payload else { throw ModelBody.invalid(flaws) }
-        return Injection(
-            source: source,
-            destination: destination,
-            payload: payload,
-            timeToLive: request.timeToLiveSeconds
-        )
+    static func parse(_ request: HTTPRequest, to destination: CCID) throws(ProblemDetails) -> Injection {
+        var body = try JSONBody(request, fields: SendMessageRequest.fieldNames)
+        let content = Content(&body)
+        guard body.isSound, let content else { throw body.problem }
+        return content.injection(to: destination)
     }
 
-    /// The sender that a field names; `nil` when it names none.
-    static func source(_ field: String?) -> CCID? { field.map { CCID($0) } ?? self.defaultSource }
+    /// What all destinations of a message get.
+    struct Content {
+        private let source: CCID
+        private let payload: [UInt8]
+        private let timeToLive: UInt32?
 
-    static let ccidExpectation = "It has to be a CCID: 8 hex digits such as 0000002a."
+        /// Reads it from the fields that a message has wherever it stands; `nil` when the body is to be refused.
+        init?(_ body: inout JSONBody) {
+            let encodings = PayloadEncoding.allCases.map(\.rawValue).joined(separator: ", ")
+            let source = body.optional("source", SendMessageBody.ccidExpectation, read: \.ccid)
+            let encoding = body.required("payload_encoding", "It has to be one of \(encodings).") { field in
+                field.text.flatMap(PayloadEncoding.init(rawValue:))
+            }
+            let text = body.required("payload", "It has to be a string.", read: \.text)
+            let timeToLive = body.number("time_to_live_seconds", in: 0 ... .max)
+            guard let encoding, let text else { return nil }
+            guard let payload = encoding.decode(text) else {
+                body.refuse("payload", "It is not \(encoding.rawValue).")
+                return nil
+            }
+            self.source = source ?? SendMessageBody.defaultSource
+            self.payload = payload
+            self.timeToLive = timeToLive
+        }
 
-    /// What a field of a message has to hold.
-    @Sendable
-    static func expectation(_ field: String) -> String {
-        switch field {
-        case "source": "It has to be a string of 8 hex digits."
-        case "destinations": "It has to be a list of CCIDs, each a string of 8 hex digits."
-        case "messages": "It has to be a list of objects."
-        case "payload_encoding":
-            "It has to be one of \(PayloadEncoding.allCases.map(\.rawValue).joined(separator: ", "))."
-        case "time_to_live_seconds": "It has to be a whole number from 0 to \(UInt32.max)."
-        default: "It has to be a string."
+        func injection(to destination: CCID) -> Injection {
+            Injection(source: self.source, destination: destination, payload: self.payload, timeToLive: self.timeToLive)
         }
     }
+
+    static let ccidExpectation = "It has to be a CCID: a string of 8 hex digits such as 0000002a."
+}
+
+extension JSONField {
+    /// The CCID, if it is one.
+    var ccid: CCID? { self.text.flatMap { CCID($0) } }
 }

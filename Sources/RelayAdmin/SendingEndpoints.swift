@@ -71,7 +71,7 @@ struct SendingEndpoints: Sendable {
             if let name = ["source", "time_to_live_seconds"].first(where: { request.query[$0] != nil }) {
                 throw QueryParameters.invalid(name, "With a JSON body it is a field of the body.")
             }
-            return try SendMessageBody.parse(request.body, to: destination)
+            return try SendMessageBody.parse(request, to: destination)
         case .octets:
             return Injection(
                 source: try request.query.ccid("source") ?? SendMessageBody.defaultSource,

@@ -66,7 +66,7 @@ struct LogLevelEndpoints: Sendable {
         var body = try JSONBody(request, fields: SetLogLevelRequest.fieldNames)
         let words = LogLevelName.allCases.map(\.rawValue).joined(separator: ", ")
         let level = body.required("level", "It has to be one of \(words).") { $0.text.flatMap(LogSeverity.init(rawValue:)) }
-        let seconds = body.requiredSeconds("for_seconds")
+        let seconds = body.requiredNumber("for_seconds", in: 1 ... .max)
         guard body.isSound, let level, let seconds else { throw body.problem }
         return try .json(LogLevelResource(await self.settings.setLogLevel(level, seconds: seconds)))
     }

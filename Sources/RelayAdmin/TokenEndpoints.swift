@@ -19,7 +19,7 @@ struct TokenEndpoints: Sendable {
         }
         let words = Scope.allCases.map(\.rawValue).joined(separator: ", ")
         let scopes = body.required("scopes", "It has to be a list of one or more of \(words), each once.", read: Self.scopes)
-        let seconds = body.seconds("for_seconds")
+        let seconds = body.number("for_seconds", in: 1 ... .max)
         guard body.isSound, let name, let scopes else { throw body.problem }
         let now = Timestamp.now
         let expiry = seconds.map { now.advanced(bySeconds: Int64($0)) }

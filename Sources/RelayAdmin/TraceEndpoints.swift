@@ -15,19 +15,11 @@ struct TraceEndpoints: Sendable {
     @Sendable
     func start(_ request: HTTPRequest) async throws -> HTTPResponse {
         let ccid = try request.ccid
-        guard request.mediaType == "application/json" else {
-            throw ProblemDetails(.unsupportedMediaType, detail: "Set Content-Type to application/json.")
-        }
-        let shape = ModelBody.Shape(fields: TraceRequest.fieldNames) { field in
-            let range = field == "frames" ? TraceRequest.frameCounts : TraceRequest.seconds
-            return "It has to be a whole number from \(range.lowerBound) to \(range.upperBound)."
-        }
-        let body = try ModelBody.decode(TraceRequest.self, from: request.body, as: shape)
-        let traceSwitch = try await self.operations.setTracing(
-            of: ccid,
-            for: body.forSeconds,
-            frames: body.frames ?? TraceRequest.defaultFrames
-        )
+        var body = try JSONBody(request, fields: TraceRequest.fieldNames)
+        let seconds = body.requiredNumber("for_seconds", in: TraceRequest.seconds)
+        let frames = body.number("frames", in: TraceRequest.frameCounts) ?? TraceRequest.defaultFrames
+        guard body.isSound, let seconds else { throw body.problem }
+        let traceSwitch = try await self.operations.setTracing(of: ccid, for: seconds, frames: frames)
         return try .json(TraceResource(ccid, traceSwitch))
     }
 

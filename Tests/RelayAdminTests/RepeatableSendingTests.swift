@@ -166,27 +166,36 @@ import Testing
         }
         let rest = #","payload":"","payload_encoding":"utf8""#
         let many = (0...1_000).map { #""\#(CCID(rawValue: UInt32($0)))""# }.joined(separator: ",")
-        let cases: [(String, String)] = [
-            (#"{"messages":[]}"#, "/messages"), (#"{}"#, "/messages"), (#"{"messages":1}"#, "/messages"),
-            (#"{"messages":[1]}"#, "/messages/0"), (#"{"messages":[],"more":1}"#, "/more"),
-            (message(#""destinations":[]"# + rest), "/messages/1/destinations"),
-            (message(#""destinations":["x"]"# + rest), "/messages/1/destinations/0"),
-            (message(#""destinations":[1]"# + rest), "/messages/1/destinations/0"),
-            (message(#""destinations":["00000002","00000002"]"# + rest), "/messages/1/destinations/1"),
-            (message(#""destinations":["00000002"],"payload":"x","payload_encoding":"hex""#), "/messages/1/payload"),
-            (message(#""destinations":["00000002"],"source":"x""# + rest), "/messages/1/source"),
-            (message(#""destinations":["00000002"],"idempotency_key":"""# + rest), "/messages/1/idempotency_key"),
-            (message(#""destinations":["00000002"],"time_to_live_seconds":-1"# + rest), "/messages/1/time_to_live_seconds"),
-            (message(#""destinations":["00000002"],"more":1"# + rest), "/messages/1/more"),
-            (message(#""destinations":["00000002"]"#), "/messages/1/payload"),
-            (message(#""destinations":[\#(many)]"# + rest), "/messages"),
+        let cases: [(String, [String])] = [
+            (#"{"messages":[]}"#, ["/messages"]), (#"{}"#, ["/messages"]), (#"{"messages":1}"#, ["/messages"]),
+            (#"{"messages":[1]}"#, ["/messages/0"]), (#"{"messages":[],"more":1}"#, ["/more"]),
+            (message(#""destinations":[]"# + rest), ["/messages/1/destinations"]),
+            (message(#""destinations":["x"]"# + rest), ["/messages/1/destinations/0"]),
+            (message(#""destinations":[1]"# + rest), ["/messages/1/destinations/0"]),
+            (message(#""destinations":["00000002","00000002"]"# + rest), ["/messages/1/destinations/1"]),
+            (message(#""destinations":["00000002"],"payload":"x","payload_encoding":"hex""#), ["/messages/1/payload"]),
+            (message(#""destinations":["00000002"],"source":"x""# + rest), ["/messages/1/source"]),
+            (message(#""destinations":["00000002"],"idempotency_key":"""# + rest), ["/messages/1/idempotency_key"]),
+            (message(#""destinations":["00000002"],"time_to_live_seconds":-1"# + rest), ["/messages/1/time_to_live_seconds"]),
+            (message(#""destinations":["00000002"],"more":1"# + rest), ["/messages/1/more"]),
+            (message(#""destinations":["00000002"]"#), ["/messages/1/payload_encoding", "/messages/1/payload"]),
+            (
+                message(#""destinations":[],"source":1,"payload":1,"payload_encoding":1,"idempotency_key":1,"m/ore":1"#),
+                ["m~1ore", "destinations", "source", "payload_encoding", "payload", "idempotency_key"]
+                    .map { "/messages/1/\($0)" }
+            ),
+            (
+                "{\"messages\":[\(Array(repeating: "1", count: 200).joined(separator: ","))]}",
+                (0..<100).map { "/messages/\($0)" }
+            ),
+            (message(#""destinations":[\#(many)]"# + rest), ["/messages"]),
         ]
         let relay = FakeRelay()
         try await TestServer.run(relay) { server async throws in
-            for (body, pointer) in cases {
+            for (body, pointers) in cases {
                 let reply = try await server.sendJSON("POST", Self.bulk, body)
                 #expect(reply.problemCode == .invalidBody, "\(body.prefix(200))")
-                #expect(try reply.model(ProblemDetails.self).errors?.map(\.pointer) == [pointer], "\(body.prefix(200))")
+                #expect(try reply.model(ProblemDetails.self).errors?.map(\.pointer) == pointers, "\(body.prefix(200))")
             }
             #expect(try await server.send("GET", Self.bulk).problemCode == .methodNotAllowed)
             #expect(relay.withState { $0.injected.isEmpty })
