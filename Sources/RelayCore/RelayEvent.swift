@@ -29,31 +29,11 @@ public struct RelayEvent: Equatable, Sendable {
         /// Its heartbeat has come after it was late.
         case terminalPunctual
         /// One of its messages has come into a state.
-        case message(id: MessageID, state: MessageState)
+        case message(id: MessageID, state: MessageTrace.State)
         /// The relay closed a connection, at once or later, before it had registered a terminal.
         case connectionRejected(connection: UInt64, remoteAddress: String, reason: CloseReason)
         /// Whether the store takes frames has changed.
         case store(StoreHealth)
-    }
-
-    /// Where a message can be.
-    public enum MessageState: String, CaseIterable, Sendable {
-        /// The relay has taken it.
-        case accepted
-        /// It is on disk, and waits for its terminal.
-        case queued
-        /// It has been written to its terminal's connection.
-        case inFlight = "in_flight"
-        /// Its terminal's kernel has acknowledged its last byte.
-        case acknowledged
-        /// A heartbeat has come after that on the same connection.
-        case confirmed
-        /// Its time to live has ended.
-        case expired
-        /// An operator has deleted it.
-        case deleted
-        /// It was dropped at a cap.
-        case evicted
     }
 
     /// The kinds of events, by the names that operators filter by.

@@ -9,22 +9,7 @@ extension RelayEvent {
         self.init(
             at: clock.wallTime(of: trace.changedAt),
             ccid: trace.destination,
-            .message(id: trace.id, state: MessageState(trace.state))
+            .message(id: trace.id, state: trace.state)
         )
-    }
-}
-
-extension RelayEvent.MessageState {
-    init(_ state: MessageTrace.State) {
-        switch state {
-        case .accepted: self = .accepted
-        case .queued: self = .queued
-        case .inFlight: self = .inFlight
-        case .acknowledged: self = .acknowledged
-        case .confirmed: self = .confirmed
-        case .expired: self = .expired
-        case .deleted: self = .deleted
-        case .evicted: self = .evicted
-        }
     }
 }
