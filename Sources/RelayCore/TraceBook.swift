@@ -74,6 +74,7 @@ package struct TraceBook {
             guard let oldest = self.ended.popFirst() else { return }
             self.changes.traces[MessageID(rawValue: oldest.number)] = .some(nil)
         }
+        self.transitions.append(trace)
         var trace = trace
         trace.queued(at: now)
         self.live[trace.id.slot, default: CircularBuffer(initialCapacity: 1)].append(trace)

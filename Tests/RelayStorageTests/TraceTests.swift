@@ -118,7 +118,9 @@ import Testing
             #expect(run.traced == [first])
             try store.remove(of: .a, through: first)
             let told = store.takeTransitions().map { "\($0.id == first ? 1 : 2) \($0.state)" }
-            #expect(told == ["1 queued", "2 queued", "1 inFlight", "1 acknowledged"])
+            #expect(
+                told == ["1 accepted", "1 queued", "2 accepted", "2 queued", "1 inFlight", "1 acknowledged"]
+            )
             #expect(store.takeTransitions().isEmpty)
             #expect(try store.delete(second) == .deleted)
             #expect(store.takeTransitions().map(\.state) == [.deleted])

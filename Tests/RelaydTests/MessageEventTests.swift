@@ -44,7 +44,7 @@ struct MessageEventTests {
         }
         try await groupCommit.shutdown()
         let told = events.read(after: last, limit: 10).events
-        let states: [RelayEvent.MessageState] = [.queued, .inFlight, .acknowledged, .confirmed]
+        let states: [MessageTrace.State] = [.accepted, .queued, .inFlight, .acknowledged, .confirmed]
         #expect(told.map(\.content) == states.map { .message(id: message, state: $0) })
         #expect(told.allSatisfy { $0.ccid == ccid })
         #expect(told.map(\.at) == told.map(\.at).sorted())
