@@ -41,7 +41,18 @@ public struct IPNetwork: Hashable, Sendable {
 
     /// The address of a peer alone; `nil` when it has none, as on a Unix socket.
     public init?(_ address: SocketAddress) {
-        guard let host = address.ipAddress, let bits = Self.bits(of: host) else { return nil }
+        let bits = address.withSockAddr { start, size -> UInt128? in
+            let bytes = UnsafeRawBufferPointer(start: start, count: size)
+            // The address lies behind family, port and, in IPv6, the flow.
+            switch address.protocol {
+            case .inet where size >= 8:
+                let value = bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+                return Self.mappedPrefix | UInt128(UInt32(bigEndian: value))
+            case .inet6 where size >= 24: return UInt128(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt128.self))
+            default: return nil
+            }
+        }
+        guard let bits else { return nil }
         self.init(bits: bits, prefixLength: 128)
     }
 

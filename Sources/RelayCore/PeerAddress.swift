@@ -2,7 +2,7 @@ import NIOCore
 
 /// The IP address and port of a connection's peer in 24 bytes: what is kept of connections that have ended.
 public struct PeerAddress: Hashable, Sendable {
-    /// The address as 128 bits: IPv4 ones as IPv6 writes them, `::ffff:a.b.c.d`.
+    /// The address as ``IPNetwork`` has it, in halves: 128 bits in one piece would have to lie at a multiple of 16.
     private let high: UInt64
     private let low: UInt64
     /// The port; 0 when there is no address.
@@ -10,23 +10,9 @@ public struct PeerAddress: Hashable, Sendable {
 
     /// Copies a socket's address; `nil`, and one that is not of IP, becomes the address of nobody.
     public init(_ address: SocketAddress?) {
-        let parts = address?.withSockAddr { start, size -> (high: UInt64, low: UInt64)? in
-            let bytes = UnsafeRawBufferPointer(start: start, count: size)
-            // The address lies behind family, port and, in IPv6, the flow.
-            switch address?.protocol {
-            case .inet where size >= 8:
-                let value = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-                return (0, 0xffff_0000_0000 | UInt64(value))
-            case .inet6 where size >= 24:
-                return (
-                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
-                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
-                )
-            default: return nil
-            }
-        }
-        self.high = parts?.high ?? 0
-        self.low = parts?.low ?? 0
+        let bits = address.flatMap { IPNetwork($0) }?.bits ?? 0
+        self.high = UInt64(truncatingIfNeeded: bits >> 64)
+        self.low = UInt64(truncatingIfNeeded: bits)
         self.port = UInt16(truncatingIfNeeded: address?.port ?? 0)
     }
 
