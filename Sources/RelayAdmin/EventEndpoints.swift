@@ -5,6 +5,7 @@ import TTMSProtocol
 /// What happens in the relay, to be followed.
 struct EventEndpoints: Sendable {
     let hub: EventHub
+    let tokens: TokenRegistry
 
     /// Terminals that one client can pick out.
     private static let maximumCCIDs = 100
@@ -19,7 +20,10 @@ struct EventEndpoints: Sendable {
             .init("X-Accel-Buffering", "no"),
         ]
         if request.head.method != "HEAD" {
-            response.stream = try self.hub.open(filter, after: request.head.values("last-event-id").first)
+            response.stream = try self.hub.open(filter, after: request.head.values("last-event-id").first) {
+                [tokens, caller = request.caller] in
+                caller.map { tokens.isInForce($0) } ?? true
+            }
         }
         return response
     }

@@ -30,10 +30,16 @@ final class EventHub: Sendable {
 
     /// Lets somebody follow.
     ///
-    /// - Parameter lastID: the id of the last event that the client has seen, as it said it.
+    /// - Parameters:
+    ///   - lastID: the id of the last event that the client has seen, as it said it.
+    ///   - isAllowed: whether it may follow still.
     /// - Throws: ``ProblemDetails`` when too many follow already.
-    func open(_ filter: EventFilter, after lastID: String?) throws(ProblemDetails) -> EventStream {
-        let stream = EventStream(filter, after: lastID, hub: self)
+    func open(
+        _ filter: EventFilter,
+        after lastID: String?,
+        isAllowed: @escaping @Sendable () -> Bool
+    ) throws(ProblemDetails) -> EventStream {
+        let stream = EventStream(filter, after: lastID, hub: self, isAllowed: isAllowed)
         let isOpen = self.state.withLock { state in
             guard state.streams.count < self.limit else { return false }
             state.streams[ObjectIdentifier(stream)] = stream

@@ -22,7 +22,8 @@ struct EventFilter: Equatable, Sendable {
 /// Nothing is queued for a client: it has a place in the log, and reads from there when its connection has room. A client that is so
 /// slow that its place is overwritten is told so, and its stream ends; it may come back with the id of the last event that it has
 /// seen, and hears that there is a gap. What it gets on the way: a heartbeat when nothing happens, which carries the place in the
-/// log, so that a client whose filter lets nothing through does not fall behind.
+/// log, so that a client whose filter lets nothing through does not fall behind. It gets nothing more when its token is not in force
+/// any more.
 final class EventStream: HTTPStream {
     private struct State {
         /// The number of the last event that was looked at.
@@ -45,12 +46,17 @@ final class EventStream: HTTPStream {
     private let filter: EventFilter
     private let lastID: String?
     private let hub: EventHub
+    private let isAllowed: @Sendable () -> Bool
     private let state = Mutex(State())
 
-    init(_ filter: EventFilter, after lastID: String?, hub: EventHub) {
+    /// - Parameters:
+    ///   - lastID: the id of the last event that the client has seen, as it said it.
+    ///   - isAllowed: whether the client may follow still. It is asked often, and from several threads.
+    init(_ filter: EventFilter, after lastID: String?, hub: EventHub, isAllowed: @escaping @Sendable () -> Bool) {
         self.filter = filter
         self.lastID = lastID
         self.hub = hub
+        self.isAllowed = isAllowed
     }
 
     /// Takes its place in the log.
@@ -95,6 +101,7 @@ final class EventStream: HTTPStream {
     func next(maximum: Int) -> HTTPStreamStep {
         self.state.withLock { state in
             state.isWaiting = false
+            if state.pending.isEmpty { self.endUnlessAllowed(&state) }
             if state.pending.isEmpty, !state.isEnding { self.fill(&state) }
             if !state.pending.isEmpty {
                 let piece = Array(state.pending.prefix(maximum))
@@ -123,12 +130,14 @@ final class EventStream: HTTPStream {
 
     // MARK: The hub's side
 
-    /// Has a client that waits look again, when there is news, or when it has heard nothing since `silentSince`.
+    /// Has a client that waits look again, when there is news, when it has heard nothing since `silentSince`, or when it may not
+    /// follow any more.
     func wake(isNews: Bool, silentSince: ContinuousClock.Instant) {
         let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
             guard state.isWaiting else { return nil }
+            self.endUnlessAllowed(&state)
             if state.lastSent <= silentSince { state.isHeartbeatDue = true }
-            return isNews || state.isHeartbeatDue ? state.wake : nil
+            return isNews || state.isHeartbeatDue || state.isEnding ? state.wake : nil
         }
         wake?()
     }
@@ -155,6 +164,14 @@ final class EventStream: HTTPStream {
             state.pending = ArraySlice(": heartbeat\nid: \(self.id(state.place))\n\n".utf8)
         }
         state.isHeartbeatDue = false
+    }
+
+    private func endUnlessAllowed(_ state: inout State) {
+        guard !self.isAllowed() else { return }
+        self.finish(
+            &state,
+            detail: "The token that came with the request is not in force any more: it was revoked, or its time is over."
+        )
     }
 
     /// What has been put together still goes out, then why the stream ends, and that is all.

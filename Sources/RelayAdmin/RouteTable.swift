@@ -9,7 +9,7 @@ enum RouteTable {
         access: AccessControl,
         events: EventHub
     ) -> [Route] {
-        let events = EventEndpoints(hub: events)
+        let events = EventEndpoints(hub: events, tokens: access.tokens)
         let status = StatusEndpoints(operations: operations)
         let terminals = TerminalEndpoints(operations: operations)
         let connections = ConnectionEndpoints(operations: operations)

@@ -53,7 +53,19 @@ actor TokenRegistry {
             for token in known.tokens where token.digest.isEqual(to: digest) { found = token }
             guard let found, found.isInForce(at: now) else { return nil }
             known.uses[found.id] = now
-            return Caller(tokenID: found.id, tokenName: found.name, scopes: Set(found.scopes))
+            return Caller(
+                digest: digest,
+                tokenID: found.id,
+                tokenName: found.name,
+                scopes: Set(found.scopes)
+            )
+        }
+    }
+
+    /// Whether the token that `caller` came with is still in force: an answer that lasts has to end with it.
+    nonisolated func isInForce(_ caller: Caller, now: Timestamp = .now) -> Bool {
+        self.known.withLock { known in
+            known.tokens.contains { $0.id == caller.tokenID && $0.digest == caller.digest && $0.isInForce(at: now) }
         }
     }
 

@@ -30,6 +30,27 @@ extension Faults {
             }
         }
 
+        @Test("Whom an operator has shut out is told of with that reason")
+        func blocked() async throws {
+            try await RelayProcess.with { relay in
+                let follower = try await EventFollower(relay)
+                let terminal = try relay.terminal(.receiver)
+                _ = try await follower.next("terminal_online", CCID.receiver.description)
+                func block(_ target: String) async throws {
+                    _ = try await relay.admin.json("POST", "/api/v1/blocks", json: ["target": .string(target)], status: 201)
+                }
+                try await block(CCID.receiver.description)
+                #expect(try await follower.next("terminal_offline", CCID.receiver.description)["reason"] == "blocked")
+                let again = try relay.connect()
+                try again.send(WireFrame.heartbeat(of: .receiver))
+                #expect(try await follower.next("connection_rejected")["reason"] == "blocked")
+                try await block("127.0.0.0/8")
+                let stranger = try relay.connect()
+                #expect(try await follower.next("connection_rejected")["reason"] == "blocked")
+                for client in [terminal, again, stranger] { client.close() }
+            }
+        }
+
         @Test("A terminal whose heartbeat is overdue by its own habit is late, and punctual when it comes", arguments: [1, 3])
         func late(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in

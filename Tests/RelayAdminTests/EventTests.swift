@@ -18,10 +18,12 @@ import Testing
     private static func follow(
         _ server: TestServer,
         _ query: String = "",
-        after id: String? = nil
+        after id: String? = nil,
+        token: String? = nil
     ) async throws -> (client: HTTPClient, greeting: String) {
         let client = try HTTPClient(port: server.port)
-        let request = server.request("GET", "/api/v1/events\(query)", headers: ["Last-Event-ID": id ?? ""])
+        let headers = ["Last-Event-ID": id ?? "", "Authorization": "Bearer \(token ?? server.token)"]
+        let request = server.request("GET", "/api/v1/events\(query)", headers: headers)
         // A client of HTTP/1.0 gets the stream without the frames of chunks.
         try await client.send(String(decoding: request, as: UTF8.self).replacing("HTTP/1.1", with: "HTTP/1.0"))
         let head = try await client.block()
@@ -213,6 +215,41 @@ import Testing
                 }
                 #expect(!server.relay.events.isRecording || server.relay.events.last < 64)
             }
+        }
+    }
+
+    private static func token(_ server: TestServer, _ more: String = "") async throws -> TokenResource {
+        try await server.sendJSON("POST", "/api/v1/tokens", #"{"name": "follower", "scopes": ["read"]\#(more)}"#)
+            .model(TokenResource.self)
+    }
+
+    @Test("who follows with a token that is revoked, or whose time is over, hears so and nothing more")
+    func tokenEnds() async throws {
+        try await TestServer.run { server async throws in
+            let (stays, _) = try await Self.follow(server)
+            let revoked = try await Self.token(server)
+            let (first, _) = try await Self.follow(server, token: revoked.token)
+            let (second, _) = try await Self.follow(server, token: try await Self.token(server, #", "for_seconds": 1"#).token)
+            #expect(try await server.send("DELETE", "/api/v1/tokens/\(revoked.id)").status == 204)
+            server.relay.events.publish(Self.online(1))
+            for client in [first, second] {
+                var blocks: [String] = []
+                while case let block = try await client.block(), !block.isEmpty { blocks.append(block) }
+                #expect(blocks.last?.contains("event: end") == true)
+                #expect(blocks.last?.contains("not in force any more") == true)
+                if client === first { #expect(blocks.count == 1, "\(blocks)") }
+            }
+            #expect(try await stays.block().contains("event: terminal_online"))
+        }
+    }
+
+    @Test("who follows with a token of the file admin.token hears when the file holds another one")
+    func tokenIsReplaced() async throws {
+        try await TestServer.run { server async throws in
+            let (client, _) = try await Self.follow(server)
+            try FileManager.default.removeItem(atPath: server.directory.file(Endpoints.tokenFileName))
+            #expect(try await server.send("POST", "/api/v1/config/reload").status == 200)
+            #expect(try await client.block().contains("event: end"))
         }
     }
 

@@ -10,6 +10,8 @@ struct TestServer: Sendable {
     let server: AdminServer
     let port: Int
     let token: String
+    /// Where it keeps its files.
+    let directory: TemporaryDirectory
 
     /// Runs `body` with a server, and shuts it down.
     static func run(
@@ -25,7 +27,7 @@ struct TestServer: Sendable {
         let port = try server.start()
         let token = try String(contentsOfFile: "\(options.directory)/\(Endpoints.tokenFileName)", encoding: .utf8)
             .trimmingCharacters(in: .newlines)
-        let test = TestServer(relay: relay, settings: settings, server: server, port: port, token: token)
+        let test = TestServer(relay: relay, settings: settings, server: server, port: port, token: token, directory: directory)
         do {
             try await body(test)
         } catch {
