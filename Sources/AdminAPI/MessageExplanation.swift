@@ -19,8 +19,12 @@ public struct MessageExplanation: Codable, Equatable, Sendable {
         @Nullable public var terminalSince: String?
         /// When its last heartbeat came; `nil` when none came since the relay started.
         @Nullable public var lastHeartbeatAt: String?
+        /// How often its heartbeats come; `nil` before that is known.
+        @Nullable public var cadence: TerminalResource.Cadence?
         /// Why its last connection ended; `nil` when none did since the relay started.
         @Nullable public var lastCloseReason: String?
+        /// What keeps the terminal out: a block of it, or of the address that it came from last; `nil` when nothing does.
+        @Nullable public var block: BlockResource?
         /// Bytes that its connection has not acknowledged; `nil` when it has none.
         @Nullable public var unacknowledgedBytes: Int?
         /// Frames kept for it before this one; `nil` when the message is not kept any more.
@@ -33,7 +37,7 @@ public struct MessageExplanation: Codable, Equatable, Sendable {
         @Nullable public var expiresAt: String?
 
         enum CodingKeys: String, CodingKey {
-            case attempts
+            case attempts, cadence, block
             case terminalState = "terminal_state"
             case terminalSince = "terminal_since"
             case lastHeartbeatAt = "last_heartbeat_at"
@@ -49,7 +53,9 @@ public struct MessageExplanation: Codable, Equatable, Sendable {
             terminalState: TerminalState,
             terminalSince: String?,
             lastHeartbeatAt: String?,
+            cadence: TerminalResource.Cadence?,
             lastCloseReason: String?,
+            block: BlockResource?,
             unacknowledgedBytes: Int?,
             framesAhead: Int?,
             attempts: Int?,
@@ -59,7 +65,9 @@ public struct MessageExplanation: Codable, Equatable, Sendable {
             self.terminalState = terminalState
             self.terminalSince = terminalSince
             self.lastHeartbeatAt = lastHeartbeatAt
+            self.cadence = cadence
             self.lastCloseReason = lastCloseReason
+            self.block = block
             self.unacknowledgedBytes = unacknowledgedBytes
             self.framesAhead = framesAhead
             self.attempts = attempts

@@ -2,6 +2,7 @@ import AdminAPI
 import FoundationEssentials
 import Logging
 import RelayCore
+import TTMSProtocol
 
 /// Whom operators have shut out, kept in `blocks.json`, and put in force whenever it changes or a block ends.
 actor BlockRegistry {
@@ -58,6 +59,20 @@ actor BlockRegistry {
     /// All blocks that have not ended.
     func blocks(now: Timestamp = .now) -> [KeptBlock] {
         self.kept.filter { $0.isInForce(at: now) }
+    }
+
+    /// What keeps a terminal out; of several blocks, the one that ends last.
+    ///
+    /// - Parameter address: where it came from last, as far as that is known.
+    func block(of ccid: CCID, from address: PeerAddress?, now: Timestamp = .now) -> KeptBlock? {
+        let matching = self.blocks(now: now).filter { block in
+            switch block.target {
+            case .ccid(let blocked): blocked == ccid
+            case .network(let network): address.map { network.contains($0) } ?? false
+            }
+        }
+        let forEver = Timestamp(microseconds: .max)
+        return matching.max { ($0.expiresAt ?? forEver) < ($1.expiresAt ?? forEver) }
     }
 
     /// Shuts somebody out, or changes the end and the reason of a block that there is. In force and on disk when it returns.

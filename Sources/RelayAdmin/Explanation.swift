@@ -10,17 +10,19 @@ struct Explanation {
     var framesAhead: Int?
     /// Its destination; `nil` when it was never seen since the relay started, and nothing is kept for it.
     var terminal: TerminalSnapshot?
+    /// What keeps the destination out, while it is offline.
+    var block: KeptBlock?
 
     /// One sentence.
     var text: String {
         switch self.message.state {
-        case .accepted, .queued: self.waiting + self.expiry
+        case .accepted, .queued: self.waiting + self.habit + self.expiry
         case .inFlight:
             "It was written to the terminal's connection\(self.at(.inFlight)), and the terminal has not acknowledged it yet"
-                + self.unacknowledged + "."
+                + self.unacknowledged + self.habit + "."
         case .acknowledged:
             "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)); no heartbeat has come after that "
-                + "on the same connection."
+                + "on the same connection" + self.habit + "."
         case .confirmed:
             "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)), and a heartbeat came after that"
                 + "\(self.at(.confirmed))."
@@ -35,6 +37,7 @@ struct Explanation {
         let ahead = self.framesAhead ?? 0
         let before = ahead == 0 ? "none before it" : ahead == 1 ? "1 frame before it" : "\(ahead) frames before it"
         let again = (self.message.attempts ?? 0) > 0 ? ", after it was written and not acknowledged" : ""
+        if let block { return "It waits\(again), with \(before), because \(Self.text(block, place))" }
         guard let terminal = self.terminal, terminal.since != nil || terminal.isOnline else {
             return "It waits\(again), with \(before), because the terminal \(place) has not been seen since the relay started"
         }
@@ -48,6 +51,26 @@ struct Explanation {
         }
         return "It waits\(again), with \(before), because the terminal \(place) is online\(since) but reads slowly: "
             + "\(connection.unacknowledgedBytes) bytes are on their way to it"
+    }
+
+    private static func text(_ block: KeptBlock, _ place: String) -> String {
+        let target =
+            switch block.target {
+            case .ccid: "the terminal \(place)"
+            case .network(let network): "\(network), from where the terminal \(place) came last,"
+            }
+        let end = block.expiresAt.map { ", until \($0.text)" } ?? ", until that is taken back"
+        return "\(target) is blocked since \(block.createdAt.text)\(end)"
+    }
+
+    /// How the terminal keeps to its habit; empty when that is not known.
+    private var habit: String {
+        guard let cadence = self.terminal?.cadence else { return "" }
+        let seconds = Double(cadence.intervalMilliseconds) / 1_000
+        // To three digits or so: a habit is no more exact than that.
+        let interval = seconds < 10 ? "\((seconds * 10).rounded() / 10)" : "\(Int64(seconds.rounded()))"
+        let next = cadence.isLate ? "the next is overdue since" : "the next is due by"
+        return "; its heartbeats come every \(interval) s, and \(next) \(cadence.dueAt.text)"
     }
 
     private var expiry: String {
@@ -74,7 +97,9 @@ struct Explanation {
                 terminalState: self.terminal?.isOnline == true ? .online : .offline,
                 terminalSince: self.terminal?.since?.text,
                 lastHeartbeatAt: self.terminal?.lastHeartbeatAt?.text,
+                cadence: self.terminal?.cadence.map { TerminalResource.Cadence($0) },
                 lastCloseReason: self.terminal?.lastCloseReason?.rawValue,
+                block: self.block.map { BlockResource($0) },
                 unacknowledgedBytes: self.terminal?.connection?.unacknowledgedBytes,
                 framesAhead: self.framesAhead,
                 attempts: self.message.attempts,

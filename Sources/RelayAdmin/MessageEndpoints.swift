@@ -10,6 +10,7 @@ struct MessageEndpoints: Sendable {
     private static let pageBytes = 4 << 20
 
     let operations: any RelayOperations
+    let blocks: BlockRegistry
 
     @Sendable
     func list(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -41,9 +42,15 @@ struct MessageEndpoints: Sendable {
     @Sendable
     func why(_ request: HTTPRequest) async throws -> HTTPResponse {
         let (message, report) = try await self.resource(of: try request.messageID, .base64)
-        var terminal: TerminalSnapshot?
-        if let ccid = CCID(message.ccid) { terminal = try await self.operations.terminal(ccid) }
-        return try .json(Explanation(message: message, framesAhead: report.framesAhead, terminal: terminal).resource)
+        var explanation = Explanation(message: message, framesAhead: report.framesAhead)
+        if let ccid = CCID(message.ccid) {
+            let terminal = try await self.operations.terminal(ccid)
+            explanation.terminal = terminal
+            if terminal?.isOnline != true {
+                explanation.block = await self.blocks.block(of: ccid, from: terminal?.history.last?.remoteAddress)
+            }
+        }
+        return try .json(explanation.resource)
     }
 
     private func resource(

@@ -13,7 +13,7 @@ enum RouteTable {
         let status = StatusEndpoints(operations: operations)
         let terminals = TerminalEndpoints(operations: operations)
         let connections = ConnectionEndpoints(operations: operations)
-        let messages = MessageEndpoints(operations: operations)
+        let messages = MessageEndpoints(operations: operations, blocks: access.blocks)
         let sending = SendingEndpoints(operations: operations)
         let bulk = BulkEndpoints(operations: operations)
         let traces = TraceEndpoints(operations: operations)

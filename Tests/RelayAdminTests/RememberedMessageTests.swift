@@ -1,4 +1,5 @@
 import AdminAPI
+import NIOCore
 import RelayCore
 import TTMSProtocol
 import Testing
@@ -85,7 +86,30 @@ import Testing
         var slow = online
         slow.connection?.isSpilled = true
         let unseen = TerminalSnapshot(ccid: Self.ccid)
+        var late = offline
+        late.cadence = .init(
+            intervalMilliseconds: 30_020,
+            deviationMilliseconds: 140,
+            dueAt: Self.time(36),
+            isLate: true
+        )
+        var punctual = online
+        punctual.cadence = .init(
+            intervalMilliseconds: 1_250,
+            deviationMilliseconds: 1,
+            dueAt: Self.time(4),
+            isLate: false
+        )
         let cases: [(MessageTrace.State, TerminalSnapshot?, Int?, [String])] = [
+            (
+                .queued, late, 0,
+                [
+                    "is offline since", "its heartbeats come every 30 s, and the next is overdue since 2023-11-14T22:13:56",
+                    "; it expires",
+                ]
+            ),
+            (.inFlight, punctual, nil, ["every 1.3 s, and the next is due by 2023-11-14T22:13:24"]),
+            (.acknowledged, punctual, nil, ["no heartbeat", "the next is due by"]),
             (
                 .queued, nil, 0,
                 ["none before it", "has not been seen since the relay started", "expires at 2023-11-14T22:14:50"]
@@ -110,6 +134,55 @@ import Testing
             #expect(explanation.why.hasSuffix(".") && !explanation.why.dropLast().contains(". "), "one sentence")
             #expect(explanation.facts.framesAhead == ahead)
             #expect(explanation.facts.terminalState == (terminal?.isOnline == true ? .online : .offline))
+            #expect(explanation.facts.cadence == terminal?.cadence.map { TerminalResource.Cadence($0) })
+        }
+    }
+
+    @Test("why says that a block keeps the terminal out, by its number or by its address, and until when")
+    func blocked() async throws {
+        let relay = FakeRelay()
+        let id = relay.keep([1], for: Self.ccid)
+        let address = PeerAddress(try SocketAddress(ipAddress: "192.0.2.7", port: 40_112))
+        let entry = ConnectionHistory.Entry(
+            connection: 1,
+            remoteAddress: address,
+            registeredAt: Self.time(0),
+            endedAt: Self.time(1),
+            counters: ConnectionCounters(),
+            reason: .blocked
+        )
+        relay.withState { $0.terminals[Self.ccid] = TerminalSnapshot(ccid: Self.ccid, since: Self.time(1), history: [entry]) }
+        try await TestServer.run(relay) { server async throws in
+            func block(_ target: String, _ more: String = "") async throws -> BlockResource {
+                var block = try await server.sendJSON("POST", "/api/v1/blocks", #"{"target": "\#(target)"\#(more)}"#)
+                    .model(BlockResource.self)
+                block.closedConnections = nil
+                return block
+            }
+            func why() async throws -> MessageExplanation {
+                try await server.send("GET", "/api/v1/messages/\(id)/why").model(MessageExplanation.self)
+            }
+            _ = try await block("0000002b")
+            _ = try await block("192.0.2.8")
+            #expect(try await why().facts.block == nil)
+            let network = try await block("192.0.2.0/24", #", "for_seconds": 60"#)
+            var answer = try await why()
+            #expect(answer.facts.block == network)
+            let end = try #require(network.expiresAt)
+            let words =
+                "192.0.2.0/24, from where the terminal 0000002a came last, is blocked since \(network.createdAt), until \(end);"
+            #expect(answer.why.contains(words), "\(answer.why)")
+            let terminal = try await block("0000002a")
+            answer = try await why()
+            #expect(answer.facts.block == terminal)
+            #expect(
+                answer.why.contains(
+                    "because the terminal 0000002a is blocked since \(terminal.createdAt), until that is taken back;"
+                )
+            )
+            #expect(!answer.why.dropLast().contains(". "), "one sentence")
+            relay.withState { $0.terminals[Self.ccid] = FakeRelay.online(Self.ccid) }
+            #expect(try await why().facts.block == nil)
         }
     }
 
