@@ -124,17 +124,28 @@ enum JSONField: Equatable, Decodable {
     case text(String)
     case list([JSONField])
     case object([String: JSONField])
+    /// Something deeper than whatever has a meaning. Nobody has looked at it.
+    case deep
+
+    /// No body of the API is as deep. What each level costs rises with its depth, so that a kilobyte of brackets would cost half a
+    /// second.
+    private static let maximumDepth = 8
 
     init(from decoder: any Decoder) throws {
+        guard decoder.codingPath.count <= Self.maximumDepth else {
+            self = .deep
+            return
+        }
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
+        } else if let value = try? container.decode(String.self) {
+            // First, because it is what most are, and each attempt that fails costs a microsecond.
+            self = .text(value)
         } else if let value = try? container.decode(Double.self) {
             self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .text(value)
+        } else if let value = try? container.decode(Bool.self) {
+            self = .bool(value)
         } else if let value = try? container.decode([JSONField].self) {
             self = .list(value)
         } else {
