@@ -92,7 +92,11 @@ struct Router: Sendable {
         let exact = matching.filter(\.parameters.isEmpty)
         let candidates = exact.isEmpty ? matching : exact
         guard !candidates.isEmpty else {
-            return Match(access: fallback, outcome: .problem(ProblemDetails(.notFound), allow: nil))
+            let problem = ProblemDetails(
+                .notFound,
+                detail: "There is nothing at this path. The API begins with /api/v1; a slash within a name is written %2F."
+            )
+            return Match(access: fallback, outcome: .problem(problem, allow: nil))
         }
         let wanted = method == "HEAD" ? Method.get.rawValue : method
         if let candidate = candidates.first(where: { $0.route.method.rawValue == wanted }) {
