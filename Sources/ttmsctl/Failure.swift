@@ -35,7 +35,7 @@ enum EndStatus: Int32, CaseIterable, Sendable {
         case .outputFailed: "what it prints cannot be written"
         case .busy: "a relay works on the store"
         case .notUnderstood: "what answered, or lies there, is nothing this ttmsctl understands"
-        case .noPermission: "the token is missing or wrong or does not allow this, or it or the store may not be read"
+        case .noPermission: "no token that is right and allows this, or it or the store may not be read"
         }
     }
 

@@ -96,8 +96,8 @@ struct OutputTests {
 
     @Test("each exit code is in the help")
     func exitCodes() {
-        // Wide enough for each on a line: by default it is as wide as the terminal, or as COLUMNS says.
-        let help = TTMSCtl.helpMessage(columns: 1_000)
+        // By default it is as wide as the terminal, or as COLUMNS says. Each has to fit on a line of the narrowest that is usual.
+        let help = TTMSCtl.helpMessage(columns: 80)
         for status in EndStatus.allCases {
             #expect(help.contains(" \(status.rawValue)  \(status.meaning)"), "\(status)")
         }
