@@ -12,6 +12,8 @@ final class AuditLog: Sendable {
     private struct State {
         var pending: [AuditResource] = []
         var tally = DenialTally()
+        /// How many requests were denied, by the problem's code.
+        var denials: [String: Int] = [:]
         var isClosed = false
     }
 
@@ -40,6 +42,7 @@ final class AuditLog: Sendable {
     func recordDenial(_ entry: AuditResource) {
         let (isRecorded, isFirst) = self.state.withLock { state in
             guard !state.isClosed else { return (false, false) }
+            state.denials[entry.code ?? "", default: 0] += 1
             let isFirst = state.tally.isEmpty
             guard let entry = state.tally.add(entry) else { return (false, false) }
             state.pending.append(entry)
@@ -53,6 +56,28 @@ final class AuditLog: Sendable {
             try? await Task.sleep(for: tallyTime)
             await self.finishTally()
         }
+    }
+
+    /// What monitoring sees of it.
+    var metrics: [MetricFamily] {
+        let denials = self.state.withLock { $0.denials }
+        let codes: [ProblemCode] = [.unauthorized, .insufficientScope, .misdirectedRequest]
+        return [
+            MetricFamily(
+                "ttms_admin_denials_total",
+                .counter,
+                help: "Admin requests that were denied, by the problem's code.",
+                samples: codes.map { code in
+                    .init(Double(denials[code.rawValue] ?? 0), labels: [.init("code", code.rawValue)])
+                }
+            ),
+            MetricFamily(
+                "ttms_audit_entries_lost_total",
+                .counter,
+                help: "Entries that could not be written to the audit log.",
+                value: self.writer.lostEntries.load(ordering: .relaxed)
+            ),
+        ]
     }
 
     /// Entries below an id, the newest first.

@@ -2,6 +2,7 @@ import AdminAPI
 import FoundationEssentials
 import Glibc
 import Logging
+import Synchronization
 
 /// Appends to the audit log: gives ids, syncs, begins a new file when one is full, and removes the oldest.
 ///
@@ -23,7 +24,10 @@ actor AuditWriter {
     /// The file that is written to, kept open.
     private var current: (descriptor: Int32, size: Int)?
     private var nextID: UInt64
+    /// Entries lost since the log could be written last.
     private var lost = 0
+    /// All that were ever lost.
+    nonisolated let lostEntries = Atomic(0)
 
     /// Makes the directory when it is missing, and cuts off what a power cut has torn.
     ///
@@ -75,6 +79,7 @@ actor AuditWriter {
                     )
                 }
                 self.lost += rest.count
+                self.lostEntries.add(rest.count, ordering: .relaxed)
                 return
             }
         }

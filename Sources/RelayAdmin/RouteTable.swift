@@ -10,7 +10,7 @@ enum RouteTable {
         events: EventHub
     ) -> [Route] {
         let events = EventEndpoints(hub: events, tokens: access.tokens)
-        let status = StatusEndpoints(operations: operations)
+        let status = StatusEndpoints(operations: operations, audit: access.audit)
         let terminals = TerminalEndpoints(operations: operations)
         let connections = ConnectionEndpoints(operations: operations)
         let messages = MessageEndpoints(operations: operations, blocks: access.blocks)

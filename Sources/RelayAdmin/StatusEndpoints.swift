@@ -4,6 +4,7 @@ import RelayCore
 /// How the relay is: for probes, for monitoring, for people.
 struct StatusEndpoints: Sendable {
     let operations: any RelayOperations
+    let audit: AuditLog
 
     /// That it answers is the answer: a liveness probe that looked at more would have a healthy process killed.
     @Sendable
@@ -19,7 +20,7 @@ struct StatusEndpoints: Sendable {
 
     @Sendable
     func metrics(_ request: HTTPRequest) async throws -> HTTPResponse {
-        .text(PrometheusText.render(await self.operations.metrics()), mediaType: PrometheusText.mediaType)
+        .text(PrometheusText.render(await self.operations.metrics() + self.audit.metrics), mediaType: PrometheusText.mediaType)
     }
 
     /// Answers before the relay ends; after that it cannot be reached any more.

@@ -191,6 +191,8 @@ public enum StoreHealth: Equatable, Sendable {
 public struct GroupCommitStatistics: Equatable, Sendable {
     /// Totals of the store as of the last commit.
     public var totals = StoreTotals()
+    /// What the store remembers of messages, as of the last commit.
+    public var traceTotals = TraceTotals()
     /// Commits that succeeded.
     public var commits: UInt64 = 0
     /// Commits that failed; each is tried again.

@@ -2,6 +2,9 @@ import TTMSProtocol
 
 /// Traces, and the keys under which clients sent.
 extension MemoryStore {
+    /// How much is remembered.
+    public var traceTotals: TraceTotals { self.book.totals }
+
     /// The terminals whose switch is on.
     public var traced: TracedTerminals { self.book.traced }
 

@@ -37,6 +37,14 @@ package struct TraceBook {
 
     package init() {}
 
+    /// How much is remembered, with what is still to be written.
+    package var totals: TraceTotals {
+        var totals = TraceTotals()
+        totals.traces = self.liveCount + self.ended.count
+        totals.keys = self.keys.count + self.overdueKeys.count
+        return totals
+    }
+
     // MARK: Switches
 
     /// Whether a message for `ccid` that is appended now is traced because of its switch.

@@ -6,6 +6,9 @@ import TTMSProtocol
 /// the work sets ``now`` before it, so that the notes have times. Traces and keys are kept for ``StoreLimits/traceRetention`` after
 /// the message's end or the key's use, and over restarts; beyond ``StoreLimits/traces`` the oldest go first.
 public protocol TraceStore: AnyObject {
+    /// How much is remembered.
+    var traceTotals: TraceTotals { get }
+
     /// When that happens which is carried out now.
     var now: Timestamp { get set }
 
@@ -43,4 +46,15 @@ public protocol TraceStore: AnyObject {
     /// - Parameter limit: traces and keys at the most, so that one call does not hold up the commits.
     /// - Returns: how many were forgotten; `limit` when there may be more.
     func forget(limit: Int) throws(StoreError) -> Int
+}
+
+/// How much a ``TraceStore`` remembers.
+public struct TraceTotals: Equatable, Sendable {
+    /// Messages that are traced, or were until their end.
+    public var traces = 0
+    /// Idempotency keys.
+    public var keys = 0
+
+    /// Nothing is remembered.
+    public init() {}
 }

@@ -179,6 +179,18 @@ enum RelayMetrics {
                 help: "Newest frames refused at a cap.",
                 value: totals.rejected
             ),
+            MetricFamily(
+                "ttms_store_traces",
+                .gauge,
+                help: "Messages that are remembered with all that happened to them, kept or not.",
+                value: store.traceTotals.traces
+            ),
+            MetricFamily(
+                "ttms_store_idempotency_keys",
+                .gauge,
+                help: "Idempotency keys that are remembered.",
+                value: store.traceTotals.keys
+            ),
         ]
     }
 }

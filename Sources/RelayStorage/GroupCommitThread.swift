@@ -50,7 +50,7 @@ public final class GroupCommitThread: GroupCommit {
         self.inbox = inbox
         self.kept = store.kept
         self.traced = store.traced
-        self.report.update { $0.statistics.totals = store.totals }
+        self.report.update { $0.noteTotals(of: store) }
         // The worker is handed to its thread here and touched by no other.
         nonisolated(unsafe) let worker = StoreWorker(
             store: store,

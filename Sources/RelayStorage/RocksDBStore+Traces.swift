@@ -4,6 +4,9 @@ import TTMSProtocol
 
 /// Traces, and the keys under which clients sent: what is live in memory, what has ended in families of their own.
 extension RocksDBStore {
+    /// How much is remembered.
+    public var traceTotals: TraceTotals { self.book.totals }
+
     /// The terminals whose switch is on.
     public var traced: TracedTerminals { self.book.traced }
 

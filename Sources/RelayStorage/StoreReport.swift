@@ -6,6 +6,12 @@ final class StoreReport: Sendable {
     struct Content {
         var health = StoreHealth.healthy
         var statistics = GroupCommitStatistics()
+
+        /// What the store holds is all durable now.
+        mutating func noteTotals(of store: any MessageStore) {
+            self.statistics.totals = store.totals
+            self.statistics.traceTotals = store.traceTotals
+        }
     }
 
     private struct State {

@@ -86,7 +86,7 @@ final class StoreWorker {
                 metadata: ["error": "\(error)", "lost_frames": "\(lost)"]
             )
         }
-        self.report.update { $0.statistics.totals = self.store.totals }
+        self.report.update { $0.noteTotals(of: self.store) }
         self.report.close(failure)
     }
 
@@ -260,7 +260,7 @@ final class StoreWorker {
             content.health = .healthy
             content.statistics.commits += 1
             content.statistics.commitSeconds += duration / .seconds(1)
-            content.statistics.totals = self.store.totals
+            content.noteTotals(of: self.store)
         }
         if self.failure != nil { self.logger.notice("The store commits again; what waited is durable.") }
         self.failure = nil

@@ -116,6 +116,25 @@ import Testing
         }
     }
 
+    @Test("metrics count denials by their reason, and all of a flood")
+    func denialsAreCounted() async throws {
+        try await TestServer.run { server async throws in
+            func count(_ code: String) async throws -> String? {
+                let text = String(decoding: try await server.send("GET", "/metrics").body, as: UTF8.self)
+                let prefix = "ttms_admin_denials_total{code=\"\(code)\"} "
+                return text.split(separator: "\n").first { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+            }
+            #expect(try await count("unauthorized") == "0")
+            for _ in 0..<5 {
+                #expect(try await server.send("GET", "/api/v1/status", headers: ["Authorization": ""]).status == 401)
+            }
+            #expect(try await server.send("GET", "/livez", headers: ["Host": "elsewhere"]).status == 421)
+            #expect(try await count("unauthorized") == "5")
+            #expect(try await count("misdirected_request") == "1")
+            #expect(try await count("insufficient_scope") == "0")
+        }
+    }
+
     @Test("metrics want the token on other addresses, where every host name is served")
     func remote() async throws {
         try await TestServer.run(configure: { $0.host = "0.0.0.0" }) { server async throws in

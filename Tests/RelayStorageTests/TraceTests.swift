@@ -155,6 +155,7 @@ import Testing
         limits.traceRetention = 100
         try kind.withStore(limits) { store in
             let ids = try (0..<3).map { try store.traced("\($0)", at: Int64($0)) }
+            #expect(store.traceTotals.traces == 3 && store.traceTotals.keys == 0)
             for (index, id) in ids.enumerated() where index < 2 {
                 #expect(try store.at(Int64(10 + index)) { try $0.delete(id) } == .deleted)
             }
@@ -166,6 +167,7 @@ import Testing
             #expect(try ids.map { try store.trace(of: $0) != nil } == [false, false, true], "what is kept is remembered")
             try store.commit()
             #expect(try ids.map { try store.trace(of: $0) != nil } == [false, false, true])
+            #expect(store.traceTotals.traces == 1)
         }
     }
 
@@ -226,7 +228,9 @@ import Testing
                 try store.commit()
             }
             #expect(try keys.map { try store.use(of: $0)?.id.sequence } == [1, 2])
+            #expect(store.traceTotals.keys == 2)
             #expect(try store.at(1) { try $0.forget(limit: 9) } == 1, "one more than may be remembered")
+            #expect(store.traceTotals.keys == 1)
             #expect(try keys.map { try store.use(of: $0)?.id.sequence } == [nil, 2])
         }
     }
