@@ -32,13 +32,15 @@ build: packages
 	$(SWIFT) build --configuration release --product ttms-relayd
 	$(SWIFT) build --configuration release --product ttmsctl
 
+# With the tools that are only unpacked.
+test: export PATH := $(PATH):$(CURDIR)/.build/tools/usr/bin
 test: test-packages
 	openapi/validate.sh
 	$(SWIFT) build --build-tests
 	# Apart, because tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
 	$(TEST) --skip '$(OUTSIDE)|$(SERVING)|$(SIMULATED)'
 	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=2000 $(TEST) --filter '$(SIMULATED)'
-	PATH="$$PATH:$(CURDIR)/.build/tools/usr/bin" $(TEST) --filter '$(SERVING)'
+	$(TEST) --filter '$(SERVING)'
 	$(TEST) --filter '$(OUTSIDE)'
 
 # make bench ARGS="--only steady --times 5"; see ttms-bench compare --help.

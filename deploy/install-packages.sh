@@ -31,11 +31,11 @@ if [[ ${#missing[@]} -gt 0 ]]; then
     DEBIAN_FRONTEND=noninteractive apt_get install --yes --quiet --quiet --no-install-recommends "${missing[@]}"
 fi
 
-# promtool checks the metrics. Its package would also start a monitoring server on this machine, so it is only unpacked; the
+# Prometheus scrapes the relay, and promtool checks the metrics. Their package would also start a monitoring server on this machine, so it is only unpacked; the
 # Makefile puts it into the tests' PATH.
 tools=.build/tools
-if [[ ${1:-} == test ]] && ! command -v promtool >/dev/null && [[ ! -x $tools/usr/bin/promtool ]]; then
-    echo "Unpacking promtool from Debian's package prometheus into $tools"
+if [[ ${1:-} == test ]] && ! command -v prometheus >/dev/null && [[ ! -x $tools/usr/bin/prometheus ]]; then
+    echo "Unpacking Debian's package prometheus into $tools"
     mkdir -p "$tools"
     apt_get update --quiet --quiet
     (cd "$tools" && apt-get download --quiet --quiet prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb)

@@ -6,7 +6,7 @@ public enum RoutePath: String, CaseIterable, Sendable {
     case livez = "/livez"
     /// Whether the relay can do its work; a ``ReadinessResource``.
     case readyz = "/readyz"
-    /// Prometheus text.
+    /// Prometheus text, or OpenMetrics.
     case metrics = "/metrics"
     /// The relay at a glance; a ``StatusResource``.
     case status = "/api/v1/status"

@@ -20,7 +20,10 @@ struct StatusEndpoints: Sendable {
 
     @Sendable
     func metrics(_ request: HTTPRequest) async throws -> HTTPResponse {
-        .text(PrometheusText.render(await self.operations.metrics() + self.audit.metrics), mediaType: PrometheusText.mediaType)
+        let format = MetricsFormat(accept: request.head.values("accept"))
+        var response = HTTPResponse.text(format.render(await self.operations.metrics() + self.audit.metrics), mediaType: format.mediaType)
+        response.headers.append(HTTPResponse.Header("Vary", "Accept"))
+        return response
     }
 
     /// Answers before the relay ends; after that it cannot be reached any more.

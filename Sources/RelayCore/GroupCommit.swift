@@ -194,11 +194,17 @@ public struct GroupCommitStatistics: Equatable, Sendable {
     /// What the store remembers of messages, as of the last commit.
     public var traceTotals = TraceTotals()
     /// Commits that succeeded.
-    public var commits: UInt64 = 0
+    public var commits: UInt64 { self.commitTimes.count }
     /// Commits that failed; each is tried again.
     public var failures: UInt64 = 0
-    /// Seconds spent in commits, fsync included.
-    public var commitSeconds: Double = 0
+    /// Seconds that commits took which succeeded, their fsync included.
+    public var commitTimes = Histogram(Histogram.latencies)
+    /// Seconds that reads of queued frames took.
+    public var readTimes = Histogram(Histogram.latencies)
+    /// Seconds from the relay's giving a frame to the store until it was durable, for each frame.
+    public var durableTimes = Histogram(Histogram.latencies)
+    /// Seconds from taking a frame until it was read for its terminal, for the oldest frame of each read.
+    public var waitingTimes = Histogram(Histogram.absences)
     /// Bytes of frames that were submitted and are not durable yet.
     public var pendingBytes: Int = 0
 

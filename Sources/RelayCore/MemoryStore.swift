@@ -144,6 +144,7 @@ public final class MemoryStore: MessageStore {
                 break
             }
             self.mutate(ccid) { $0.takeNext() }
+            run.oldestAcceptedAt = run.oldestAcceptedAt ?? message.acceptedAt
             run.bytes.writeBytes(message.frame)
             run.marks.append(StoredRun.Mark(end: run.bytes.writerIndex, id: message.id))
         }

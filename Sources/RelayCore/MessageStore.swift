@@ -187,12 +187,20 @@ public struct StoredRun: Sendable {
     public var hasMore: Bool
     /// Those of the frames whose messages are traced.
     public var traced: [MessageID] = []
+    /// When the relay took the first of the frames; `nil` when there is none.
+    public var oldestAcceptedAt: Timestamp?
 
     /// Makes a run.
-    public init(bytes: ByteBuffer = ByteBuffer(), marks: [Mark] = [], hasMore: Bool = false) {
+    public init(
+        bytes: ByteBuffer = ByteBuffer(),
+        marks: [Mark] = [],
+        hasMore: Bool = false,
+        oldestAcceptedAt: Timestamp? = nil
+    ) {
         self.bytes = bytes
         self.marks = marks
         self.hasMore = hasMore
+        self.oldestAcceptedAt = oldestAcceptedAt
     }
 }
 

@@ -6,19 +6,35 @@ public struct MetricFamily: Equatable, Sendable {
         case counter
         /// Goes up and down.
         case gauge
+        /// Counts values by their size, from the start of the process.
+        case histogram
     }
 
     /// One value.
     public struct Sample: Equatable, Sendable {
+        /// What a sample says.
+        public enum Value: Equatable, Sendable {
+            /// Of a counter or a gauge.
+            case number(Double)
+            /// Of a histogram.
+            case histogram(Histogram)
+        }
+
         /// Label names and values; no label may have a value per terminal.
         public var labels: [Label]
-        /// The value.
-        public var value: Double
+        /// The value, of the family's kind.
+        public var value: Value
 
-        /// Makes a sample.
+        /// Makes a sample of a counter or a gauge.
         public init(_ value: Double, labels: [Label] = []) {
             self.labels = labels
-            self.value = value
+            self.value = .number(value)
+        }
+
+        /// Makes a sample of a histogram.
+        public init(_ histogram: Histogram, labels: [Label] = []) {
+            self.labels = labels
+            self.value = .histogram(histogram)
         }
     }
 
@@ -61,5 +77,10 @@ public struct MetricFamily: Equatable, Sendable {
     /// Makes a family with one sample without labels.
     public init(_ name: String, _ kind: Kind, help: String, value: Double) {
         self.init(name, kind, help: help, samples: [Sample(value)])
+    }
+
+    /// Makes a histogram without labels.
+    public init(_ name: String, help: String, _ histogram: Histogram) {
+        self.init(name, .histogram, help: help, samples: [Sample(histogram)])
     }
 }

@@ -21,6 +21,11 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         left.microseconds < right.microseconds
     }
 
+    /// Seconds from `earlier` to this point; negative where it is the later one.
+    public func seconds(since earlier: Timestamp) -> Double {
+        Double(self.microseconds.subtractingReportingOverflow(earlier.microseconds).partialValue) / 1_000_000
+    }
+
     /// The point `seconds` later; the latest representable one where that overflows.
     public func advanced(bySeconds seconds: Int64) -> Timestamp {
         let (product, tooFar) = seconds.multipliedReportingOverflow(by: 1_000_000)

@@ -10,7 +10,7 @@ enum RelayMetrics {
         isReady: Bool,
         startedAt: Timestamp
     ) -> [MetricFamily] {
-        Self.frames(shards) + Self.connections(shards) + Self.store(store) + [
+        Self.frames(shards) + Self.connections(shards) + Self.store(store) + Self.times(shards, store) + [
             MetricFamily(
                 "ttms_ledger_imbalance",
                 .gauge,
@@ -43,12 +43,12 @@ enum RelayMetrics {
                 value: isReady ? 1 : 0
             ),
             MetricFamily(
-                "ttms_start_time_seconds",
+                "ttms_build_info",
                 .gauge,
-                help: "When the relay started, in seconds since 1970.",
-                value: Double(startedAt.microseconds) / 1_000_000
+                help: "Always 1; the label is the release.",
+                samples: [.init(1, labels: [.init("version", RelayServer.version)])]
             ),
-        ]
+        ] + ProcessMetrics.families(startedAt: startedAt)
     }
 
     private static func sum(_ shards: [ShardStatistics], _ value: (ShardCounters) -> UInt64) -> UInt64 {
@@ -108,6 +108,47 @@ enum RelayMetrics {
         ]
     }
 
+    private static func times(_ shards: [ShardStatistics], _ store: GroupCommitStatistics) -> [MetricFamily] {
+        func sum(_ value: (ShardCounters) -> Histogram) -> Histogram {
+            shards.reduce(into: Histogram(Histogram.latencies)) { $0.add(value($1.counters)) }
+        }
+        return [
+            MetricFamily(
+                "ttms_delivery_durable_seconds",
+                help: "From giving a frame to the store until it was on disk, for each frame that went there.",
+                store.durableTimes
+            ),
+            MetricFamily(
+                "ttms_delivery_waiting_seconds",
+                help: "From taking a frame until it was read from disk for its terminal, for the oldest of each read.",
+                store.waitingTimes
+            ),
+            MetricFamily(
+                "ttms_delivery_acknowledged_seconds",
+                help: """
+                    From writing a frame until the relay knew that it was delivered, for each frame; the relay asks some \
+                    milliseconds after it wrote.
+                    """,
+                sum(\.acknowledgedTimes)
+            ),
+            MetricFamily(
+                "ttms_event_loop_delay_seconds",
+                help: "How late an event loop was for a timer, four times a second on each: so long a frame waits to be read.",
+                sum(\.timerDelays)
+            ),
+            MetricFamily(
+                "ttms_store_commit_seconds",
+                help: "Group commits that succeeded, each with one fsync.",
+                store.commitTimes
+            ),
+            MetricFamily(
+                "ttms_store_read_seconds",
+                help: "Reads of queued frames, each for one terminal.",
+                store.readTimes
+            ),
+        ]
+    }
+
     private static func store(_ store: GroupCommitStatistics) -> [MetricFamily] {
         let totals = store.totals
         return [
@@ -126,22 +167,10 @@ enum RelayMetrics {
                 value: store.pendingBytes
             ),
             MetricFamily(
-                "ttms_store_commits_total",
-                .counter,
-                help: "Group commits, each with one fsync.",
-                value: store.commits
-            ),
-            MetricFamily(
                 "ttms_store_commit_failures_total",
                 .counter,
                 help: "Group commits that failed and are tried again.",
                 value: store.failures
-            ),
-            MetricFamily(
-                "ttms_store_commit_seconds_total",
-                .counter,
-                help: "Seconds spent in group commits.",
-                value: store.commitSeconds
             ),
             MetricFamily(
                 "ttms_store_frames_queued_total",

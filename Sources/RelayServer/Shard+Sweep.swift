@@ -147,6 +147,7 @@ extension Shard {
 
     private func delivered(_ run: DeliveryWindow.Run, on connection: TerminalConnection) {
         let bytes = Int(run.end - run.start)
+        self.counters.acknowledgedTimes.record((self.tickTime - run.since).seconds, times: run.frames)
         if run.copy == .none, run.owner == connection.session.source, connection.source != nil {
             self.counters.delivered += UInt64(run.frames)
             self.counters.deliveredBytes += UInt64(bytes)
@@ -181,17 +182,18 @@ extension Shard {
 
     // MARK: Timeouts
 
-    /// Starts the timer that looks for silent connections and terminals to forget.
+    /// Starts the timer that looks for silent connections and terminals to forget, and at how late the event loop is for it: as
+    /// late as it would be for a frame that came in that moment.
     func startTimer() {
-        self.eventLoop.scheduleRepeatedTask(
-            initialDelay: Self.timeoutInterval,
-            delay: Self.timeoutInterval
-        ) { _ in
+        let due = self.eventLoop.now + Self.timeoutInterval
+        self.eventLoop.scheduleTask(deadline: due) {
+            self.counters.timerDelays.record((self.eventLoop.now - due).seconds)
             self.closeSilent()
             self.endWriteThrough()
             self.forgetTerminals()
             self.reportLateTerminals()
             self.reportStore()
+            self.startTimer()
         }
     }
 
@@ -235,4 +237,9 @@ extension Shard {
 struct StuckConnection {
     var connection: TerminalConnection
     var since: NIODeadline
+}
+
+extension TimeAmount {
+    /// The time in seconds, for metrics.
+    fileprivate var seconds: Double { Double(self.nanoseconds) / 1_000_000_000 }
 }

@@ -197,6 +197,10 @@ struct ShardCounters: Sendable {
     /// Times that a sender was held back because the store was behind.
     var pauses: UInt64 = 0
     var closed: [UInt64] = Array(repeating: 0, count: CloseReason.allCases.count)
+    /// Seconds from putting a frame to its connection until it was known to be delivered, for each frame.
+    var acknowledgedTimes = Histogram(Histogram.latencies)
+    /// Seconds that the event loop was late for its timer.
+    var timerDelays = Histogram(Histogram.latencies)
 
     mutating func countClosed(_ reason: CloseReason) {
         if let index = CloseReason.allCases.firstIndex(of: reason) { self.closed[index] += 1 }

@@ -27,6 +27,7 @@ extension RocksDBStore {
                 follower = (frame.sequence, frame.acceptedAt)
                 return false
             }
+            if taken.isEmpty { run.oldestAcceptedAt = Timestamp(microseconds: frame.acceptedAt) }
             run.bytes.writeBytes(frame.bytes)
             run.marks.append(
                 StoredRun.Mark(end: run.bytes.writerIndex, id: MessageID(slot: slot, sequence: frame.sequence))

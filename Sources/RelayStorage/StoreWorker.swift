@@ -20,6 +20,8 @@ final class StoreWorker {
         var durableRuns: [StoreCompletion.Run] = []
         let client: any GroupCommitClient
         let needsCommit: Bool
+        let acceptedAt: Timestamp
+        let frames: Int
         let frameBytes: Int
     }
 
@@ -141,6 +143,8 @@ final class StoreWorker {
             content: StoreCompletion(number: submission.number),
             client: submission.client,
             needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty || !submission.confirmations.isEmpty,
+            acceptedAt: submission.acceptedAt,
+            frames: submission.appends.count,
             frameBytes: submission.appends.cost
         )
         func keep(_ entry: AppendBatch.Entry, _ frame: UnsafeRawBufferPointer) {
@@ -168,9 +172,7 @@ final class StoreWorker {
         // After the rewinds: what is appended in flight belongs to the next connection.
         submission.appends.forEach(keep)
         for request in submission.reads {
-            let result = Result { () throws(StoreError) in
-                try self.store.readNext(of: request.ccid, maximumBytes: request.maximumBytes, now: self.clock())
-            }
+            let result = self.read(request)
             let run = StoreCompletion.Run(ccid: request.ccid, token: request.token, result: result)
             if self.store.hasStagedFrames(for: request.ccid) {
                 completion.content.runs.append(run)
@@ -179,6 +181,22 @@ final class StoreWorker {
             }
         }
         self.answers.append(.completion(completion))
+    }
+
+    private func read(_ request: StoreSubmission.ReadRequest) -> Result<StoredRun, StoreError> {
+        let now = self.clock()
+        let begin = ContinuousClock.now
+        let result = Result { () throws(StoreError) in
+            try self.store.readNext(of: request.ccid, maximumBytes: request.maximumBytes, now: now)
+        }
+        let duration = ContinuousClock.now - begin
+        self.report.update { content in
+            content.statistics.readTimes.record(duration / .seconds(1))
+            if case .success(let run) = result, let oldest = run.oldestAcceptedAt {
+                content.statistics.waitingTimes.record(now.seconds(since: oldest))
+            }
+        }
+        return result
     }
 
     private func append(
@@ -247,6 +265,7 @@ final class StoreWorker {
         do throws(StoreError) {
             try self.store.commit()
             self.noteSuccess(took: ContinuousClock.now - begin)
+            self.noteDurable()
             return true
         } catch {
             self.noteFailure(error)
@@ -258,8 +277,7 @@ final class StoreWorker {
     private func noteSuccess(took duration: Duration) {
         self.report.update { content in
             content.health = .healthy
-            content.statistics.commits += 1
-            content.statistics.commitSeconds += duration / .seconds(1)
+            content.statistics.commitTimes.record(duration / .seconds(1))
             content.noteTotals(of: self.store)
         }
         if self.failure != nil { self.logger.notice("The store commits again; what waited is durable.") }
@@ -278,6 +296,16 @@ final class StoreWorker {
             )
         }
         self.failure = error
+    }
+
+    /// Notes how long the frames of everything that waits have waited.
+    private func noteDurable() {
+        let now = self.clock()
+        self.report.update { content in
+            for case .completion(let completion) in self.answers where completion.frames > 0 {
+                content.statistics.durableTimes.record(now.seconds(since: completion.acceptedAt), times: completion.frames)
+            }
+        }
     }
 
     /// Answers all, or, while commits fail, those for whom nothing waits to become durable.

@@ -125,7 +125,7 @@ import Yams
         var checked: Set<String> = []
         for (path, method, operation, _) in document.operations {
             for (status, response) in document.resolve(operation["responses"]) {
-                for (type, value) in document.resolve(document.resolve(response)["content"]) where !type.hasPrefix("text/") {
+                for (type, value) in document.resolve(document.resolve(response)["content"]) where type.hasSuffix("json") {
                     let media = document.resolve(value)
                     guard let example = media["example"] else { continue }
                     let reference = try #require((media["schema"] as? Object)?["$ref"] as? String)

@@ -98,7 +98,10 @@ import Testing
         #expect(thread.pendingBytes == 0)
         #expect(thread.health == .healthy)
         #expect(thread.statistics.totals.frames == 200)
-        #expect(thread.statistics.commits >= 1)
+        let statistics = thread.statistics
+        #expect(statistics.commits >= 1)
+        #expect(statistics.durableTimes.count == 200)
+        #expect(statistics.readTimes.count == 1 && statistics.waitingTimes.count == 1)
 
         // Answered means durable.
         #expect(try RocksDBStore.open(try directory.copy()).totals.frames == 200)

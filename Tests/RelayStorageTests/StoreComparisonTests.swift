@@ -71,6 +71,7 @@ import Testing
                 let expected = try reference.readNext(of: ccid, maximumBytes: bytes, now: .second(second))
                 #expect(run.marks == expected.marks && run.frames == expected.frames && run.hasMore == expected.hasMore)
                 #expect(run.traced == expected.traced)
+                #expect(run.oldestAcceptedAt == expected.oldestAcceptedAt)
             case 58..<68:
                 guard let id = ids.suffix(40).randomElement(using: &random) else { continue }
                 #expect(try store.remove(of: ccid, through: id) == reference.remove(of: ccid, through: id))

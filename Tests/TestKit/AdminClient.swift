@@ -31,7 +31,8 @@ public struct AdminClient: Sendable {
         public let description: String
     }
 
-    private let base: URL
+    /// Where the API is, without a path.
+    public let base: URL
     /// What goes into `Authorization`; `nil` to leave it out.
     public var token: String?
 
