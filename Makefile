@@ -1,6 +1,7 @@
 # make run    builds the relay and runs it on its defaults, with its data in ./data
 # make test   builds everything and runs all tests
 # make bench  measures the relay, and NATS and Mosquitto beside it if they are installed
+# make fuzz   sends the admin API what its document allows, and much that it does not
 # make soak   runs the tests that could go on for ever for longer, and all faults again and again
 #
 # Both install what is missing from Debian first (deploy/install-packages.sh).
@@ -23,7 +24,7 @@ SIMULATED = ^Simulation\.
 BENCHMARKS = Sources/ttms-bench/Bench.docc/Benchmarks.md
 OWN = Sources Tests Package.swift
 
-.PHONY: run build test bench bench-page soak check check-format format documentation clean packages test-packages
+.PHONY: run build test bench bench-page fuzz soak check check-format format documentation clean packages test-packages
 
 run: build
 	@exec .build/release/ttms-relayd $(ARGS)
@@ -37,6 +38,7 @@ test: export PATH := $(PATH):$(CURDIR)/.build/tools/usr/bin
 test: test-packages
 	openapi/validate.sh
 	$(SWIFT) build --build-tests
+	openapi/fuzz.sh
 	# Apart, because tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
 	$(TEST) --skip '$(OUTSIDE)|$(SERVING)|$(SIMULATED)'
 	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=2000 $(TEST) --filter '$(SIMULATED)'
@@ -54,6 +56,12 @@ bench-page:
 
 # First the simulation. Then what can go on for ever, 20 times as long: kills, power cuts, restarts and ttms-bench verify under
 # load. Then all faults again and again, because what comes seldom shows only so.
+# FUZZ_SEED and FUZZ_EXAMPLES look further than CI does.
+fuzz: test-packages
+	$(SWIFT) build --product ttms-relayd
+	$(SWIFT) build --product ttmsctl
+	openapi/fuzz.sh
+
 soak: test-packages
 	$(SWIFT) build --build-tests
 	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=$(SEEDS) $(TEST) --filter '$(SIMULATED)'
