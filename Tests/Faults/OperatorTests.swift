@@ -91,7 +91,7 @@ extension Faults {
                 let receiver = try relay.terminal(.receiver)
                 #expect(try receiver.receiveFrame() == WireFrame.forwarded(from: CCID(rawValue: 7), Array("hi".utf8)))
                 try await relay.waitForBacklog(of: .receiver, 0)
-                #expect(try await relay.admin.request("GET", "/api/v1/messages/\(id)").status == 404)
+                #expect(try await relay.admin.json("GET", "/api/v1/messages/\(id)")["state"] == "acknowledged")
             }
         }
 
