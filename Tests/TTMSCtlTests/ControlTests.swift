@@ -89,7 +89,7 @@ struct ControlTests {
             #expect(try await control.run("delete", messages[1].id) == .init(exit: .code(0), output: "1 message deleted\n"))
             let gone = try await control.run("delete", messages[1].id)
             #expect(gone.exit == .code(1))
-            #expect(gone.output.contains("message_not_found"))
+            #expect(gone.output.contains("message_ended"))
             #expect(
                 try await control.run("delete", "--all", "0000002a") == .init(exit: .code(0), output: "3 messages deleted\n")
             )
