@@ -8,7 +8,7 @@ import Glibc
 ///
 /// Offsets count from the connection's first byte; `acknowledged <= written <= put`. The bytes lie in chunks of the loop's pool,
 /// in order; a frame is rewritten straight into the last one, is sent from there, and stays until it is acknowledged, so that it
-/// is copied once. Nothing is owned while everything is acknowledged.
+/// is copied once. Nothing is owned while everything is acknowledged, nor by what nobody would read back (``releaseWritten()``).
 struct OutboundBytes: ~Copyable {
     private struct Chunk {
         var base: UnsafeMutableRawPointer
@@ -79,7 +79,7 @@ struct OutboundBytes: ~Copyable {
         return base
     }
 
-    /// How much of a drained run goes into one chunk at once: what any chunk but the smallest can take.
+    /// How much of a drained run goes into one chunk at once: what any chunk but the two smallest can take.
     private static let pieceSize = 16 << 10
 
     /// Puts a copy of `bytes` behind everything.
@@ -166,7 +166,16 @@ struct OutboundBytes: ~Copyable {
 
     /// Lets go of the chunks before `offset`: nobody will read those bytes back.
     mutating func release(before offset: UInt64) {
-        let offset = min(offset, self.acknowledged)
+        self.letGo(before: min(offset, self.acknowledged))
+    }
+
+    /// Lets go of what the socket has taken, acknowledged or not: nobody will read that back. A fleet that sends its heartbeats at
+    /// once so has memory for those of one tick, and not for all whose replies are still on their way.
+    mutating func releaseWritten() {
+        self.letGo(before: self.written)
+    }
+
+    private mutating func letGo(before offset: UInt64) {
         while let first = self.full.first, first.end <= offset {
             self.pool.give(first.base, first.rung)
             self.full.removeFirst()
@@ -179,7 +188,7 @@ struct OutboundBytes: ~Copyable {
 
     // MARK: Reading back
 
-    /// A copy of the bytes from one offset, not acknowledged yet, to another.
+    /// A copy of the bytes from one offset, not released yet, to another.
     func copy(from start: UInt64, to end: UInt64) -> ByteBuffer {
         var result = ByteBufferAllocator().buffer(capacity: Int(end - start))
         self.forEachPiece(from: start, to: end) { piece in

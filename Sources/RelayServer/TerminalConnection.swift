@@ -156,7 +156,10 @@ final class TerminalConnection {
         guard !self.isBlocked, self.outbound.hasUnwritten else { return true }
         guard self.hasDescriptor else { return false }
         switch self.outbound.write(to: self.descriptor, of: self.shard.sockets) {
-        case .done: return true
+        case .done:
+            // Only heartbeat replies, which are in no run: what is in one may have to go back to its queue.
+            if self.window.isEmpty { self.outbound.releaseWritten() }
+            return true
         case .full:
             self.writePiece()
             return true

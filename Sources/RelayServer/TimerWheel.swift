@@ -9,6 +9,9 @@ struct TimerWheel<Element> {
     private var swept: Int64
     private(set) var count = 0
 
+    /// Elements whose room a bucket keeps: more come in a storm, and all buckets would keep the room for the largest of them.
+    private static var kept: Int { 256 }
+
     /// Milliseconds that the ring spans; what is due later is due at its end.
     static var span: Int { 32 }
 
@@ -44,7 +47,7 @@ struct TimerWheel<Element> {
             let index = Self.index(millisecond)
             if !self.buckets[index].isEmpty {
                 due += self.buckets[index]
-                self.buckets[index].removeAll(keepingCapacity: true)
+                self.buckets[index].removeAll(keepingCapacity: self.buckets[index].count <= Self.kept)
             }
             millisecond += 1
         }
@@ -66,6 +69,9 @@ struct TimerWheel<Element> {
     func allSatisfy(_ predicate: (Element) -> Bool) -> Bool {
         self.buckets.allSatisfy { $0.allSatisfy(predicate) }
     }
+
+    /// Elements that there is room for without an allocation.
+    var room: Int { self.buckets.reduce(0) { $0 + $1.capacity } }
 
     /// Calls `body` with all that is in the wheel.
     func forEach(_ body: (Element) -> Void) {

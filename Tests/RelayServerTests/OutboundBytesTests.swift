@@ -65,6 +65,30 @@ import Testing
         #expect(!hasUnwritten)
     }
 
+    @Test func whatNobodyReadsBackIsLetGoWhenTheSocketHasIt() throws {
+        let pair = try TCPPair()
+        let pool = ChunkPool()
+        var outbound = OutboundBytes(pool: pool)
+        var put: [UInt8] = []
+        for number in 0..<200 {
+            let bytes = [UInt8](repeating: UInt8(number), count: 17 + number * 40)
+            bytes.withUnsafeBytes { outbound.put($0) }
+            put += bytes
+            #expect(pool.lent > 0)
+            if case .done = outbound.write(to: pair.near, of: KernelSockets()) { outbound.releaseWritten() }
+            #expect(pool.lent == 0)
+            let unacknowledged = outbound.unacknowledged
+            #expect(unacknowledged == put.count)
+        }
+        var received: [UInt8] = []
+        while received.count < put.count { received += pair.receive() }
+        #expect(received == put)
+        // What is put behind is found by its offset all the same.
+        put[0..<50].withUnsafeBytes { outbound.put($0) }
+        let copy = outbound.copy(from: outbound.written, to: outbound.put)
+        #expect(Array(copy.readableBytesView) == Array(put[0..<50]))
+    }
+
     @Test func aBrokenConnectionSaysSo() throws {
         let pair = try TCPPair()
         pair.resetFar()

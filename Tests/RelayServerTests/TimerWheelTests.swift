@@ -46,6 +46,15 @@ import Testing
         #expect(wheel.takeDue(by: self.time(32)) == [1])
     }
 
+    @Test func aStormLeavesNoRoomBehind() {
+        var wheel = TimerWheel<Int>(now: self.time(0))
+        for millisecond in 1...100 {
+            for number in 0..<20_000 { wheel.add(number, due: self.time(Double(millisecond))) }
+            #expect(wheel.takeDue(by: self.time(Double(millisecond + 1))).count == 20_000)
+        }
+        #expect(wheel.room < 20_000)
+    }
+
     @Test func whatIsPastIsDueInTheNextMillisecond() {
         var wheel = TimerWheel<Int>(now: self.time(100))
         wheel.add(1, due: self.time(5))
