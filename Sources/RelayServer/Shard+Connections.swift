@@ -218,7 +218,7 @@ extension Shard {
         }
         self.tracedFrames.disconnected(connection.id)
         self.forget(connection)
-        self.paused.removeAll { $0 === connection }
+        self.paused[connection.id] = nil
         self.log(connection, reason)
         self.leaveSource(of: connection)
         self.remember(connection, reason, now: now)

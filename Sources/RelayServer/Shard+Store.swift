@@ -269,7 +269,7 @@ extension Shard: GroupCommitClient {
     func holdBackIfBehind(_ connection: TerminalConnection) {
         guard !connection.isPaused(for: .store), connection.closeReason == nil, self.isStoreBehind else { return }
         connection.pause(for: .store)
-        self.paused.append(connection)
+        self.paused[connection.id] = connection
         self.counters.pauses += 1
         self.scheduleSweep()
     }
@@ -283,7 +283,7 @@ extension Shard: GroupCommitClient {
         guard !self.paused.isEmpty else { return }
         guard self.groupCommit.pendingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
         let paused = self.paused
-        self.paused.removeAll()
-        for connection in paused where connection.closeReason == nil { connection.goOnReading(after: .store) }
+        self.paused = [:]
+        for connection in paused.values where connection.closeReason == nil { connection.goOnReading(after: .store) }
     }
 }

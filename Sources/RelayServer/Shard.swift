@@ -60,12 +60,15 @@ final class Shard: @unchecked Sendable {
     var awaitingAcknowledgement: TimerWheel<TerminalConnection>
     /// Connections whose peers acknowledge nothing, by the time when they were looked at last.
     var stuck = CircularBuffer<StuckConnection>()
-    /// Connections whose peers have sent their last byte, in the order in which they did.
+    /// Connections whose peers have sent their last byte, and that wait because many do.
+    var endings = Endings()
+    /// Connections whose peers have sent their last byte, and for which something is still on its way.
     var finishing = CircularBuffer<FinishingConnection>()
     /// Connections that have no room for what the store keeps for them.
     var starved: [TerminalConnection] = []
-    /// Connections that are not read from, because the store is behind.
-    var paused: [TerminalConnection] = []
+    /// Connections by their numbers that are not read from, because the store is behind: when thousands of them close at once, each
+    /// has to be found among the others.
+    var paused: [UInt64: TerminalConnection] = [:]
     /// Receipts that wait for frames to be safe, in the order of their heartbeats.
     var safetyWaits: [SafetyWait] = []
     var isSafetyCheckScheduled = false

@@ -138,10 +138,15 @@ final class TerminalHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // The peer's FIN. The descriptor is still open here, and is not any more in `channelInactive`.
         if let event = event as? ChannelEvent, event == .inputClosed {
-            self.end { self.shard.finish($0) }
+            if let connection = self.connection { self.shard.inputClosed(connection) }
         } else {
             context.fireUserInboundEventTriggered(event)
         }
+    }
+
+    /// The shard has time for the peer's FIN.
+    func finish() {
+        self.end { self.shard.finish($0) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -42,6 +42,8 @@ final class SimulatedRelay {
         for shard in self.shards {
             shard.meet(self.shards)
             shard.startTimer()
+            // With few connections, the end of each has to wait for that of another.
+            shard.endings.atOnce = 1
         }
     }
 
@@ -89,6 +91,7 @@ final class SimulatedRelay {
             for connection in shard.connections { connection.handler = nil }
             shard.connections = []
             shard.safetyWaits = []
+            shard.endings = Endings()
             shard.journals = [:]
             shard.terminals.forEach { $0.held = AppendBatch() }
             shard.terminals = TerminalTable()

@@ -89,7 +89,8 @@ extension Shard {
         let counts: [(String, Int)] = [
             ("held", self.holding.count), ("journals", self.journals.count), ("waiting receipts", self.safetyWaits.count),
             ("starved", self.starved.count), ("paused", self.paused.count), ("awaiting removal", self.awaitingRemoval),
-            ("dirty", self.dirty.count), ("finishing", self.finishing.count), ("recalling", recalling),
+            ("dirty", self.dirty.count), ("ending", self.endings.waiting.count), ("finishing", self.finishing.count),
+            ("recalling", recalling),
             ("recalled", self.handover.recalled.count),
             ("claims", self.handover.claims.count), ("syncing", self.handover.syncing.count),
             // With `confirm: heartbeat` nobody asks about the last replies.
