@@ -18,6 +18,10 @@ struct BlockTests {
             #expect(blocked.output.hasSuffix("; 1 connection was closed\n"))
             #expect(try await terminal.waitForExit() == .code(1))
             #expect(terminal.output.contains("closed by the relay: blocked."), "\(terminal.output)")
+            let again = try await control.run("simulate", "0000002a")
+            #expect(again.exit == .code(1))
+            let words = "closed by the relay: it had not registered. An operator may have blocked 0000002a"
+            #expect(again.output.contains(words), "\(again.output)")
 
             #expect(
                 try await control.run("block", "192.0.2.9/24").output == "192.0.2.0/24 is blocked; 0 connections were closed\n"

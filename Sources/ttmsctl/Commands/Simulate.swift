@@ -82,8 +82,8 @@ struct Simulate: AsyncParsableCommand {
             guard self.receive == nil else {
                 throw Failure(.refused, "The time was over before \(self.receive ?? 0) data frames had come.")
             }
-        case .closed:
-            let reason = await self.closeReason()
+        case .closed, .rejected:
+            let reason = ending == .rejected ? self.rejection : await self.closeReason()
             try SimulationEvent(.closed, detail: reason).print(format)
             throw Failure(.refused, "The simulation ended because the relay closed the connection.")
         }
@@ -124,6 +124,14 @@ struct Simulate: AsyncParsableCommand {
         if isBracketed { host = host.dropFirst().dropLast() }
         guard !host.isEmpty, isBracketed == host.contains(":") else { return nil }
         return (String(host), Int(port))
+    }
+
+    /// What can keep a connection from registering: it is not in what the relay says of the terminal, which it has not seen on it.
+    private var rejection: String {
+        """
+        it had not registered. An operator may have blocked \(self.ccid) or this address (ttmsctl blocks), or a limit may be \
+        reached: ttmsctl connections --state closed tells.
+        """
     }
 
     /// What the relay itself says, where its admin API is at hand; what it can be, otherwise.

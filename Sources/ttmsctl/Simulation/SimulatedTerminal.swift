@@ -14,6 +14,8 @@ struct SimulatedTerminal: Sendable {
         case timeIsUp
         /// The relay closed the connection, or it broke.
         case closed
+        /// The same, before the first heartbeat was answered.
+        case rejected
     }
 
     /// The terminal's number.
@@ -90,10 +92,10 @@ struct SimulatedTerminal: Sendable {
         _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
         report: @Sendable (SimulationEvent) throws -> Void
     ) async throws -> Ending {
-        try await outbound.write(self.heartbeatFrame)
         var isRegistered = false
         var received = 0
         do {
+            try await outbound.write(self.heartbeatFrame)
             for try await frame in inbound {
                 switch frame {
                 case .heartbeatReply(_, let time):
@@ -115,7 +117,7 @@ struct SimulatedTerminal: Sendable {
         } catch let error where error is IOError || error is ChannelError {
             // A reset, or a write to a connection that just ended, says no more than the end does.
         }
-        return .closed
+        return isRegistered ? .closed : .rejected
     }
 
     /// Why connecting failed, in the system's words.
