@@ -200,6 +200,7 @@ extension Shard {
     /// Ends `connection` for `reason`: what was put is written once more, what is acknowledged counts, the rest goes back.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
         self.abandonReceipt(of: connection)
+        connection.handler?.endBurst()
         guard connection.closeReason == nil else { return }
         let reason = connection.isFinishing ? .peerClosed : reason
         // First of all: a write that fails below makes SwiftNIO close the channel, and comes back here.

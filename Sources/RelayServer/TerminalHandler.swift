@@ -79,18 +79,19 @@ final class TerminalHandler: ChannelInboundHandler {
 
     /// Handles the frames in what was kept and has been joined with new bytes.
     private func receiveUnfinished(_ connection: TerminalConnection, _ boundary: FrameParser.Boundary) {
-        let (consumed, step) = self.receive(connection.unfinished, connection, boundary)
-        guard connection.closeReason == nil, consumed < connection.unfinished.readableBytes else {
-            connection.unfinished = ByteBuffer()
-            return
-        }
+        // Taken out of the connection: whoever ends it meanwhile should not find what is being handled.
+        var bytes = connection.unfinished
+        connection.unfinished = ByteBuffer()
+        let (consumed, step) = self.receive(bytes, connection, boundary)
+        guard connection.closeReason == nil, consumed < bytes.readableBytes else { return }
         if consumed > 0 {
             // Into memory of its own size: what was joined can be a whole read.
-            connection.unfinished.moveReaderIndex(forwardBy: consumed)
-            var rest = ByteBufferAllocator().buffer(capacity: connection.unfinished.readableBytes)
-            rest.writeBuffer(&connection.unfinished)
-            connection.unfinished = rest
+            bytes.moveReaderIndex(forwardBy: consumed)
+            var rest = ByteBufferAllocator().buffer(capacity: bytes.readableBytes)
+            rest.writeBuffer(&bytes)
+            bytes = rest
         }
+        connection.unfinished = bytes
         self.awaitMore(connection, after: step)
     }
 
@@ -157,6 +158,16 @@ final class TerminalHandler: ChannelInboundHandler {
         self.end { self.shard.close($0, .connectionLost) }
         self.connection?.handler = nil
         self.connection = nil
+    }
+
+    /// The relay is about to end the connection. In `marker` a sound frame can still wait for the end of its burst, which would have
+    /// shown only with the next read: it is whole. What is not sound waits for bytes that nobody will read any more.
+    func endBurst() {
+        guard let connection, connection.closeReason == nil, !connection.isAwaitingReceipt,
+            connection.parser.dialect == .marker, connection.unfinished.readableBytes > 0
+        else { return }
+        connection.isEnding = true
+        self.receiveUnfinished(connection, .burstEnd)
     }
 
     /// Nothing more comes: handles what has, and lets `body` end the connection.
