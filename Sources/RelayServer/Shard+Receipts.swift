@@ -131,8 +131,9 @@ extension Shard {
         guard wait.submission <= self.committed else { return false }
         guard let destinations = wait.destinations else {
             // What has not been flushed yet is not in the queue of those who wait for acknowledgements.
-            return self.dirty.isEmpty && self.holding.values.allSatisfy { $0 > wait.time }
-                && !self.handover.isKeepingFrames
+            // What has not left for another shard is not under way there.
+            return self.dirty.isEmpty && self.peerBatches.allSatisfy(\.isEmpty)
+                && self.holding.values.allSatisfy { $0 > wait.time } && !self.handover.isKeepingFrames
                 && self.awaitingAcknowledgement.allSatisfy { !self.isUnsafe($0, since: wait.time) }
         }
         return destinations.allSatisfy { ccid in
