@@ -12,7 +12,8 @@ import TTMSProtocol
 /// 3. A message between two shards does not overtake the frames that were put into their batch before it.
 /// 4. From grant to sync, the borrower keeps its own frames back: earlier ones are still on their way by the home.
 /// 5. Registrations are numbered over all shards, and a claim takes a terminal only from a connection with a lower number: a claim
-///    that comes late does not undo a newer heartbeat.
+///    that comes late does not undo a newer heartbeat. The terminal then stays where it is (*kept* instead of *returned*), and the
+///    connection that claimed it has lost it (*refused*).
 /// So frames for one terminal keep the order in which its home took them. With one event loop none of this is used.
 struct Handover {
     /// A terminal of this home that is elsewhere.

@@ -97,6 +97,11 @@ extension Shard {
     func claim(_ ccid: CCID, for connection: TerminalConnection, registration: UInt64) -> Bool {
         let home = self.home(of: ccid)
         if home == self.index, self.handover.loans[ccid] == nil { return true }
+        if let other = self.handover.claims[ccid], other.registration > registration {
+            // This heartbeat had to wait for its answer, and a newer one waits for the terminal.
+            if let reason = connection.session.superseded(ccid) { self.close(connection, reason) }
+            return false
+        }
         let claim = Handover.Claim(connection: connection, registration: registration)
         let former = self.handover.claims.updateValue(claim, forKey: ccid)?.connection
         if let former, former !== connection, let reason = former.session.superseded(ccid) { self.close(former, reason) }
@@ -148,19 +153,13 @@ extension Shard {
 
     // MARK: Recall
 
-    /// The terminal has to leave this shard. A newer heartbeat elsewhere takes it from its connection. A connection with a newer
-    /// heartbeat than the claim, or one that came when the terminal was thought to be offline, waits for it.
+    /// The terminal has to leave this shard, for a newer heartbeat elsewhere, or because it was offline. It stays when it has a
+    /// connection that is not older than the claim.
     private func recall(_ ccid: CCID, for claimant: Handover.Claimant?) {
         if let terminal = self.terminals[ccid], let connection = terminal.connection {
-            let now = self.clock.now
-            if connection.isFinishing || claimant.map({ $0.registration > terminal.registration }) ?? false {
-                self.takeOver(terminal, from: connection, now: now)
-            } else {
-                self.sampleAcknowledged(connection)
-                self.detach(terminal, from: connection, reason: .superseded, now: now)
-                if connection.source === terminal { self.leaveSource(of: connection) }
-                self.handover.claims[ccid] = .init(connection: connection, registration: terminal.registration)
-            }
+            let isOlder = claimant.map { $0.registration > terminal.registration } ?? false
+            guard connection.isFinishing || isOlder else { return self.keep(terminal) }
+            self.takeOver(terminal, from: connection, now: self.clock.now)
         }
         if let (_, kept) = self.handover.syncing.removeValue(forKey: ccid) {
             // They are newer than what is on its way by the home, and go there behind it.
@@ -173,6 +172,43 @@ extension Shard {
         self.handover.recalled[ccid] = self.submission.isEmpty ? self.submission.number - 1 : self.submission.number
         if self.submission.isEmpty { self.awaitCarryingOut() }
         self.releaseSettled()
+    }
+
+    /// The terminal does not leave: home is told, where its frames wait.
+    private func keep(_ terminal: Terminal) {
+        let (ccid, registration, keeper) = (terminal.ccid, terminal.registration, self.index)
+        let home = self.home(of: ccid)
+        if home == self.index {
+            self.kept(ccid, by: keeper, registration: registration)
+        } else {
+            self.send(to: home) { $0.kept(ccid, by: keeper, registration: registration) }
+        }
+        // What this shard has sent by the home may wait there, too, and comes back later than the sync that is under way.
+        if self.handover.isSyncing(ccid) { self.startSync(terminal) }
+    }
+
+    /// At home: the terminal has stayed with `keeper`, for the heartbeat of that registration. Who wants it for an older one has lost
+    /// it; newer ones ask again.
+    private func kept(_ ccid: CCID, by keeper: Int, registration: UInt64) {
+        guard case .recalling(let waiting, let claimants) = self.handover.loans[ccid] else { return }
+        self.handover.loans[ccid] = keeper == self.index ? nil : .lent(to: keeper)
+        waiting.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+        for claimant in claimants {
+            if claimant.registration > registration {
+                self.claimed(ccid, by: claimant)
+            } else if claimant.shard == self.index {
+                self.refused(ccid, below: registration)
+            } else {
+                self.send(to: claimant.shard) { $0.refused(ccid, below: registration) }
+            }
+        }
+    }
+
+    /// The connection that waits for the terminal here has an older heartbeat than the one that has it: it has lost it.
+    private func refused(_ ccid: CCID, below registration: UInt64) {
+        guard let claim = self.handover.claims[ccid], claim.registration < registration else { return }
+        self.handover.claims[ccid] = nil
+        if let reason = claim.connection.session.superseded(ccid) { self.close(claim.connection, reason) }
     }
 
     /// Has recalled terminals leave when the store has carried out what was submitted until now. They need not wait for the commit,
@@ -257,7 +293,7 @@ extension Shard {
         let ccid = terminal.ccid
         let token = self.handover.nextSync
         self.handover.nextSync += 1
-        self.handover.syncing[ccid] = (token, AppendBatch())
+        self.handover.syncing[ccid] = (token, self.handover.syncing[ccid]?.kept ?? AppendBatch())
         terminal.isSyncing = true
         let borrower = self.index
         self.send(to: self.home(of: ccid)) { home in
