@@ -170,6 +170,18 @@ public struct DeliveryWindow: Sendable {
         return Array(removed)
     }
 
+    /// Bytes between the runs were taken out of the connection before they left: what stands behind them moves up.
+    public mutating func withdraw(_ ranges: [Range<UInt64>]) {
+        self.close()
+        func moved(_ offset: UInt64) -> UInt64 {
+            ranges.reduce(offset) { $1.upperBound <= offset ? $0 - UInt64($1.count) : $0 }
+        }
+        for index in self.runs.indices {
+            self.runs[index].start = moved(self.runs[index].start)
+            self.runs[index].end = moved(self.runs[index].end)
+        }
+    }
+
     // MARK: Journal
 
     /// When the oldest run was put that is nowhere else.

@@ -6,9 +6,10 @@ import Glibc
 
 /// The bytes of one connection that its peer has not acknowledged: those written to the socket, and those still to be written.
 ///
-/// Offsets count from the connection's first byte; `acknowledged <= written <= put`. The bytes lie in chunks of the loop's pool,
-/// in order; a frame is rewritten straight into the last one, is sent from there, and stays until it is acknowledged, so that it
-/// is copied once. Nothing is owned while everything is acknowledged, nor by what nobody would read back (``releaseWritten()``).
+/// Offsets count from the connection's first byte, without those that were withdrawn; `acknowledged <= written <= put`. The bytes
+/// lie in chunks of the loop's pool, in order; a frame is rewritten straight into the last one, is sent from there, and stays until
+/// it is acknowledged, so that it is copied once. Nothing is owned while everything is acknowledged, nor by what nobody would read
+/// back (``releaseWritten()``).
 struct OutboundBytes: ~Copyable {
     private struct Chunk {
         var base: UnsafeMutableRawPointer
@@ -26,6 +27,8 @@ struct OutboundBytes: ~Copyable {
     private(set) var written: UInt64 = 0
     /// Offset just behind the last byte that the peer's kernel has acknowledged.
     private(set) var acknowledged: UInt64 = 0
+    /// Offset just behind the last byte that SwiftNIO has been given to write.
+    private var handed: UInt64 = 0
 
     /// Chunks before the last.
     private var full = CircularBuffer<Chunk>(initialCapacity: 0)
@@ -142,14 +145,42 @@ struct OutboundBytes: ~Copyable {
     }
 
     /// A copy of the next `limit` bytes that wait, for SwiftNIO to write when the socket takes more; see ``pieceWritten(_:)``.
-    func nextPiece(limit: Int) -> ByteBuffer {
+    mutating func nextPiece(limit: Int) -> ByteBuffer {
         let end = min(self.put, self.written + UInt64(limit))
+        self.handed = end
         return self.copy(from: self.written, to: end)
     }
 
     /// SwiftNIO has written a piece of `size` bytes.
     mutating func pieceWritten(_ size: Int) {
         self.written = min(self.put, self.written + UInt64(size))
+    }
+
+    // MARK: Withdrawing
+
+    /// Offset from which on everything leaves only if we write it.
+    var firstUnsent: UInt64 { max(self.written, self.handed) }
+
+    /// Takes out bytes that do not leave any more; what stands behind them moves up.
+    ///
+    /// - Parameter ranges: not before ``firstUnsent``, in order, without overlap.
+    mutating func withdraw(_ ranges: [Range<UInt64>]) {
+        guard let first = ranges.first?.lowerBound else { return }
+        var kept = ByteBuffer()
+        for (index, range) in ranges.enumerated() {
+            var piece = self.copy(
+                from: range.upperBound,
+                to: index + 1 < ranges.count ? ranges[index + 1].lowerBound : self.put
+            )
+            kept.writeBuffer(&piece)
+        }
+        while let last, last.start >= first {
+            self.pool.give(last.base, last.rung)
+            self.last = self.full.popLast()
+        }
+        if let last { self.last?.used = Int(first - last.start) }
+        self.put = first
+        kept.withUnsafeReadableBytes { self.put($0) }
     }
 
     // MARK: Acknowledgement

@@ -116,10 +116,12 @@ extension Shard {
     func detach(_ terminal: Terminal, from connection: TerminalConnection, reason: CloseReason, now: Timestamp) {
         var requeued = 0
         var oldest = NIODeadline.distantFuture
-        for run in connection.window.removeAll(of: terminal.ccid) {
+        let runs = connection.window.removeAll(of: terminal.ccid)
+        for run in runs {
             oldest = min(oldest, run.since)
             requeued += self.takeBack(run, of: terminal, from: connection)
         }
+        if connection.closeReason == nil { connection.withdraw(runs) }
         if requeued > 0 {
             self.counters.requeued += UInt64(requeued)
             self.raiseSafetyWaits(terminal.ccid, since: oldest)

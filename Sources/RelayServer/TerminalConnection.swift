@@ -184,6 +184,24 @@ final class TerminalConnection {
         self.channel.writeAndFlush(piece, promise: written)
     }
 
+    /// Frames of these runs, which are not in the window any more, do not leave unless the socket has some of their bytes: they are
+    /// delivered elsewhere.
+    func withdraw(_ runs: [DeliveryWindow.Run]) {
+        let firstUnsent = self.outbound.firstUnsent
+        let ranges = runs.compactMap { run -> Range<UInt64>? in
+            guard run.end > firstUnsent else { return nil }
+            let bytes = self.outbound.copy(from: run.start, to: run.end)
+            var start = run.start
+            for size in bytes.withUnsafeReadableBytes({ run.frameSizes(in: $0) }) where start < firstUnsent {
+                start += UInt64(size)
+            }
+            return start >= firstUnsent && start < run.end ? start..<run.end : nil
+        }
+        guard !ranges.isEmpty else { return }
+        self.outbound.withdraw(ranges)
+        self.window.withdraw(ranges)
+    }
+
     // MARK: Acknowledgement
 
     /// Bytes of the object that hold what is touched, not to the byte.
