@@ -27,6 +27,19 @@ import Testing
         #expect(window.isEmpty)
     }
 
+    @Test func whatStandsBehindWithdrawnBytesMovesUp() {
+        var window = DeliveryWindow()
+        for (index, owner) in [self.two, self.one, self.two, self.one, self.two].enumerated() {
+            window.append(owner: owner, offset: UInt64(index * 20), size: 20, saysItsSize: true, now: self.now)
+        }
+        let taken = window.removeAll(of: self.one)
+        window.withdraw(taken.map { $0.start..<$0.end })
+        window.append(owner: self.two, offset: 60, size: 20, saysItsSize: true, now: self.now)
+        let runs = self.delivered(&window, upTo: 80)
+        #expect(runs.map(\.start) == [0, 20, 40, 60])
+        #expect(runs.map(\.end) == [20, 40, 60, 80])
+    }
+
     @Test func anotherTerminalOrAReplyInBetweenBeginsAnotherRun() {
         var window = DeliveryWindow()
         window.append(owner: self.one, offset: 0, size: 20, saysItsSize: true, now: self.now)

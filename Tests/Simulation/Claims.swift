@@ -27,14 +27,14 @@ final class Claims {
         var isReceipted = false
         /// A kernel of its destination has it; with `confirm: heartbeat`, and a heartbeat has come since.
         var isDelivered = false
+        /// It has been on disk.
+        var wasDurable = false
         /// It expired, was deleted or evicted, or was refused at a cap.
         var isEnded = false
         /// It was lost as it may be: with a crash, in the window.
         var isExcused = false
         /// A crash forgot that it was delivered, or how far it had got.
         var mayRepeat = false
-        /// The step in which its copy in flight was given to the store, and the one in which that was answered.
-        var journaledIn: Int?
         /// A kernel of its destination has got it, if only for the first time.
         var hasArrived = false
         /// The connections that it was written on.
@@ -149,10 +149,10 @@ final class Claims {
         if !connection.registered.contains(message.destination) {
             self.violated("Connection \(socket.number) got message \(number), which is for \(message.destination).")
         }
-        if self.options.journal == .after(.zero), !self.durable.contains(number) {
+        if self.options.journal == .after(.zero), !message.wasDurable {
             self.violated("G4: message \(number) was forwarded before it was on disk.")
         }
-        self.checkRepeated(number, on: connection)
+        self.checkRepeated(number, on: connection, handedIn: socket.handedIn(end - frame.count))
         self.messages[number].carriers.append(connection.number)
         let tenure = connection.tenures[message.destination, default: .init()].number
         connection.outgoing.append(.init(end: end, number: number, tenure: tenure))
@@ -230,7 +230,7 @@ final class Claims {
         let stream = ClaimedConnection.Stream(sender: message.sender, destination: message.destination)
         var held = stream
         held.tenure = tenure
-        if let last = connection.latest.updateValue(number, forKey: held), last >= number, !self.isContested(message) {
+        if let last = connection.latest.updateValue(number, forKey: held), last >= number {
             self.violated("G1: message \(number) came behind \(last) on connection \(connection.number).")
         }
         self.messages[number].hasArrived = true
@@ -248,24 +248,19 @@ final class Claims {
         self.latestRead[message.destination] = max(self.latestRead[message.destination] ?? 0, readIn)
     }
 
-    /// With several event loops an older heartbeat that is known late can take a terminal from a connection, which then gets it back:
-    /// what was in flight comes again there.
-    private func isContested(_ message: Message) -> Bool {
-        !self.isSingle && Set((self.rivals[message.destination] ?? []).map(\.connection)).count > 1
-    }
-
     /// A message may be written again (G9) when its connection ended, or lost the terminal, before the relay knew that it had come.
-    private func checkRepeated(_ number: Int, on connection: ClaimedConnection) {
+    ///
+    /// - Parameter handedIn: the step in which SwiftNIO was given the frame's first byte: from then on the relay cannot withdraw it.
+    private func checkRepeated(_ number: Int, on connection: ClaimedConnection, handedIn: Int?) {
         let message = self.messages[number]
-        guard !message.mayRepeat, message.journaledIn == nil, !self.isContested(message) else { return }
+        guard !message.mayRepeat else { return }
         let rivals = self.rivals[message.destination] ?? []
-        for carrier in message.carriers.compactMap({ self.connections[$0] }) where carrier !== connection {
-            guard let known = carrier.known(number) else { continue }
+        for carrier in message.carriers.compactMap({ self.connections[$0] }) {
+            guard let known = carrier.known(number), handedIn.map({ known < $0 }) ?? true else { continue }
             // Since another has asked for the terminal, it may be gone from there, and the message back in the queue.
             let opened = carrier.openedIn(rivals)
             let contested = rivals.filter { $0.handledIn >= opened && $0.connection != carrier.number }.map(\.readIn).min()
-            // What becomes known in the step of the repetition may have become known after it.
-            if known < min(max(contested ?? .max, opened), self.step) {
+            if known < max(contested ?? .max, opened) {
                 self.violated(
                     "G9: message \(number) was written again on connection \(connection.number), though it was known from "
                         + "step \(known) on that connection \(carrier.number) has it."
@@ -276,11 +271,8 @@ final class Claims {
 
     // MARK: The store
 
-    func journaled(_ number: Int) {
-        self.messages[number].journaledIn = self.step
-    }
-
     func committed(_ numbers: Set<Int>) {
+        for number in numbers where !self.durable.contains(number) { self.messages[number].wasDurable = true }
         self.durable = numbers
     }
 

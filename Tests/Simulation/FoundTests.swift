@@ -8,83 +8,6 @@ import Testing
 /// What seeds have found, as the shortest history that shows it.
 @Suite("What the simulation found")
 struct FoundTests {
-    /// A relay and connections whose every move a test makes itself.
-    private final class Stage {
-        let clock = SimulatedClock()
-        let claims: Claims
-        let store: SimulatedStore
-        let relay: SimulatedRelay
-        private var connections = 0
-
-        init(eventLoops: Int = 1, _ configure: (inout ServerOptions) -> Void = { _ in }) {
-            var options = ServerOptions(listeners: [ListenerOptions(host: "", port: 0)])
-            options.eventLoops = eventLoops
-            configure(&options)
-            self.claims = Claims(options: options, absent: [])
-            self.store = SimulatedStore(reopening: MemoryStore(), claims: self.claims, clock: self.clock, fault: nil)
-            self.relay = SimulatedRelay(
-                options: options,
-                store: self.store,
-                claims: self.claims,
-                clock: self.clock,
-                trace: Trace(isWanted: false)
-            )
-        }
-
-        deinit { self.relay.kill() }
-
-        func connect(_ ccids: [CCID], shard: Int = 0, sendCapacity: Int = 100_000) -> World.Link {
-            self.connections += 1
-            let socket = SimulatedSocket(
-                number: self.connections,
-                descriptor: self.relay.sockets.nextDescriptor,
-                claims: self.claims,
-                capacity: (sendCapacity, 100_000),
-                isCutAnywhere: true,
-                fault: nil,
-                seed: 1
-            )
-            self.claims.opened(socket)
-            let channel = self.relay.accept(socket, shard: shard)
-            let terminal = SimulatedTerminal(.init(ccids: ccids, dialect: .total), socket, self.claims)
-            return World.Link(terminal: terminal, socket: socket, channel: channel)
-        }
-
-        /// What the terminal has written comes to the relay, and is read unless that is held back.
-        func bring(_ link: World.Link) {
-            link.socket.carryToRelay(.max)
-            if link.channel.isReading, link.socket.isReadable { link.channel.read(limit: 1 << 16) }
-        }
-
-        /// All that is on its way to the terminal arrives, and is acknowledged.
-        func take(_ link: World.Link) {
-            link.socket.carryToTerminal(100_000)
-            link.socket.consume(100_000)
-            link.socket.carryAcknowledgement(.max)
-            if link.channel.isWaitingForRoom { link.channel.writeOn() }
-        }
-
-        /// Lets everything go on for `milliseconds`, and the connections with it.
-        func go(_ milliseconds: Int, _ links: [World.Link] = []) {
-            for _ in 0..<milliseconds {
-                self.clock.advance(by: .milliseconds(1))
-                for link in links {
-                    self.bring(link)
-                    self.take(link)
-                }
-                self.relay.runLoops()
-                self.store.take(.init())
-                self.relay.runLoops()
-            }
-        }
-
-        /// The CCID of a terminal whose home is that shard.
-        func ccid(home: Int) -> CCID {
-            let all = (UInt32(1)...).lazy.map(CCID.init(rawValue:))
-            return all.first { self.relay.shards[0].home(of: $0) == home } ?? CCID(rawValue: 0)
-        }
-    }
-
     @Test func newerConnectionAtHomeOutlivesAnOlderClaim() {
         let stage = Stage(eventLoops: 2)
         let ccid = stage.ccid(home: 0)
@@ -96,8 +19,7 @@ struct FoundTests {
         newer.terminal.heartbeat(of: ccid)
         stage.bring(newer)
         stage.go(20)
-        let owners = stage.relay.shards.compactMap { $0.terminals[ccid]?.connection }
-        #expect(owners.map { ($0.channel as? SimulatedChannel)?.socket.number } == [newer.socket.number])
+        #expect(stage.owners(of: ccid) == [newer.socket.number])
     }
 
     @Test func whatIsInFlightGoesBackThoughTheReadFails() {
@@ -170,5 +92,144 @@ struct FoundTests {
         }
         #expect(receiver.channel.isReading)
         #expect(stage.store.memory.totals.frames == 0)
+    }
+
+    @Test func soundFrameThatFillsItsReadOutlivesItsConnection() {
+        let stage = Stage()
+        let (ccid, absent) = (CCID(rawValue: 1), CCID(rawValue: 9))
+        let older = stage.connect([ccid], dialect: .marker)
+        older.terminal.heartbeat(of: ccid)
+        stage.bring(older)
+        stage.go(5, [older])
+        // Two frames of 34 bytes, of which one fills the read: whether it ends there would show with the next.
+        older.terminal.send(to: absent, payload: 21)
+        older.terminal.send(to: absent, payload: 21)
+        older.socket.carryToRelay(.max)
+        older.channel.read(limit: 34)
+        #expect(stage.relay.connection(of: older.socket)?.unfinished.readableBytes == 34)
+        let newer = stage.connect([ccid])
+        newer.terminal.heartbeat(of: ccid)
+        stage.bring(newer)
+        stage.go(20)
+        #expect(!older.channel.isActive)
+        #expect(stage.store.memory.backlog(of: absent).frames == 1)
+    }
+
+    @Test func olderClaimLeavesATerminalWhereItIs() {
+        let stage = Stage(eventLoops: 2)
+        let ccid = stage.ccid(home: 0)
+        let sender = stage.registered(home: 0, 1)
+        let older = stage.connect([ccid], shard: 1)
+        older.terminal.heartbeat(of: ccid)
+        stage.bring(older)
+        let newer = stage.connect([ccid])
+        newer.terminal.heartbeat(of: ccid)
+        stage.bring(newer)
+        sender.terminal.send(to: ccid, payload: 20)
+        stage.bring(sender)
+        stage.go(50, [newer, older, sender])
+        #expect(stage.owners(of: ccid) == [newer.socket.number])
+        #expect(!older.channel.isActive)
+        // Once: nothing was taken back.
+        #expect(stage.claims.messages[0].carriers == [newer.socket.number])
+        #expect(stage.relay.shards.map(\.counters.requeued) == [0, 0])
+    }
+
+    @Test func whatHomeKeptComesBeforeWhatIsNewer() {
+        let stage = Stage(eventLoops: 3)
+        let ccid = stage.ccid(home: 0)
+        let sender = stage.registered(home: 1, shard: 1)
+        // Its heartbeat is the older one, but has to wait for its answer.
+        let older = stage.registered(home: 2, shard: 2)
+        older.terminal.send(to: stage.ccid(home: 2, 1), payload: 20)
+        older.terminal.heartbeat(of: ccid)
+        stage.bring(older)
+        let newer = stage.connect([ccid], shard: 1)
+        newer.terminal.heartbeat(of: ccid)
+        stage.bring(newer)
+        // Home lends the terminal to shard 1, and then hears of the older heartbeat.
+        stage.relay.loops[0].runAll()
+        stage.store.take(.init())
+        stage.relay.loops[0].runAll()
+        stage.relay.loops[2].runAll()
+        stage.store.take(.init())
+        stage.run(2)
+        // Shard 1 does not know yet that it has the terminal: the first frame goes by home, and waits there; the second does not.
+        sender.terminal.send(to: ccid, payload: 20)
+        stage.bring(sender)
+        stage.relay.loops[1].runOne()
+        stage.relay.loops[0].runAll()
+        sender.terminal.send(to: ccid, payload: 20)
+        stage.bring(sender)
+        stage.relay.loops[1].runAll()
+        stage.go(50, [newer, older, sender])
+        #expect(stage.claims.violation == nil)
+        #expect(stage.owners(of: ccid) == [newer.socket.number])
+        #expect(stage.claims.messages[1...].map(\.isDelivered) == [true, true])
+    }
+
+    @Test func heartbeatThatWaitedDoesNotOustANewerOne() {
+        let stage = Stage(eventLoops: 2)
+        let ccid = stage.ccid(home: 0)
+        let older = stage.registered(home: 1, shard: 1)
+        older.terminal.send(to: stage.ccid(home: 1, 1), payload: 20)
+        older.terminal.heartbeat(of: ccid)
+        stage.bring(older)
+        let newer = stage.connect([ccid], shard: 1)
+        newer.terminal.heartbeat(of: ccid)
+        stage.bring(newer)
+        // The older one is answered while the newer one waits for the terminal.
+        stage.relay.loops[1].runAll()
+        stage.store.take(.init())
+        stage.run(1)
+        stage.go(50, [newer, older])
+        #expect(newer.channel.isActive)
+        #expect(stage.owners(of: ccid) == [newer.socket.number])
+    }
+
+    @Test func receiptWaitsForWhatHasNotLeftYet() {
+        let stage = Stage(eventLoops: 3)
+        let receiver = stage.registered(home: 1, shard: 2)
+        let other = stage.registered(home: 1, 1, shard: 1)
+        let sender = stage.registered(home: 0)
+        other.terminal.send(to: stage.ccid(home: 1, 2), payload: 20)
+        stage.bring(other)
+        stage.relay.loops[1].runAll()
+        // Home gets the frame, then the question after it, then the store's answer to something else, and has not ended its tick.
+        sender.terminal.send(to: stage.ccid(home: 1), payload: 20)
+        sender.terminal.heartbeat(of: stage.ccid(home: 0))
+        stage.bring(sender)
+        stage.store.take(.init())
+        for _ in 0..<3 { stage.relay.loops[1].runOne() }
+        // The receiver's shard is asked before it has the frame.
+        for index in [2, 0, 2, 1, 0] { stage.run(index) }
+        stage.go(50, [sender, receiver, other])
+        #expect(stage.claims.violation == nil)
+        #expect(stage.claims.messages.map(\.isReceipted) == [false, true])
+    }
+
+    @Test func whatIsTakenBackLeavesNoMore() {
+        let stage = Stage()
+        let (ccid, other) = (CCID(rawValue: 1), CCID(rawValue: 2))
+        let older = stage.connect([ccid, other], sendCapacity: 40)
+        older.terminal.heartbeat(of: ccid)
+        older.terminal.heartbeat(of: other)
+        stage.bring(older)
+        stage.go(5, [older])
+        let sender = stage.registered(home: 0, 7)
+        // The socket takes a part of the first frame; the second waits behind it.
+        for _ in 0..<2 {
+            sender.terminal.send(to: ccid, payload: 40)
+            stage.bring(sender)
+            stage.go(1)
+        }
+        let newer = stage.connect([ccid])
+        newer.terminal.heartbeat(of: ccid)
+        stage.bring(newer)
+        stage.go(20, [newer, sender])
+        stage.go(50, [older, newer, sender])
+        #expect(older.channel.isActive)
+        #expect(stage.claims.messages.map { Set($0.carriers) } == [[1, 3], [3]])
+        #expect(stage.claims.violation == nil)
     }
 }

@@ -32,10 +32,14 @@ final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unche
 
     /// Reads at most `limit` bytes of what has arrived into a buffer with room for `limit`.
     ///
-    /// In `marker` the buffer is never full: what is cut there is a frame of its own, or none, by when the rest comes.
+    /// In `marker` the end of a full buffer says less than that of another; there every other read fills its own, to the byte.
     func read(limit: Int) {
         let bytes = self.socket.read(limit: limit)
-        var buffer = self.allocator.buffer(capacity: self.socket.isCutAnywhere ? limit : bytes.count + 1)
+        var buffer = self.allocator.buffer(capacity: max(limit, bytes.count + 1))
+        if !self.socket.isCutAnywhere, bytes.count.isMultiple(of: 2) {
+            buffer.moveWriterIndex(to: buffer.capacity - bytes.count)
+            buffer.moveReaderIndex(to: buffer.writerIndex)
+        }
         buffer.writeBytes(bytes)
         self.pipeline.syncOperations.fireChannelRead(NIOAny(buffer))
         self.pipeline.syncOperations.fireChannelReadComplete()
@@ -132,7 +136,9 @@ final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unche
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
-        self.unwritten = (self.unwrapData(data), promise)
+        let piece = self.unwrapData(data) as ByteBuffer
+        self.socket.handed(piece.readableBytes)
+        self.unwritten = (piece, promise)
     }
 
     func flush0() {

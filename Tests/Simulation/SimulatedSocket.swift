@@ -40,6 +40,8 @@ final class SimulatedSocket {
     /// Bytes sent of a piece whose end is not: SwiftNIO does not tell the relay of them, so it takes as many less for acknowledged.
     var unfinishedPiece = 0
     private var reader = RelayedFrames()
+    /// What the relay has given to SwiftNIO while the socket was full: which bytes, and in which step that was.
+    private var pieces: [(bytes: Range<Int>, step: Int)] = []
 
     // From the terminal.
     private var inTransit: [UInt8] = []
@@ -103,6 +105,16 @@ final class SimulatedSocket {
             return self.claims.sent(frame, end: end, on: self)
         }
         return taken
+    }
+
+    /// SwiftNIO has been given the next `count` bytes, and writes them when there is room.
+    func handed(_ count: Int) {
+        self.pieces.append((self.sent..<(self.sent + count), self.claims.step))
+    }
+
+    /// The step in which the byte at `offset`, which has been sent, left the relay's hands; `nil` when that was by sending it.
+    func handedIn(_ offset: Int) -> Int? {
+        self.pieces.last { $0.bytes.contains(offset) }?.step
     }
 
     var unacknowledged: Int {

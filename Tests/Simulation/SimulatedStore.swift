@@ -237,7 +237,6 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
                 outcome = kept ?? outcome
             }
         }
-        if entry.isInFlight { self.claims.journaled(number) }
         if case .queued(let id) = outcome { self.numbers[id] = number } else { self.claims.ended(number) }
         return outcome
     }
