@@ -318,7 +318,9 @@ final class StoreWorker {
                 finish(isDurable || !needsCommit ? nil : self.failure ?? Self.closed)
             case .completion(var completion):
                 let client = completion.client
-                guard isDurable || !(completion.needsCommit || waiting.contains(ObjectIdentifier(client))) else {
+                // Its reads can have met what others have appended and is not durable.
+                let needsCommit = completion.needsCommit || !completion.content.runs.isEmpty
+                guard isDurable || !(needsCommit || waiting.contains(ObjectIdentifier(client))) else {
                     // A client hears of its submissions in order.
                     waiting.insert(ObjectIdentifier(client))
                     if !completion.durableRuns.isEmpty { client.readsCompleted(completion.durableRuns) }

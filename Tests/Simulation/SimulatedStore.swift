@@ -259,7 +259,8 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
         var waiting: Set<ObjectIdentifier> = []
         for var answer in self.answers {
             let client = ObjectIdentifier(answer.client)
-            if isDurable || !(answer.needsCommit || waiting.contains(client)) {
+            let needsCommit = answer.needsCommit || !answer.completion.runs.isEmpty
+            if isDurable || !(needsCommit || waiting.contains(client)) {
                 self.pendingBytes -= answer.cost
                 answer.completion.runs += answer.durableRuns
                 answer.client.commitCompleted(answer.completion)
