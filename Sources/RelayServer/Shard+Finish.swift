@@ -46,12 +46,16 @@ extension Shard {
         self.endings.isScheduled = true
         self.eventLoop.scheduleTask(in: Self.endInterval) {
             _ = self.startRead()
-            self.endings.isScheduled = false
             self.endings.handled = 0
             while self.endings.handled < self.endings.atOnce, let connection = self.endings.waiting.popFirst() {
                 // Something else has ended it since.
-                if connection.closeReason == nil { self.inputClosed(connection) }
+                guard connection.closeReason == nil else { continue }
+                self.endings.handled += 1
+                connection.handler?.finish()
             }
+            self.endings.isScheduled = false
+            // From the end of this: an event loop runs whatever is due before it looks at its connections.
+            if self.endings.handled > 0 { self.scheduleEndings() }
         }
     }
 
