@@ -49,8 +49,8 @@ status=0
     --seed "${FUZZ_SEED:-1}" --max-examples "${FUZZ_EXAMPLES:-20}" || status=$?
 
 # Whatever was sent, the relay is there, accounts for every frame, and has had nothing to complain of.
-if ! curl --silent --fail "$url/readyz" >/dev/null || ! curl --silent "$url/metrics" | grep --quiet '^ttms_ledger_imbalance 0$' \
-    || grep --extended-regexp ' (error|critical) ' log; then
+if ! curl --silent --fail --output /dev/null "$url/readyz" || ! curl --silent --fail --output metrics "$url/metrics" \
+    || ! grep --quiet '^ttms_ledger_imbalance 0$' metrics || grep --extended-regexp ' (error|critical) ' log; then
     echo "The relay has ended, is not ready, cannot account for its frames, or has logged an error:" >&2
     tail --lines 40 log >&2
     status=1
