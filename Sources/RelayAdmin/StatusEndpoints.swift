@@ -21,7 +21,8 @@ struct StatusEndpoints: Sendable {
     @Sendable
     func metrics(_ request: HTTPRequest) async throws -> HTTPResponse {
         let format = MetricsFormat(accept: request.head.values("accept"))
-        var response = HTTPResponse.text(format.render(await self.operations.metrics() + self.audit.metrics), mediaType: format.mediaType)
+        let families = await self.operations.metrics() + self.audit.metrics
+        var response = HTTPResponse.text(format.render(families), mediaType: format.mediaType)
         response.headers.append(HTTPResponse.Header("Vary", "Accept"))
         return response
     }
