@@ -183,6 +183,8 @@ extension Shard {
         if connection.session.source != ccid { self.leaveSource(of: connection) }
         let action = connection.session.heartbeatReceived(from: ccid, options: self.options.session)
         if case .close(let reason) = action { return reason }
+        // The first one ends the time that ran from the connection's acceptance.
+        if action == .replyAndRegister { connection.lastReceived = self.tickTime }
         // What was acknowledged before this heartbeat is what it confirms.
         if connection.listener.confirm == .heartbeat { self.sample(connection) }
         if !self.tracedFrames.isEmpty { self.confirmTracedFrames(of: connection) }
