@@ -46,7 +46,6 @@ extension Shard {
             shard: self,
             now: moving?.lastReceived ?? self.startRead()
         )
-        connection.mayMove = moving == nil
         connection.index = self.connections.count
         self.connections.append(connection)
         return connection

@@ -58,30 +58,38 @@ extension Shard {
     func deliver(_ frame: FrameView, from source: CCID) {
         let destination = frame.address
         if let terminal = self.terminals.find(destination) {
-            let isDelivered = terminal._withUnsafeGuaranteedRef { terminal in
-                guard let live = terminal.live else { return false }
-                live._withUnsafeGuaranteedRef { connection in
-                    connection.put(frame, from: source, to: destination)
-                    self.markDirty(connection)
-                    if connection.outbound.unacknowledged > self.options.outbound.highWatermark {
-                        self.relieve(connection)
-                    }
-                }
-                return true
-            }
-            if isDelivered { return }
+            if self.putIfLive(terminal, { $0.put(frame, from: source, to: destination) }) { return }
         } else if self.shards.count > 1 {
             let home = self.home(of: destination)
             if home != self.index {
-                FrameRewriter.forward(
-                    frame,
-                    from: source,
-                    to: self.append(.init(ccid: destination), size: frame.size, for: home)
-                )
+                self.withBatch(for: home) { batch in
+                    let target = batch.append(AppendBatch.Entry(ccid: destination), size: frame.size)
+                    FrameRewriter.forward(frame, from: source, to: target)
+                }
                 return
             }
         }
         self.deliverAside(frame, from: source)
+    }
+
+    /// Lets `put` put a frame on the terminal's connection when frames go straight to it.
+    @inline(__always)
+    private func putIfLive(_ terminal: Unmanaged<Terminal>, _ put: (TerminalConnection) -> Void) -> Bool {
+        terminal._withUnsafeGuaranteedRef { terminal in
+            guard let live = terminal.live else { return false }
+            live._withUnsafeGuaranteedRef { connection in
+                put(connection)
+                self.wasPut(on: connection)
+            }
+            return true
+        }
+    }
+
+    /// A frame has been put on `connection`: it leaves at the end of the tick.
+    @inline(__always)
+    private func wasPut(on connection: TerminalConnection) {
+        self.markDirty(connection)
+        if connection.outbound.unacknowledged > self.options.outbound.highWatermark { self.relieve(connection) }
     }
 
     /// The terminal is offline, catching up, or another shard's.
@@ -98,31 +106,22 @@ extension Shard {
     /// - Parameter isPassedOn: it comes from another shard, so that it does not wait for a sync.
     @inline(__always)
     func deliver(rewritten frame: UnsafeRawBufferPointer, to destination: CCID, isPassedOn: Bool = false) {
-        if let terminal = self.terminals.find(destination) {
-            let isDelivered = terminal._withUnsafeGuaranteedRef { terminal in
-                guard let live = terminal.live else { return false }
-                live._withUnsafeGuaranteedRef { connection in
-                    connection.put(rewritten: frame, to: destination)
-                    self.markDirty(connection)
-                    if connection.outbound.unacknowledged > self.options.outbound.highWatermark {
-                        self.relieve(connection)
-                    }
-                }
-                return true
-            }
-            if isDelivered { return }
+        if let terminal = self.terminals.find(destination),
+            self.putIfLive(terminal, { $0.put(rewritten: frame, to: destination) })
+        {
+            return
         }
         self.deliverAside(rewritten: frame, to: destination, isPassedOn: isPassedOn)
     }
 
     @inline(never)
     private func deliverAside(rewritten frame: UnsafeRawBufferPointer, to destination: CCID, isPassedOn: Bool) {
-        if let terminal = self.terminals[destination], let connection = terminal.connection,
-            terminal.mailbox.mode == .live, isPassedOn || !terminal.isSyncing
+        // While a terminal is syncing, what another shard hands over goes straight to the connection all the same.
+        if isPassedOn, let terminal = self.terminals[destination], let connection = terminal.connection,
+            terminal.mailbox.mode == .live
         {
             connection.put(rewritten: frame, to: destination)
-            self.markDirty(connection)
-            if connection.outbound.unacknowledged > self.options.outbound.highWatermark { self.relieve(connection) }
+            self.wasPut(on: connection)
             return
         }
         self.withAsideBatch(for: destination, isPassedOn: isPassedOn) { batch in

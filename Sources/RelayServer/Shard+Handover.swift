@@ -45,24 +45,19 @@ extension Shard {
         }
     }
 
-    private func withBatch(for index: Int, _ body: (inout AppendBatch) -> Void) {
+    /// Lets `body` add a frame to the batch for another shard.
+    @inline(__always)
+    func withBatch(for index: Int, _ body: (inout AppendBatch) -> Void) {
         self.framesElsewhere &+= 1
         if self.peerBatches[index].frameBytes >= Self.fullBatch { self.handOver(to: index) }
         body(&self.peerBatches[index])
         self.scheduleTickEnd()
     }
 
-    /// Room for a frame in the batch for another shard.
-    func append(_ entry: AppendBatch.Entry, size: Int, for index: Int) -> UnsafeMutableRawPointer {
-        self.framesElsewhere &+= 1
-        if self.peerBatches[index].frameBytes >= Self.fullBatch { self.handOver(to: index) }
-        self.scheduleTickEnd()
-        return self.peerBatches[index].append(entry, size: size)
-    }
-
-    /// Bytes of frames with which a batch leaves before the tick ends: the other loop can begin with it, and finds it in the cache that
-    /// both share.
+    /// Bytes of frames with which a batch leaves before the tick ends: the other loop can begin with it, and finds it in the cache
+    /// that both share.
     private static let fullBatch = 48 << 10
+    /// Bytes of the block that such a batch gets at once, entries included.
     private static let batchBlock = 64 << 10
 
     /// Gives another shard the frames that have gathered for its terminals.

@@ -53,10 +53,10 @@ extension Shard {
     func statistics() -> ShardStatistics {
         var result = ShardStatistics(counters: self.counters)
         result.connections = self.connections.count
-        result.terminalsOnline = self.terminalsOnline
         result.terminalsKnown = self.terminals.count
-        for connection in self.connections where !connection.window.isEmpty {
-            result.inFlightBytes += connection.outbound.unacknowledged
+        for connection in self.connections {
+            result.terminalsOnline += connection.session.count
+            if !connection.window.isEmpty { result.inFlightBytes += connection.outbound.unacknowledged }
         }
         result.pausedConnections = self.paused.count
         return result

@@ -14,10 +14,10 @@ import TTMSProtocol
 /// submission, one batch per shard, however many frames they hold.
 ///
 /// Files: `Shard+Frames` (the way of a frame), `Shard+Store` (submissions and their answers), `Shard+Connections` (accept,
-/// register, takeover, close), `Shard+Finish` (the peer's last byte), `Shard+Sweep` (acknowledgement and timeouts),
-/// `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards), `Shard+Stop` (the end),
-/// `Shard+Operations` and `Shard+Lists` (what operators ask), `Shard+Blocks` (whom they shut out), `Shard+Events` (what is reported
-/// to who follows), `Shard+Traces` (what becomes of traced frames).
+/// register, takeover, close), `Shard+Move` (to the shard of their terminal), `Shard+Finish` (the peer's last byte), `Shard+Sweep`
+/// (acknowledgement and timeouts), `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards),
+/// `Shard+Stop` (the end), `Shard+Operations` and `Shard+Lists` (what operators ask), `Shard+Blocks` (whom they shut out),
+/// `Shard+Events` (what is reported to who follows), `Shard+Traces` (what becomes of traced frames).
 final class Shard: @unchecked Sendable {
     let index: Int
     /// Also the clock for everything that is due some time: its `now`, never `NIODeadline.now()`.

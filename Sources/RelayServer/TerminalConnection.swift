@@ -51,7 +51,7 @@ final class TerminalConnection {
     // What is needed now and then.
 
     let id: UInt64
-    /// Its first heartbeat may send it to another shard.
+    /// Its first heartbeat may send it to another shard; not any more once that has failed.
     var mayMove = true
     /// The shard that it has to move to.
     var destination: Int?
