@@ -13,8 +13,8 @@ ARGS ?=
 ROUNDS ?= 10
 # Seeds of the simulation in make soak.
 SEEDS ?= 100000
-# Tests as they were built; says what was skipped.
-TEST = Tests/with-skips.sh $(SWIFT) test --skip-build
+# Tests as they were built; ends with what failed and what was skipped.
+TEST = Tests/with-summary.sh $(SWIFT) test --skip-build
 # Tests that run the built programs.
 OUTSIDE = ^(BenchTests|Conversations|Faults|TTMSCtlTests|RelaydTests)\.
 # Tests with a server in their own process.
