@@ -116,7 +116,9 @@ public final class RelayServer: Sendable {
     public func stop(grace: TimeAmount = .seconds(2)) async {
         for channel in self.state.takeListeners() { try? await channel.close() }
         let deadline = NIODeadline.now() + grace
-        for shard in self.shards { try? await shard.drain(until: deadline).get() }
+        // All at once: a shard that still reads would keep the others from draining.
+        let drains = self.shards.map { $0.drain(until: deadline) }
+        for drain in drains { try? await drain.get() }
         for shard in self.shards { try? await shard.stop().get() }
         // A frame is at most two steps from the shard that stores it: its home, and the borrower.
         for _ in 0..<3 {

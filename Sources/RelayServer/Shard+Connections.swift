@@ -21,7 +21,8 @@ extension Shard {
     ///
     /// - Parameter moving: what it was on another shard; `nil` when it has just been accepted.
     func adopt(_ channel: any Channel, listener: ListenerOptions, moving: MovingConnection?) -> TerminalConnection? {
-        guard !self.isStopping else {
+        // One that was on its way here when the relay began to stop has brought frames, which are handled as the others' are.
+        guard !self.isStopping || moving != nil else {
             self.refuse(channel, .shutdown)
             return nil
         }
@@ -48,6 +49,7 @@ extension Shard {
         )
         connection.index = self.connections.count
         self.connections.append(connection)
+        if self.isStopping { connection.pause(for: .stop) }
         return connection
     }
 

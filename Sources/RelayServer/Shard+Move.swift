@@ -1,7 +1,5 @@
-import CLinuxTCP
 import Logging
 import NIOCore
-import NIOPosix
 import RelayCore
 import TTMSProtocol
 
@@ -51,22 +49,18 @@ extension Shard {
 
     /// Makes a channel of this event loop for a connection from another one.
     private func open(_ moving: MovingConnection) {
-        ClientBootstrap(group: self.eventLoop)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try TerminalHandler(shard: self, listener: moving.listener, moving: moving).serve(channel)
-                }
+        let channel = self.sockets.channel(of: moving.descriptor, on: self.eventLoop) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try TerminalHandler(shard: self, listener: moving.listener, moving: moving).serve(channel)
             }
-            .withConnectedSocket(moving.descriptor)
-            .whenFailure { error in
-                self.limiter.leave()
-                self.counters.countClosed(.connectionLost)
-                self.logger.debug(
-                    "A connection was lost on its way to another event loop",
-                    metadata: ["connection": "\(moving.id)", "error": "\(error)"]
-                )
-            }
+        }
+        channel.whenFailure { error in
+            self.limiter.leave()
+            self.counters.countClosed(.connectionLost)
+            self.logger.debug(
+                "A connection was lost on its way to another event loop",
+                metadata: ["connection": "\(moving.id)", "error": "\(error)"]
+            )
+        }
     }
 }

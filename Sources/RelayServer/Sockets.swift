@@ -1,10 +1,12 @@
 import CLinuxTCP
+import NIOCore
+import NIOPosix
 
 #if canImport(Glibc)
 import Glibc
 #endif
 
-/// The system calls on connections' descriptors that the relay path makes itself, beside those that SwiftNIO makes.
+/// What the relay path does with connections' descriptors itself, beside what SwiftNIO does.
 ///
 /// A protocol for one reason: the simulation (`Tests/Simulation`) has sockets of its own. It is called once per system call, never
 /// per frame, and belongs to the shard, so a connection owns nothing of it.
@@ -23,6 +25,16 @@ protocol Sockets {
 
     /// Forgets up to `limit` bytes that have arrived and were not read.
     func discard(_ descriptor: CInt, limit: Int)
+
+    /// Another descriptor of the same socket; negative when there is none left.
+    func duplicate(_ descriptor: CInt) -> CInt
+
+    /// Makes a channel of `eventLoop` for a socket that is connected, and closes the socket when it can't.
+    func channel(
+        of descriptor: CInt,
+        on eventLoop: any EventLoop,
+        initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> EventLoopFuture<any Channel>
 }
 
 /// The sockets of the kernel.
@@ -41,5 +53,19 @@ struct KernelSockets: Sockets {
 
     func discard(_ descriptor: CInt, limit: Int) {
         linux_tcp_discard(descriptor, CInt(truncatingIfNeeded: limit))
+    }
+
+    func duplicate(_ descriptor: CInt) -> CInt { linux_duplicate(descriptor) }
+
+    func channel(
+        of descriptor: CInt,
+        on eventLoop: any EventLoop,
+        initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> EventLoopFuture<any Channel> {
+        ClientBootstrap(group: eventLoop)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelInitializer(initializer)
+            .withConnectedSocket(descriptor)
     }
 }

@@ -264,7 +264,7 @@ final class TerminalConnection {
     /// Another descriptor of its socket; `nil` when there is none left.
     func duplicateDescriptor() -> CInt? {
         guard self.hasDescriptor else { return nil }
-        let descriptor = linux_duplicate(self.descriptor)
+        let descriptor = self.shard.sockets.duplicate(self.descriptor)
         return descriptor >= 0 ? descriptor : nil
     }
 

@@ -51,7 +51,11 @@ final class ClaimedConnection {
     let life: Int
     private let socket: SimulatedSocket
     /// Until its process ends.
-    var connection: TerminalConnection?
+    var connection: TerminalConnection? {
+        didSet { self.isMoving = false }
+    }
+    /// It has left one shard, and is not on the next: what it brought is not handled.
+    var isMoving = false
 
     var items: [(end: Int, item: Item)] = []
     private var read = 0
@@ -93,6 +97,7 @@ final class ClaimedConnection {
     ///
     /// - Returns: whether that is all that was read.
     func takeHandled(_ body: (Item) -> Void) -> Bool {
+        guard !self.isMoving else { return false }
         let isOpen = self.connection.map { $0.closeReason == nil } ?? false
         let kept = isOpen ? self.connection?.unfinished.readableBytes ?? 0 : 0
         while self.handled < self.read, self.items[self.handled].end <= self.socket.given - kept {

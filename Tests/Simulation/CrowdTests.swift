@@ -43,7 +43,6 @@ struct CrowdTests {
         private func connect(_ ccid: CCID, number: Int) {
             let socket = SimulatedSocket(
                 number: number,
-                descriptor: self.relay.sockets.nextDescriptor,
                 claims: self.claims,
                 capacity: (100_000, 100_000),
                 isCutAnywhere: true,
@@ -53,7 +52,7 @@ struct CrowdTests {
             self.claims.opened(socket)
             let channel = self.relay.accept(socket, shard: 0)
             let terminal = SimulatedTerminal(.init(ccids: [ccid], dialect: .total), socket, self.claims)
-            self.links.append(World.Link(terminal: terminal, socket: socket, channel: channel))
+            self.links.append(World.Link(terminal: terminal, socket: socket, first: channel))
         }
 
         /// What has been written comes to the relay and is read, all before anything else happens.

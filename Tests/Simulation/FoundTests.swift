@@ -232,4 +232,21 @@ struct FoundTests {
         #expect(stage.claims.messages.map { Set($0.carriers) } == [[1, 3], [3]])
         #expect(stage.claims.violation == nil)
     }
+
+    @Test func whatAMovingConnectionHasBroughtOutlivesTheStop() {
+        let stage = Stage(eventLoops: 2, movesConnections: true)
+        let (source, absent) = (stage.ccid(home: 1), CCID(rawValue: 9))
+        let sender = stage.connect([source], shard: 0)
+        sender.terminal.heartbeat(of: source)
+        sender.terminal.send(to: absent, payload: 20)
+        // It leaves a shard that does not know yet that the relay stops, for one that does.
+        _ = stage.relay.shards[1].drain(until: stage.clock.now)
+        stage.bring(sender)
+        _ = stage.relay.shards[0].drain(until: stage.clock.now)
+        stage.relay.runLoops()
+        stage.relay.end()
+        stage.store.take(.init())
+        #expect(stage.store.durable.backlog(of: absent).frames == 1)
+        #expect(stage.claims.violation == nil)
+    }
 }

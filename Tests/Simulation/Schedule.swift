@@ -30,6 +30,8 @@ struct Schedule {
 
     let seed: UInt64
     private(set) var options: ServerOptions
+    /// Whether a connection moves to the home of its first terminal; otherwise terminals are lent.
+    let movesConnections: Bool
     private(set) var limits = StoreLimits()
     private(set) var terminals: [Terminal] = []
     /// Never connects.
@@ -46,6 +48,7 @@ struct Schedule {
         self.seed = seed
         var random = SeededGenerator(seed: seed)
         self.options = Self.options(&random)
+        self.movesConnections = self.options.eventLoops > 1 && Int.random(in: 0..<3, using: &random) > 0
         self.limits = Self.limits(&random)
         self.steps = [150, 300, 600].randomElement(using: &random) ?? 300
         let isNarrow = Bool.random(using: &random)

@@ -9,6 +9,8 @@ import NIOCore
 /// `@unchecked Sendable` because channels have to be: it belongs to its world's thread.
 final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unchecked Sendable {
     let socket: SimulatedSocket
+    private let descriptor: CInt
+    private let sockets: SimulatedSockets
     let loop: SimulatedLoop
     private(set) lazy var pipeline = ChannelPipeline(channel: self)
     private let closePromise: EventLoopPromise<Void>
@@ -17,8 +19,10 @@ final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unche
     private(set) var isReading = true
     private var unwritten: (bytes: ByteBuffer, promise: EventLoopPromise<Void>?)?
 
-    init(_ socket: SimulatedSocket, loop: SimulatedLoop) {
+    init(_ socket: SimulatedSocket, descriptor: CInt, of sockets: SimulatedSockets, loop: SimulatedLoop) {
         self.socket = socket
+        self.descriptor = descriptor
+        self.sockets = sockets
         self.loop = loop
         self.closePromise = loop.makePromise()
     }
@@ -128,7 +132,7 @@ final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unche
     // MARK: ChannelCore
 
     func withUnsafeTransport<Result>(_ body: (NIOBSDSocket.Handle) throws -> Result) throws -> Result {
-        try body(self.socket.descriptor)
+        try body(self.descriptor)
     }
 
     func write0(_ data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -152,7 +156,7 @@ final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unche
         }
         self.isOpen = false
         self.isActive = false
-        self.socket.closeByRelay()
+        self.sockets.close(self.descriptor)
         self.unwritten?.promise?.fail(error)
         self.unwritten = nil
         promise?.succeed(())

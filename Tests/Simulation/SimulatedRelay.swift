@@ -13,9 +13,15 @@ final class SimulatedRelay {
     let shards: [Shard]
     let sockets: SimulatedSockets
     let startedAt: StoreTotals
-    private(set) var channels: [SimulatedChannel] = []
 
-    init(options: ServerOptions, store: SimulatedStore, claims: Claims, clock: SimulatedClock, trace: Trace) {
+    init(
+        options: ServerOptions,
+        store: SimulatedStore,
+        movesConnections: Bool = false,
+        claims: Claims,
+        clock: SimulatedClock,
+        trace: Trace
+    ) {
         self.options = options
         self.store = store
         self.startedAt = store.statistics.totals
@@ -41,20 +47,19 @@ final class SimulatedRelay {
         }
         for shard in self.shards {
             shard.meet(self.shards)
+            shard.movesConnections = movesConnections
             shard.startTimer()
             // With few connections, the end of each has to wait for that of another.
             shard.endings.atOnce = 1
         }
+        sockets.relay = self
     }
 
     // MARK: Connections
 
     func accept(_ socket: SimulatedSocket, shard index: Int) -> SimulatedChannel {
         let shard = self.shards[index]
-        let channel = SimulatedChannel(socket, loop: self.loops[index])
-        self.channels.removeAll { !$0.isActive }
-        self.channels.append(channel)
-        self.sockets.opened(socket)
+        let channel = self.sockets.makeChannel(of: socket, on: self.loops[index])
         let handler = TerminalHandler(shard: shard, listener: self.options.listeners[0])
         // It fails only on channels that are closed.
         try? channel.pipeline.syncOperations.addHandler(handler)
@@ -84,7 +89,7 @@ final class SimulatedRelay {
 
     /// The process is dead: it does nothing more, and what it had is freed.
     func kill() {
-        for channel in self.channels { channel.kill() }
+        for channel in self.sockets.channels { channel.kill() }
         for shard in self.shards {
             shard.injections.failAll()
             // References in circles.

@@ -23,7 +23,8 @@ final class SimulatedSocket {
 
     /// Unique in its world.
     let number: Int
-    let descriptor: CInt
+    /// The relay's newest one for it.
+    weak var channel: SimulatedChannel?
     private unowned let claims: Claims
     private var random: SeededGenerator
     private let fault: PlantedFault?
@@ -68,7 +69,6 @@ final class SimulatedSocket {
 
     init(
         number: Int,
-        descriptor: CInt,
         claims: Claims,
         capacity: (send: Int, receive: Int),
         isCutAnywhere: Bool,
@@ -76,7 +76,6 @@ final class SimulatedSocket {
         seed: UInt64
     ) {
         self.number = number
-        self.descriptor = descriptor
         self.claims = claims
         (self.sendCapacity, self.receiveCapacity) = capacity
         self.cuts = isCutAnywhere ? nil : []

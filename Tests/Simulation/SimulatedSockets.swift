@@ -1,3 +1,5 @@
+import NIOCore
+
 @testable import RelayServer
 
 #if canImport(Glibc)
@@ -9,26 +11,50 @@ import Glibc
 final class SimulatedSockets: Sockets {
     private var open: [CInt: SimulatedSocket] = [:]
     private let claims: Claims
+    weak var relay: SimulatedRelay?
+    private(set) var channels: [SimulatedChannel] = []
 
     init(claims: Claims) {
         self.claims = claims
     }
 
-    var nextDescriptor: CInt {
+    // MARK: Descriptors and channels
+
+    /// - Returns: a channel that is not active yet, with a descriptor of its own.
+    func makeChannel(of socket: SimulatedSocket, on loop: SimulatedLoop) -> SimulatedChannel {
+        self.makeChannel(of: socket, descriptor: self.makeDescriptor(of: socket), on: loop)
+    }
+
+    private func makeChannel(of socket: SimulatedSocket, descriptor: CInt, on loop: SimulatedLoop) -> SimulatedChannel {
+        let channel = SimulatedChannel(socket, descriptor: descriptor, of: self, loop: loop)
+        socket.channel = channel
+        self.channels.removeAll { !$0.isActive }
+        self.channels.append(channel)
+        return channel
+    }
+
+    private func makeDescriptor(of socket: SimulatedSocket) -> CInt {
         var descriptor: CInt = 3
-        while let socket = self.open[descriptor], socket.relayEnd == .open { descriptor += 1 }
+        while self.open[descriptor] != nil { descriptor += 1 }
+        self.open[descriptor] = socket
         return descriptor
     }
 
-    func opened(_ socket: SimulatedSocket) {
-        self.open[socket.descriptor] = socket
+    /// Closes the descriptor, and the connection when it was the last one.
+    func close(_ descriptor: CInt) {
+        guard let socket = self.open.removeValue(forKey: descriptor) else {
+            return self.claims.violated("The relay closed descriptor \(descriptor), which is closed.")
+        }
+        if !self.open.values.contains(where: { $0 === socket }) { socket.closeByRelay() }
     }
 
     private func socket(_ descriptor: CInt) -> SimulatedSocket? {
-        if let socket = self.open[descriptor], socket.relayEnd == .open { return socket }
+        if let socket = self.open[descriptor] { return socket }
         self.claims.violated("The relay used descriptor \(descriptor), which is closed.")
         return nil
     }
+
+    // MARK: Sockets
 
     func send(_ descriptor: CInt, _ vectors: UnsafePointer<iovec>, count: Int) -> Int {
         let pieces = UnsafeBufferPointer(start: vectors, count: count)
@@ -41,4 +67,26 @@ final class SimulatedSockets: Sockets {
     func readable(_ descriptor: CInt) -> Int { self.socket(descriptor)?.arrived ?? -1 }
 
     func discard(_ descriptor: CInt, limit: Int) { self.socket(descriptor)?.discard(limit: limit) }
+
+    /// For every fifth connection there is none left.
+    func duplicate(_ descriptor: CInt) -> CInt {
+        guard let socket = self.socket(descriptor), !socket.number.isMultiple(of: 5) else { return -EMFILE }
+        self.claims.moving(socket)
+        return self.makeDescriptor(of: socket)
+    }
+
+    func channel(
+        of descriptor: CInt,
+        on eventLoop: any EventLoop,
+        initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> EventLoopFuture<any Channel> {
+        guard let socket = self.socket(descriptor), let loop = eventLoop as? SimulatedLoop else {
+            return eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+        }
+        let channel = self.makeChannel(of: socket, descriptor: descriptor, on: loop)
+        _ = initializer(channel)
+        channel.becomeActive()
+        self.claims.accepted(socket, as: self.relay?.connection(of: socket))
+        return eventLoop.makeSucceededFuture(channel)
+    }
 }

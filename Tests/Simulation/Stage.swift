@@ -12,7 +12,7 @@ final class Stage {
     let relay: SimulatedRelay
     private var connections = 0
 
-    init(eventLoops: Int = 1, _ configure: (inout ServerOptions) -> Void = { _ in }) {
+    init(eventLoops: Int = 1, movesConnections: Bool = false, _ configure: (inout ServerOptions) -> Void = { _ in }) {
         var options = ServerOptions(listeners: [ListenerOptions(host: "", port: 0)])
         options.eventLoops = eventLoops
         configure(&options)
@@ -21,6 +21,7 @@ final class Stage {
         self.relay = SimulatedRelay(
             options: options,
             store: self.store,
+            movesConnections: movesConnections,
             claims: self.claims,
             clock: self.clock,
             trace: Trace(isWanted: false)
@@ -38,7 +39,6 @@ final class Stage {
         self.connections += 1
         let socket = SimulatedSocket(
             number: self.connections,
-            descriptor: self.relay.sockets.nextDescriptor,
             claims: self.claims,
             capacity: (sendCapacity, 100_000),
             isCutAnywhere: dialect != .marker,
@@ -48,7 +48,7 @@ final class Stage {
         self.claims.opened(socket)
         let channel = self.relay.accept(socket, shard: shard)
         let terminal = SimulatedTerminal(.init(ccids: ccids, dialect: dialect), socket, self.claims)
-        return World.Link(terminal: terminal, socket: socket, channel: channel)
+        return World.Link(terminal: terminal, socket: socket, first: channel)
     }
 
     /// What the terminal has written comes to the relay, and is read unless that is held back.

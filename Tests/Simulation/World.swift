@@ -14,7 +14,12 @@ final class World {
     struct Link {
         let terminal: SimulatedTerminal
         let socket: SimulatedSocket
-        let channel: SimulatedChannel
+        /// The channel that accepted it.
+        let first: SimulatedChannel
+        /// The one that it has now; while it moves, it has none that is active.
+        var channel: SimulatedChannel { self.socket.channel ?? self.first }
+
+        func isMoving(from former: SimulatedChannel) -> Bool { !former.isActive && self.socket.relayEnd == .open }
     }
 
     let schedule: Schedule
@@ -48,6 +53,7 @@ final class World {
         self.relay = SimulatedRelay(
             options: self.schedule.options,
             store: store,
+            movesConnections: self.schedule.movesConnections,
             claims: self.claims,
             clock: self.clock,
             trace: self.trace
@@ -159,7 +165,6 @@ final class World {
         self.connections += 1
         let socket = SimulatedSocket(
             number: self.connections,
-            descriptor: self.relay.sockets.nextDescriptor,
             claims: self.claims,
             capacity: (
                 Int.random(in: self.schedule.sendCapacity, using: &self.random),
@@ -175,7 +180,7 @@ final class World {
         let channel = self.relay.accept(socket, shard: index)
         self.claims.accepted(socket, as: self.relay.connection(of: socket))
         let terminal = SimulatedTerminal(device, socket, self.claims)
-        self.links.append(Link(terminal: terminal, socket: socket, channel: channel))
+        self.links.append(Link(terminal: terminal, socket: socket, first: channel))
         for ccid in device.ccids.shuffled(using: &self.random) {
             terminal.heartbeat(of: ccid)
             if !registersAll, self.chance(3) { break }
@@ -247,17 +252,20 @@ final class World {
     }
 
     private func tellEnd(_ link: Link) {
-        link.socket.isEndTold = true
         self.onLoop(of: link.channel) {
+            // The last bytes may have sent the connection to another shard, whose channel is to be told then.
+            let channel = link.channel
             if let error = link.socket.relayError {
-                link.channel.breakDown(IOError(errnoCode: error, reason: "simulated"))
+                channel.breakDown(IOError(errnoCode: error, reason: "simulated"))
             } else {
-                link.channel.readToEnd()
+                channel.readToEnd()
             }
+            link.socket.isEndTold = !link.isMoving(from: channel)
         }
     }
 
-    /// Something happens on a channel's loop, which lets its tasks run at least after every third such thing.
+    /// Something happens on a channel's loop, which lets its tasks run at least after every third such thing. When these close the
+    /// channel, it happens to whatever has the connection then.
     private func onLoop(of channel: SimulatedChannel, _ body: () -> Void) {
         guard let index = self.relay.loops.firstIndex(where: { $0 === channel.loop }) else { return }
         if self.reads[index, default: 0] >= 3 {
@@ -272,7 +280,7 @@ final class World {
 
     private func crash(isPowerCut: Bool) {
         self.note(isPowerCut ? "power cut" : "crash")
-        for link in self.links where link.channel.isActive {
+        for link in self.links where link.socket.relayEnd == .open {
             if isPowerCut { link.socket.cutRelayOff() } else { link.socket.closeByRelay() }
         }
         self.claims.processEnded(isOrderly: false)
@@ -290,6 +298,7 @@ final class World {
         self.relay = SimulatedRelay(
             options: self.schedule.options,
             store: store,
+            movesConnections: self.schedule.movesConnections,
             claims: self.claims,
             clock: self.clock,
             trace: self.trace
