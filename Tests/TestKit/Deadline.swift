@@ -11,7 +11,7 @@ public struct DeadlineExceeded: Error, CustomStringConvertible {
 
 /// How long tests wait for what another process does: long enough for a machine that is busy with other things, because it is
 /// spent only when a test fails.
-public let patience: Duration = .seconds(20)
+public let patience: Duration = .seconds(60)
 
 /// Asks `condition` again and again until it gives a value.
 ///
