@@ -15,13 +15,15 @@ final class LogLevel: Sendable {
     }
 }
 
-/// Passes on what is of the current level or above.
+/// Has what is of the current level or above written.
 struct LeveledLogHandler: LogHandler {
     private var handler: any LogHandler
     private let level: LogLevel
+    private let queue: LogQueue
 
-    init(_ handler: any LogHandler, level: LogLevel) {
+    init(_ handler: any LogHandler, level: LogLevel, queue: LogQueue) {
         self.handler = handler
+        self.queue = queue
         self.handler.logLevel = .trace
         self.level = level
     }
@@ -44,6 +46,6 @@ struct LeveledLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         guard event.level >= self.level.current else { return }
-        self.handler.log(event: event)
+        self.queue.log(event, to: self.handler)
     }
 }

@@ -28,7 +28,10 @@ struct Relayd: AsyncParsableCommand {
             return
         }
         let logLevel = LogLevel(configuration.logLevel)
-        LoggingSystem.bootstrap { label in LeveledLogHandler(StreamLogHandler.standardError(label: label), level: logLevel) }
+        let log = LogQueue()
+        LoggingSystem.bootstrap { label in
+            LeveledLogHandler(StreamLogHandler.standardError(label: label), level: logLevel, queue: log)
+        }
         var logger = Logger(label: "ttms-relayd")
         logger.logLevel = .trace
 
@@ -36,7 +39,7 @@ struct Relayd: AsyncParsableCommand {
         do {
             relay = try RelayService(configuration, options: self.options, level: logLevel, logger: logger)
         } catch {
-            throw Self.failure("cannot start: \(error)")
+            throw await Self.failure("cannot start: \(error)", log)
         }
         var group = ServiceGroupConfiguration(
             services: [
@@ -52,9 +55,13 @@ struct Relayd: AsyncParsableCommand {
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {
-            throw Self.failure("\(error)")
+            throw await Self.failure("\(error)", log)
         }
+        await Self.finish(log, .success)
     }
+
+    /// How long the end waits for somebody to read the log.
+    private static let logPatience: Duration = .seconds(2)
 
     /// What a stop takes beside the store's last attempts: connections that drain, answers that are still read.
     private static let stopMargin: Duration = .seconds(20)
@@ -68,8 +75,14 @@ struct Relayd: AsyncParsableCommand {
         }
     }
 
-    private static func failure(_ text: String) -> ExitCode {
+    private static func failure(_ text: String, _ log: LogQueue) async -> ExitCode {
+        await self.finish(log, .failure)
         FileHandle.standardError.write(Data("ttms-relayd: \(text)\n".utf8))
         return .failure
+    }
+
+    /// Has the log written. When nobody reads it, the process ends here: `exit` would wait for the stream that the log's thread holds.
+    private static func finish(_ log: LogQueue, _ code: ExitCode) async {
+        if await !log.flush(within: self.logPatience) { _exit(code.rawValue) }
     }
 }

@@ -90,6 +90,10 @@ struct ConfigTests {
             try await eventually("the configured level is in force again") {
                 try await control.json(LogLevelResource.self, "log-level").revertsAt == nil ? () : nil
             }
+            // Messages are written in their order: with this one, all from before are.
+            try Data("log_level: loud\n".utf8).write(to: file)
+            _ = try await control.run("config", "reload")
+            try await eventually("what is wrong is logged") { relay.output.contains("loud") ? () : nil }
             let lines = relay.output.count
             let level = try await control.json(LogLevelResource.self, "log-level")
             #expect(level.level == .error && level.configuredLevel == .error)

@@ -136,10 +136,11 @@ public final class RelayProcess: Sendable {
     /// - Parameters:
     ///   - listeners: other listeners than it was made with.
     ///   - environment: what the process gets beside the environment that it was made with.
+    ///   - log: where it prints to, a file or a named pipe, instead of its own log.
     /// - Throws: ``Failure``.
-    public func start(listeners: [String]? = nil, environment: [String: String] = [:]) async throws {
+    public func start(listeners: [String]? = nil, environment: [String: String] = [:], log: URL? = nil) async throws {
         let endpoints = self.dataDirectory.appendingPathComponent("endpoints.json")
-        let program = try self.launch(listeners: listeners ?? self.listeners, environment: environment)
+        let program = try self.launch(listeners: listeners ?? self.listeners, environment: environment, log: log)
         let ready = try await eventually("the relay writes \(endpoints.path)", state: { self.tail }) {
             if let exit = program.exit { throw self.failure("the relay ended with \(exit) before it was ready") }
             // The file of an earlier process has another pid; a file that is being written does not decode.

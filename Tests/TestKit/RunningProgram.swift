@@ -34,7 +34,8 @@ public final class RunningProgram: Sendable {
         }
         let output = try FileHandle(forWritingTo: log)
         defer { try? output.close() }
-        try output.seekToEnd()
+        // A pipe has no end to go to.
+        _ = try? output.seekToEnd()
         let process = Process()
         process.executableURL = program
         process.arguments = arguments
