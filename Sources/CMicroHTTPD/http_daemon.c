@@ -1,9 +1,12 @@
+// For POLLRDHUP.
+#define _GNU_SOURCE
 #include "http_daemon.h"
 
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,6 +244,11 @@ int ttms_http_descriptor(ttms_http_connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd_connection(connection), MHD_CONNECTION_INFO_CONNECTION_FD);
     return info == NULL ? -1 : info->connect_fd;
+}
+
+bool ttms_http_has_ended(int descriptor) {
+    struct pollfd end = {.fd = descriptor, .events = POLLRDHUP};
+    return poll(&end, 1, 0) == 1 && (end.revents & POLLRDHUP) != 0;
 }
 
 void ttms_http_suspend(ttms_http_connection *connection) {

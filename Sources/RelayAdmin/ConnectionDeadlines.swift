@@ -1,11 +1,15 @@
+import CMicroHTTPD
 import Glibc
 import Synchronization
 
-/// Ends connections whose client takes too long to send a request, or to read an answer.
+/// Ends connections whose client takes too long to send a request, or to read an answer, or has gone without being seen to.
 ///
 /// libmicrohttpd's own timeout is one of silence: a client that sends one byte now and then would hold its connection, of which
-/// there are few, for ever. A descriptor is known here only between the library's `opened` and `closed`, and it is shut down
-/// under the same lock, so a number that has been given to another file meanwhile is never touched.
+/// there are few, for ever. And it can miss that a client is gone: it asks epoll for edges, and takes a read that does not fill
+/// its buffer for the last of an edge, so that a FIN which came together with an unfinished request is never read.
+///
+/// A descriptor is known here only between the library's `opened` and `closed`, and it is shut down under the same lock, so a
+/// number that has been given to another file meanwhile is never touched.
 final class ConnectionDeadlines: Sendable {
     /// By descriptor; `nil` while the relay itself is at work.
     private let deadlines = Mutex<[Int32: ContinuousClock.Instant?]>([:])
@@ -36,13 +40,19 @@ final class ConnectionDeadlines: Sendable {
         self.set(nil, for: descriptor)
     }
 
-    /// Shuts down what is over its deadline; the library then sees the end of the stream, and closes it.
+    /// Shuts down what is over its deadline, and gives the library another edge for each client that has sent its FIN: it then sees the
+    /// end of the stream, and closes it.
     func sweep(now: ContinuousClock.Instant) {
         self.deadlines.withLock { deadlines in
             for (descriptor, deadline) in deadlines {
-                guard let deadline, deadline < now else { continue }
-                shutdown(descriptor, Int32(SHUT_RDWR))
-                deadlines.updateValue(nil, forKey: descriptor)
+                guard let deadline else { continue }
+                if deadline < now {
+                    shutdown(descriptor, Int32(SHUT_RDWR))
+                    deadlines.updateValue(nil, forKey: descriptor)
+                } else if ttms_http_has_ended(descriptor) {
+                    // That direction is over: what came before the FIN can still be read, and answers can be sent.
+                    shutdown(descriptor, Int32(SHUT_RD))
+                }
             }
         }
     }

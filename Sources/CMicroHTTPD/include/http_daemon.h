@@ -89,6 +89,8 @@ enum { TTMS_HTTP_ADDRESS_SIZE = 64 };
 bool ttms_http_remote_address(ttms_http_connection *connection, char *text);
 /// The connection's socket, -1 if there is none.
 int ttms_http_descriptor(ttms_http_connection *connection);
+/// Whether the client has ended its side of a connection: nothing comes any more but what lies unread.
+bool ttms_http_has_ended(int descriptor);
 
 /// Takes the connection out of the daemon's hands until it is resumed. On the daemon's thread only, from `respond`.
 void ttms_http_suspend(ttms_http_connection *connection);
