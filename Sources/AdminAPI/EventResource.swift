@@ -54,7 +54,7 @@ public enum EventType: String, Codable, CaseIterable, Sendable {
     case terminalPunctual = "terminal_punctual"
     /// A message has come into a state.
     case message
-    /// A connection was sent away before it registered a terminal.
+    /// A connection was sent away before it registered a terminal, or because of the terminal that it came to register.
     case connectionRejected = "connection_rejected"
     /// The store has begun to fail, or takes frames again.
     case store

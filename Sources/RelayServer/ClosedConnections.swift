@@ -91,8 +91,8 @@ extension Shard {
                 counters: connection.counters
             )
         )
-        if ccids.isEmpty, !reason.isOfPeer {
-            self.reportRejected(connection.id, remoteAddress, reason, now: now)
+        if connection.refused != nil || ccids.isEmpty && !reason.isOfPeer {
+            self.reportRejected(connection.id, remoteAddress, reason, ccid: connection.refused, now: now)
         }
     }
 
@@ -112,7 +112,7 @@ extension Shard {
             counters: ConnectionCounters()
         )
         self.closedConnections.append(connection)
-        self.reportRejected(connection.id, connection.remoteAddress, reason, now: now)
+        self.reportRejected(connection.id, connection.remoteAddress, reason, ccid: nil, now: now)
     }
 
     /// When something was by the wall clock.

@@ -22,10 +22,12 @@ extension Shard {
         self.events.publish(RelayEvent(at: now, ccid: terminal.ccid, content))
     }
 
-    func reportRejected(_ id: UInt64, _ remoteAddress: PeerAddress, _ reason: CloseReason, now: Timestamp) {
+    /// - Parameter ccid: the terminal that the connection must not register.
+    func reportRejected(_ id: UInt64, _ remoteAddress: PeerAddress, _ reason: CloseReason, ccid: CCID?, now: Timestamp) {
         self.events.publish(
             RelayEvent(
                 at: now,
+                ccid: ccid,
                 .connectionRejected(connection: id, remoteAddress: remoteAddress.description, reason: reason)
             )
         )

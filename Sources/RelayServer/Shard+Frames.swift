@@ -178,10 +178,16 @@ extension Shard {
 
     private func heartbeat(_ frame: FrameView, from connection: TerminalConnection) -> CloseReason? {
         let ccid = frame.address
-        if self.blocks.hasTerminals, self.blocks.contains(ccid, at: self.clock.now) { return .blocked }
+        if self.blocks.hasTerminals, self.blocks.contains(ccid, at: self.clock.now) {
+            connection.refused = ccid
+            return .blocked
+        }
         if connection.session.source != ccid { self.leaveSource(of: connection) }
         let action = connection.session.heartbeatReceived(from: ccid, options: self.options.session)
-        if case .close(let reason) = action { return reason }
+        if case .close(let reason) = action {
+            connection.refused = ccid
+            return reason
+        }
         // The first one ends the time that ran from the connection's acceptance.
         if action == .replyAndRegister { connection.lastReceived = self.tickTime }
         // What was acknowledged before this heartbeat is what it confirms.

@@ -53,6 +53,8 @@ final class TerminalConnection {
     let id: UInt64
     /// Its first heartbeat may send it to another shard; not any more once that has failed.
     var mayMove = true
+    /// The terminal that it must not register, for which it is closed.
+    var refused: CCID?
     /// The shard that it has to move to.
     var destination: Int?
     let channel: any Channel

@@ -43,11 +43,34 @@ extension Faults {
                 #expect(try await follower.next("terminal_offline", CCID.receiver.description)["reason"] == "blocked")
                 let again = try relay.connect()
                 try again.send(WireFrame.heartbeat(of: .receiver))
-                #expect(try await follower.next("connection_rejected")["reason"] == "blocked")
+                let rejected = try await follower.next("connection_rejected", CCID.receiver.description)
+                #expect(rejected["reason"] == "blocked" && rejected["remote_address"]?.string?.hasPrefix("127.") == true)
+                // A concentrator is told of by the terminal that it must not bring, behind those that it loses.
+                let concentrator = try relay.terminal(.other)
+                _ = try await follower.next("terminal_online", CCID.other.description)
+                try concentrator.send(WireFrame.heartbeat(of: .receiver))
+                #expect(try await follower.next("terminal_offline", CCID.other.description)["reason"] == "blocked")
+                #expect(try await follower.next("connection_rejected", CCID.receiver.description)["reason"] == "blocked")
                 try await block("127.0.0.0/8")
                 let stranger = try relay.connect()
-                #expect(try await follower.next("connection_rejected")["reason"] == "blocked")
-                for client in [terminal, again, stranger] { client.close() }
+                let refused = try await follower.next("connection_rejected")
+                #expect(refused["reason"] == "blocked" && refused["ccid"] == nil)
+                #expect(refused["remote_address"]?.string?.hasPrefix("127.") == true)
+                for client in [terminal, again, concentrator, stranger] { client.close() }
+            }
+        }
+
+        @Test("A terminal too many is named with the connection that brought it")
+        func tooManyCCIDs() async throws {
+            try await RelayProcess.with(["maximum_ccids_per_connection": "1"]) { relay in
+                let follower = try await EventFollower(relay)
+                let concentrator = try relay.terminal(.sender)
+                let online = try await follower.next("terminal_online", CCID.sender.description)
+                try concentrator.send(WireFrame.heartbeat(of: .other))
+                #expect(try await follower.next("terminal_offline", CCID.sender.description)["reason"] == "too_many_ccids")
+                let rejected = try await follower.next("connection_rejected", CCID.other.description)
+                #expect(rejected["reason"] == "too_many_ccids" && rejected["connection_id"] == online["connection_id"])
+                concentrator.close()
             }
         }
 
