@@ -17,7 +17,7 @@ public struct ProblemDetails: Codable, Equatable, Sendable, Error {
     public var code: ProblemCode
     /// The places in the request that are wrong, if it is places.
     public var errors: [Flaw]?
-    /// When sending several frames failed on the way: those that were taken before, and will be delivered.
+    /// When some of several frames were not taken: those that were, and will be delivered.
     public var taken: [MessageReceipt]?
     /// When a message could not be called back: what happened to it, in order.
     public var history: [MessageEvent]?

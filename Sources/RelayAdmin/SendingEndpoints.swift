@@ -53,16 +53,14 @@ struct SendingEndpoints: Sendable {
         let injections = try RawFrames.parse(request.body).map { frame in
             Injection(source: source, destination: frame.destination, payload: frame.payload, timeToLive: timeToLive)
         }
-        var receipts: [MessageReceipt] = []
-        for injection in injections {
-            do {
-                receipts.append(MessageReceipt(try await self.operations.inject(injection), injection))
-            } catch {
-                throw Self.interrupted(by: error, after: receipts)
-            }
+        let results = await self.operations.injectAll(injections)
+        let receipts = try zip(injections, results).map { injection, result in
+            try Self.receipt(of: result, injection)
         }
-        let isWritten = receipts.allSatisfy { $0.state == .inFlight }
-        return try .json(List(data: receipts), status: isWritten ? 200 : 202)
+        if let problem = Self.problem(of: receipts) { throw problem }
+        let taken = receipts.compactMap { try? $0.get() }
+        let isWritten = taken.allSatisfy { $0.state == .inFlight }
+        return try .json(List(data: taken), status: isWritten ? 200 : 202)
     }
 
     private func injection(_ request: HTTPRequest, to destination: CCID) throws -> Injection {
@@ -102,18 +100,30 @@ struct SendingEndpoints: Sendable {
         try query.number("time_to_live_seconds", in: 0...UInt32.max)
     }
 
-    /// The error of one of several frames, with those that were taken before it: they cannot be taken back.
-    private static func interrupted(by error: any Error, after receipts: [MessageReceipt]) -> any Error {
-        var problem: ProblemDetails
-        switch error {
-        case let error as InjectionError: problem = ProblemDetails(error)
-        case let error as StoreError: problem = ProblemDetails(error)
-        default: return error
+    private static func receipt(
+        of result: Result<InjectionOutcome, any Error>,
+        _ injection: Injection
+    ) throws -> Result<MessageReceipt, ProblemDetails> {
+        do {
+            return .success(MessageReceipt(try result.get(), injection))
+        } catch let error as InjectionError {
+            return .failure(ProblemDetails(error))
+        } catch let error as StoreError {
+            return .failure(ProblemDetails(error))
         }
-        problem.taken = receipts
-        problem.errors = [
-            ProblemDetails.Flaw(pointer: "/\(receipts.count)", detail: "This frame and all behind it were not taken.")
-        ]
+    }
+
+    /// The problem of the first frame that was not taken, with a flaw for each of those, and with those that were taken: they cannot be
+    /// taken back.
+    private static func problem(of receipts: [Result<MessageReceipt, ProblemDetails>]) -> ProblemDetails? {
+        var problem: ProblemDetails?
+        var flaws: [ProblemDetails.Flaw] = []
+        for case (let index, .failure(let refusal)) in receipts.enumerated() {
+            problem = problem ?? refusal
+            flaws.append(ProblemDetails.Flaw(pointer: "/\(index)", detail: refusal.detail))
+        }
+        problem?.errors = flaws
+        problem?.taken = receipts.compactMap { try? $0.get() }
         return problem
     }
 }

@@ -11,6 +11,10 @@ public protocol GroupCommit: Sendable {
     /// ``GroupCommitClient/readsCompleted(_:)``.
     func submit(_ submission: StoreSubmission)
 
+    /// Runs `body`, and commits together what is submitted until it returns, by whichever clients: for what has to come from several
+    /// of them. A body that takes longer than some milliseconds is not waited for.
+    func together<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result
+
     /// Runs `body` on the store thread between two commits, commits what it staged, and gives back what it returned.
     ///
     /// - Throws: what `body` throws; ``StoreError`` when the commit fails or the store is closed.
@@ -39,6 +43,11 @@ public protocol GroupCommit: Sendable {
 }
 
 extension GroupCommit {
+    /// Just runs `body`, for implementations that decide by themselves when they commit.
+    public func together<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
+        await body()
+    }
+
     /// The same number out of the statistics, for implementations that have no cheaper way.
     public var pendingBytes: Int { self.statistics.pendingBytes }
 }

@@ -77,58 +77,100 @@ extension RelayServer {
 
     // MARK: Sending
 
-    /// Sends what is not kept back by a key: first to the shards where the terminals should be, all that is for one shard at once, so
-    /// that it goes to disk together; then one by one where a terminal has moved.
+    /// A frame, and the shard where its terminal should be.
+    private struct Sending: Sendable {
+        /// Of its injection.
+        var index: Int
+        var frame: ByteBuffer
+        var shard: Int
+    }
+
+    /// What a shard made of a frame.
+    fileprivate enum Step: Sendable {
+        case taken(EventLoopFuture<InjectionOutcome>)
+        /// Its terminal is, or comes to, somewhere else.
+        case elsewhere(TerminalPlace)
+    }
+
+    /// Sends what is not kept back by a key: all frames for a shard at once, and those of all shards in one commit. Frames whose
+    /// terminal has moved follow it in further rounds, all of one terminal together, so that they keep their order.
     private func send(_ injections: [Injection]) async -> [Result<InjectionOutcome, any Error>] {
-        var results: [Result<InjectionOutcome, any Error>?] = Array(repeating: nil, count: injections.count)
-        var batches: [[(index: Int, frame: ByteBuffer)]] = Array(repeating: [], count: self.shards.count)
+        var results = [Result<InjectionOutcome, any Error>](
+            repeating: .failure(InjectionError.stopping),
+            count: injections.count
+        )
+        var sendings: [Sending] = []
         for (index, injection) in injections.enumerated() {
             do throws(InjectionError) {
-                batches[self.shards[0].home(of: injection.destination)].append((index, try self.frame(of: injection)))
+                let frame = try self.frame(of: injection)
+                sendings.append(Sending(index: index, frame: frame, shard: self.shards[0].home(of: injection.destination)))
             } catch {
                 results[index] = .failure(error)
             }
         }
-        for (shard, batch) in zip(self.shards, batches) where !batch.isEmpty {
-            let futures = try? await shard.eventLoop.submit {
-                batch.map { shard.inject($0.frame, injections[$0.index]) }
-            }.get()
-            for (item, future) in zip(batch, futures ?? []) {
-                guard let future else { continue }
-                results[item.index] = await Self.result { try await future.get() }
-            }
-            for item in batch where results[item.index] == nil {
-                results[item.index] = await Self.result { try await self.follow(item.frame, injections[item.index]) }
-            }
+        var outcomes: [(index: Int, future: EventLoopFuture<InjectionOutcome>)] = []
+        for start in stride(from: 0, to: sendings.count, by: Self.turn) {
+            let part = sendings[start..<min(start + Self.turn, sendings.count)]
+            outcomes += await self.deliver(Array(part), injections)
         }
-        return results.map { $0 ?? .failure(InjectionError.stopping) }
+        for (index, future) in outcomes {
+            do { results[index] = .success(try await future.get()) } catch { results[index] = .failure(error) }
+        }
+        return results
     }
 
-    private static func result(
-        _ body: () async throws -> InjectionOutcome
-    ) async -> Result<InjectionOutcome, any Error> {
-        do { return .success(try await body()) } catch { return .failure(error) }
+    /// Frames that event loops take in one turn: some 2 ms. No more than one request for ``RelayOperations/injectAll(_:)`` has as a
+    /// rule, so that these share a commit; those of larger ones share several.
+    private static let turn = 1_000
+
+    /// Brings frames to the shards of their terminals.
+    ///
+    /// - Returns: what will come of each; none for an event loop that has ended.
+    private func deliver(
+        _ sendings: [Sending],
+        _ injections: [Injection]
+    ) async -> [(index: Int, future: EventLoopFuture<InjectionOutcome>)] {
+        var outcomes: [(index: Int, future: EventLoopFuture<InjectionOutcome>)] = []
+        var sendings = sendings
+        while !sendings.isEmpty {
+            var isMoving = false
+            var rest: [Sending] = []
+            for (var sending, step) in await self.post(sendings, injections) {
+                switch step {
+                case .taken(let future): outcomes.append((sending.index, future))
+                case .elsewhere(.shard(let other)):
+                    sending.shard = other
+                    rest.append(sending)
+                case .elsewhere(.moving), .elsewhere(.here):
+                    isMoving = true
+                    rest.append(sending)
+                }
+            }
+            sendings = rest
+            if isMoving { try? await Task.sleep(for: .milliseconds(1)) }
+        }
+        return outcomes
     }
 
-    /// Sends a frame to a terminal that may be on another shard than its home, or between two.
-    private func follow(_ frame: ByteBuffer, _ injection: Injection) async throws -> InjectionOutcome {
-        let ccid = injection.destination
-        var index = self.shards[0].home(of: ccid)
-        while true {
-            let shard = self.shards[index]
-            let place = try await shard.eventLoop.submit { shard.place(of: ccid) }.get()
-            switch place {
-            case .here:
-                let outcome = try await shard.eventLoop.flatSubmit {
-                    let outcome = shard.inject(frame, injection)
-                    return outcome.map { $0.map(Optional.some) } ?? shard.eventLoop.makeSucceededFuture(nil)
-                }.get()
-                if let outcome { return outcome }
-                index = shard.home(of: ccid)
-            case .shard(let other): index = other
-            case .moving: try await Task.sleep(for: .milliseconds(1))
+    /// One round.
+    ///
+    /// - Returns: all but those for an event loop that has ended.
+    private func post(_ sendings: [Sending], _ injections: [Injection]) async -> [(Sending, Step)] {
+        let batches = Dictionary(grouping: sendings, by: \.shard)
+        let steps = { @Sendable () async -> [(Sending, Step)] in
+            let rounds = batches.map { index, batch in
+                let shard = self.shards[index]
+                return shard.eventLoop.submit {
+                    // What the shard had for the store before comes first, in the same submission.
+                    defer { shard.submit() }
+                    return batch.map { shard.step($0.frame, injections[$0.index]) }
+                }
             }
+            var steps: [(Sending, Step)] = []
+            for ((_, batch), round) in zip(batches, rounds) { steps += zip(batch, (try? await round.get()) ?? []) }
+            return steps
         }
+        return batches.count > 1 ? await self.groupCommit.together(steps) : await steps()
     }
 
     /// The bytes that the destination gets.
@@ -165,5 +207,12 @@ extension RelayServer {
             store: preview.store,
             expiresAt: preview.expiresAt.map(self.steadyClock.wallTime(of:))
         )
+    }
+}
+
+extension Shard {
+    /// Takes a frame from an operator, or says where its terminal is.
+    fileprivate func step(_ frame: ByteBuffer, _ injection: Injection) -> RelayServer.Step {
+        self.inject(frame, injection).map { .taken($0) } ?? .elsewhere(self.place(of: injection.destination))
     }
 }

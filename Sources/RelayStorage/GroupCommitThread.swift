@@ -15,12 +15,21 @@ public final class GroupCommitThread: GroupCommit {
         public var sweep: Duration
         /// Frames that expire per look; more follow after the next commit.
         public var sweepLimit: Int
+        /// How long a commit waits for the rest of what belongs together: many turns of an event loop, and less than frames in flight
+        /// are given by default before they go to disk.
+        public var gathering: Duration
 
         /// Makes a pace.
-        public init(retry: Duration = .seconds(1), sweep: Duration = .seconds(1), sweepLimit: Int = 1_000) {
+        public init(
+            retry: Duration = .seconds(1),
+            sweep: Duration = .seconds(1),
+            sweepLimit: Int = 1_000,
+            gathering: Duration = .milliseconds(5)
+        ) {
             self.retry = retry
             self.sweep = sweep
             self.sweepLimit = sweepLimit
+            self.gathering = gathering
         }
     }
 
@@ -29,6 +38,7 @@ public final class GroupCommitThread: GroupCommit {
     /// The terminals whose trace switch is on.
     public let traced: TracedTerminals
     private let inbox: StoreInbox
+    private let gathering: Duration
     private let report = StoreReport()
     private let thread: StoreThread
 
@@ -48,6 +58,7 @@ public final class GroupCommitThread: GroupCommit {
     ) throws(StoreError) {
         let inbox = StoreInbox()
         self.inbox = inbox
+        self.gathering = pace.gathering
         self.kept = store.kept
         self.traced = store.traced
         self.report.update { $0.noteTotals(of: store) }
@@ -72,6 +83,13 @@ public final class GroupCommitThread: GroupCommit {
         let bytes = submission.appends.cost
         self.report.addPending(bytes)
         if !self.inbox.post(.submission(submission)) { self.report.addPending(-bytes) }
+    }
+
+    /// Runs `body`, and commits together what is submitted until it returns.
+    public func together<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
+        self.inbox.hold(for: self.gathering)
+        defer { self.inbox.release() }
+        return await body()
     }
 
     /// Runs `body` on the store thread, and gives back what it returned when what it staged is durable.

@@ -6,7 +6,7 @@ import RelayCore
 /// Waiting goes by the monotonic clock: a wall clock that is set back must not keep a failed commit from being tried again. That
 /// rules out the condition variables of NIO, which go by the wall clock.
 ///
-/// `@unchecked Sendable`: `delivery` is only touched while `mutex` is held.
+/// `@unchecked Sendable`: `delivery`, `holders` and `holdEnd` are only touched while `mutex` is held.
 final class StoreInbox: @unchecked Sendable {
     /// Something to do, in the order in which it came.
     enum Work: Sendable {
@@ -24,6 +24,10 @@ final class StoreInbox: @unchecked Sendable {
     }
 
     private var delivery = Delivery()
+    /// How many have more to come that should be taken together with what is here.
+    private var holders = 0
+    /// Until when they are waited for.
+    private var holdEnd = timespec()
     // Allocated, because they must not move.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let arrival = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -67,23 +71,47 @@ final class StoreInbox: @unchecked Sendable {
         pthread_cond_signal(self.arrival)
     }
 
+    /// Lets nothing be taken until ``release()``, or until `patience` is over. Who joins while others hold does not make it longer.
+    func hold(for patience: Duration) {
+        pthread_mutex_lock(self.mutex)
+        defer { pthread_mutex_unlock(self.mutex) }
+        if self.holders == 0 { self.holdEnd = Self.deadline(patience) }
+        self.holders += 1
+    }
+
+    /// Ends one ``hold(for:)``.
+    func release() {
+        pthread_mutex_lock(self.mutex)
+        defer { pthread_mutex_unlock(self.mutex) }
+        self.holders -= 1
+        if self.holders == 0 { pthread_cond_signal(self.arrival) }
+    }
+
     /// Waits until something has come, or until `timeout` is over, and takes it.
     func wait(timeout: Duration) -> Delivery {
+        var deadline = Self.deadline(timeout)
+        pthread_mutex_lock(self.mutex)
+        defer { pthread_mutex_unlock(self.mutex) }
+        while self.delivery.isEmpty {
+            guard pthread_cond_timedwait(self.arrival, self.mutex, &deadline) == 0 else { break }
+        }
+        while self.holders > 0 {
+            guard pthread_cond_timedwait(self.arrival, self.mutex, &self.holdEnd) == 0 else { break }
+        }
+        let delivery = self.delivery
+        self.delivery.work = []
+        return delivery
+    }
+
+    /// The monotonic clock's time in `timeout`.
+    private static func deadline(_ timeout: Duration) -> timespec {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
         let (seconds, attoseconds) = max(timeout, .zero).components
         let nanoseconds = deadline.tv_nsec + Int(attoseconds / 1_000_000_000)
         deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
         deadline.tv_nsec = nanoseconds % 1_000_000_000
-
-        pthread_mutex_lock(self.mutex)
-        defer { pthread_mutex_unlock(self.mutex) }
-        while self.delivery.isEmpty {
-            guard pthread_cond_timedwait(self.arrival, self.mutex, &deadline) == 0 else { break }
-        }
-        let delivery = self.delivery
-        self.delivery.work = []
-        return delivery
+        return deadline
     }
 }
 

@@ -18,6 +18,10 @@ final class FakeRelay: RelayOperations {
         var outcomes: [IdempotencyKey: InjectionOutcome] = [:]
         var switches: [CCID: TraceSwitch] = [:]
         var preview = AppendPreview(framesAhead: 0)
+        /// How many injections each call of ``injectAll(_:)`` had.
+        var calls: [Int] = []
+        /// Thrown by injections for these terminals.
+        var refusals: [CCID: any Error] = [:]
         /// Thrown by the injection after so many.
         var injectionFailure: (after: Int, error: any Error)?
         /// Thrown by everything that would read the store.
@@ -238,6 +242,7 @@ final class FakeRelay: RelayOperations {
     }
 
     func injectAll(_ injections: [Injection]) async -> [Result<InjectionOutcome, any Error>] {
+        self.state.withLock { $0.calls.append(injections.count) }
         var results: [Result<InjectionOutcome, any Error>] = []
         for injection in injections {
             do { results.append(.success(try await self.inject(injection))) } catch { results.append(.failure(error)) }
@@ -268,6 +273,7 @@ final class FakeRelay: RelayOperations {
                 guard first.key == key else { throw InjectionError.keyReused }
                 return InjectionOutcome(id: first.value.id, state: first.value.state, isRepeated: true)
             }
+            if let refusal = state.refusals[injection.destination] { throw refusal }
             if let failure = state.injectionFailure, state.injected.count >= failure.after { throw failure.error }
             state.injected.append(injection)
             let isOnline = state.terminals[injection.destination]?.isOnline ?? false

@@ -103,21 +103,28 @@ import Testing
         }
     }
 
-    @Test("a failure on the way tells what was taken before it")
-    func interruption() async throws {
+    @Test("those that are not taken are told one by one, beside those that are")
+    func refusals() async throws {
         let relay = FakeRelay()
-        relay.withState { $0.injectionFailure = (1, InjectionError.rejected(.totalBytes)) }
+        relay.withState { $0.refusals = [CCID(rawValue: 2): InjectionError.rejected(.terminalFrames)] }
         try await TestServer.run(relay) { server async throws in
-            let reply = try await server.send(
-                "POST",
-                "/api/v1/frames?source=00000009",
-                headers: Self.octets,
-                body: Self.frames()
-            )
+            let (two, three) = (Self.frames().prefix(15), Self.frames().dropFirst(15))
+            let body = Array(two + three + two + three)
+            let reply = try await server.send("POST", "/api/v1/frames?source=00000009", headers: Self.octets, body: body)
             #expect(reply.problemCode == .queueFull)
             let problem = try reply.model(ProblemDetails.self)
-            #expect(problem.taken?.map(\.ccid) == ["00000002"])
-            #expect(problem.errors?.map(\.pointer) == ["/1"])
+            #expect(problem.taken?.map(\.ccid) == ["00000003", "00000003"])
+            #expect(problem.errors?.map(\.pointer) == ["/0", "/2"])
+            #expect(relay.withState { $0.injected.map(\.destination) } == [CCID(rawValue: 3), CCID(rawValue: 3)])
+        }
+    }
+
+    @Test("all go to the relay in one call")
+    func together() async throws {
+        try await TestServer.run { server async throws in
+            let body = (0..<10).flatMap { _ in Self.frames() }
+            _ = try await server.send("POST", "/api/v1/frames?source=00000009", headers: Self.octets, body: body)
+            #expect(server.relay.withState { $0.calls } == [20])
         }
     }
 }

@@ -108,6 +108,39 @@ import Testing
         try await thread.shutdown()
     }
 
+    @Test func whatBelongsTogetherIsCommittedTogether() async throws {
+        let directory = try TemporaryDirectory()
+        let thread = try self.thread(try RocksDBStore.open(directory), pace: .init(gathering: .seconds(60)))
+        let clients = [Client(), Client()]
+        let rounds: UInt64 = 50
+        for number in 1...rounds {
+            await thread.together {
+                for client in clients {
+                    var submission = StoreSubmission(number: number, client: client, acceptedAt: .second(0))
+                    submission.appends = self.batch(["\(number)"], to: .a)
+                    thread.submit(submission)
+                    await Task.yield()
+                }
+            }
+            for client in clients { _ = try await client.wait(for: Int(number)) }
+        }
+        #expect(thread.statistics.commits == rounds)
+        try await thread.shutdown()
+    }
+
+    @Test func whatTakesTooLongIsNotWaitedFor() async throws {
+        let directory = try TemporaryDirectory()
+        let thread = try self.thread(try RocksDBStore.open(directory), pace: .init(gathering: .milliseconds(1)))
+        let client = Client()
+        let completed = await thread.together {
+            let appends = self.batch(["1"], to: .a)
+            thread.submit(StoreSubmission(number: 1, client: client, acceptedAt: .second(0), appends: appends))
+            return try? await client.wait(for: 1).count
+        }
+        #expect(completed == 1)
+        try await thread.shutdown()
+    }
+
     @Test func aRewindComesAfterTheReadsSubmittedBeforeIt() async throws {
         let directory = try TemporaryDirectory()
         let thread = try self.thread(try RocksDBStore.open(directory))
