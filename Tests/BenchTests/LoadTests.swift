@@ -105,6 +105,18 @@ struct LoadTests {
         #expect((phases[0].figures["admin p99 µs"] ?? 0) > 0)
     }
 
+    @Test("Bad clients of the admin API go on and on, and take no frame with them")
+    func badAdminBeside() async throws {
+        let phases = try await self.play(.pairs, 4) {
+            $0.rate = 500
+            $0.badAdminClients = 2 * BadHabit.allCases.count
+            $0.seconds = 2
+        }
+        self.expectWhole(phases[0])
+        #expect((phases[0].figures["bad admin connections/s"] ?? 0) > 2, "\(phases[0].figures)")
+        #expect(phases[0].figures["bad admin clients NOT CONNECTED"] == nil)
+    }
+
     @Test("An idle crowd registers, sends a frame each, and lives through its heartbeats", arguments: [1, 2])
     func idle(loops: Int) async throws {
         let phases = try await self.play(.idle, 50, loops: loops) { $0.heartbeats = 20 }

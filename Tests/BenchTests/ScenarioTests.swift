@@ -11,13 +11,14 @@ struct ScenarioTests {
               - kind: pairs
                 count: 50
                 window: 256
-              - { name: steady, kind: many-to-one, count: 3, rate: 100, payloads: [20, 1000], slow_pairs: 2, admin_rate: 5 }
+              - { name: steady, kind: many-to-one, count: 3, rate: 100, payloads: [20, 1000], slow_pairs: 2, admin_rate: 5,
+                  bad_admin_clients: 7 }
             """
         let json = """
             {"scenarios": [
                 {"kind": "pairs", "count": 50, "window": 256},
                 {"name": "steady", "kind": "many-to-one", "count": 3, "rate": 100, "payloads": [20, 1000], "slow_pairs": 2,
-                 "admin_rate": 5}
+                 "admin_rate": 5, "bad_admin_clients": 7}
             ]}
             """
         let scenarios = try ScenarioFile.scenarios(in: yaml)
@@ -27,6 +28,7 @@ struct ScenarioTests {
         #expect(scenarios[1].payloads == [20, 1_000])
         #expect(scenarios[1].slowPairs == 2)
         #expect(scenarios[1].adminRate == 5)
+        #expect(scenarios[1].badAdminClients == 7)
         #expect(scenarios[0].seconds == 3)
     }
 
@@ -49,6 +51,8 @@ struct ScenarioTests {
             ("scenarios: [{kind: pairs, count: 1, window: 1, slow_pairs: 1}]", "rate"),
             ("scenarios: [{kind: storm, count: 1}]", "rate"),
             ("scenarios: [{kind: idle, count: 1, admin_rate: 1}]", "traffic"),
+            ("scenarios: [{kind: idle, count: 1, bad_admin_clients: 1}]", "traffic"),
+            ("scenarios: [{kind: pairs, count: 1, window: 1, bad_admin_clients: -1}]", "bad_admin_clients is -1"),
             ("scenarios: [{kind: pairs, count: 99999999999999999999, window: 1}]", "count"),
             ("- nonsense: [", ""),
         ]

@@ -107,7 +107,7 @@ struct Compare: AsyncParsableCommand {
     }
 
     private func play(_ scenario: Scenario, _ launch: ServerLaunch) async -> ScenarioResult {
-        if scenario.needsStore && !launch.isRelay || scenario.adminRate > 0 && !launch.isRelay {
+        if !launch.isRelay, scenario.needsStore || scenario.adminRate > 0 || scenario.badAdminClients > 0 {
             return ScenarioResult(server: launch.name, scenario: scenario, failure: "not played: this is the relay's alone")
         }
         do {

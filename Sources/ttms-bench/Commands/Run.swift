@@ -7,7 +7,8 @@ struct Run: AsyncParsableCommand {
         discussion: """
             The file is YAML or JSON: {"scenarios": [{"kind": "pairs", "count": 50, "window": 256}, …]}. The keys are kind (pairs, \
             many-to-one, one-to-many, random, idle, storm, backlog), count, and name, window or rate, payloads, seconds, warmup, \
-            slow_pairs, admin_rate, frames, heartbeats, senders and limit, which mean what the options of the same names do.
+            slow_pairs, admin_rate, bad_admin_clients, frames, heartbeats, senders and limit, which mean what the options of the same \
+            names do.
             """
     )
 

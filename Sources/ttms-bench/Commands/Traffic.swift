@@ -23,6 +23,9 @@ struct TrafficOptions: ParsableArguments {
     @Option(help: "Requests a second to the relay's admin API beside the traffic; needs --data-dir.")
     var adminRate = 0
 
+    @Option(help: "Clients beside the traffic that do to the relay's admin API what they should not; needs --data-dir.")
+    var badAdminClients = 0
+
     func scenario(_ kind: Scenario.Kind, _ count: Int) -> Scenario {
         var scenario = Scenario(name: kind.rawValue, kind: kind, count: count)
         scenario.window = self.window
@@ -32,6 +35,7 @@ struct TrafficOptions: ParsableArguments {
         scenario.warmup = self.warmup
         scenario.slowPairs = self.slowPairs
         scenario.adminRate = self.adminRate
+        scenario.badAdminClients = self.badAdminClients
         return scenario
     }
 }

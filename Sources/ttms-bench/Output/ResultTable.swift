@@ -72,6 +72,7 @@ enum ResultTable {
         parts.append("payload \(scenario.payloads.map(String.init).joined(separator: "+")) bytes")
         if scenario.slowPairs > 0 { parts.append("\(scenario.slowPairs) slow pairs") }
         if scenario.adminRate > 0 { parts.append("\(scenario.adminRate) admin requests/s") }
+        if scenario.badAdminClients > 0 { parts.append("\(Quantity.count(scenario.badAdminClients)) bad admin clients") }
         return parts.joined(separator: ", ")
     }
 }

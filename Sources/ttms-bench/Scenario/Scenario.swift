@@ -36,6 +36,8 @@ struct Scenario: Codable, Equatable, Sendable {
     var slowPairs = 0
     /// Requests a second to the admin API beside the traffic.
     var adminRate = 0
+    /// Clients beside the traffic that do to the admin API what they should not.
+    var badAdminClients = 0
     /// Frames for each terminal, in a storm and a backlog.
     var frames = 10
     /// Heartbeats of each terminal, in an idle crowd: 1,440 are a day, one a minute.
@@ -72,6 +74,7 @@ struct Scenario: Codable, Equatable, Sendable {
         case name, kind, count, window, rate, payloads, seconds, warmup, frames, heartbeats, senders, limit
         case slowPairs = "slow_pairs"
         case adminRate = "admin_rate"
+        case badAdminClients = "bad_admin_clients"
     }
 
     /// Reads what a file says; what it does not say has its default.
@@ -91,6 +94,7 @@ struct Scenario: Codable, Equatable, Sendable {
         self.warmup = try keys.decodeIfPresent(Double.self, forKey: .warmup) ?? self.warmup
         self.slowPairs = try keys.decodeIfPresent(Int.self, forKey: .slowPairs) ?? self.slowPairs
         self.adminRate = try keys.decodeIfPresent(Int.self, forKey: .adminRate) ?? self.adminRate
+        self.badAdminClients = try keys.decodeIfPresent(Int.self, forKey: .badAdminClients) ?? self.badAdminClients
         self.frames = try keys.decodeIfPresent(Int.self, forKey: .frames) ?? self.frames
         self.heartbeats = try keys.decodeIfPresent(Int.self, forKey: .heartbeats) ?? self.heartbeats
         self.senders = try keys.decodeIfPresent(Int.self, forKey: .senders) ?? self.senders

@@ -32,6 +32,7 @@ extension Scenario {
         try self.check("senders", self.senders, Self.allowed.senders)
         try self.check("slow_pairs", self.slowPairs, 0...Self.allowed.senders.upperBound)
         try self.check("admin_rate", self.adminRate, 0...100_000)
+        try self.check("bad_admin_clients", self.badAdminClients, 0...10_000)
         guard self.window == nil || self.rate == nil else {
             throw self.error("window is for a closed loop, rate for an open one: give one of them")
         }
@@ -44,7 +45,9 @@ extension Scenario {
         guard self.slowPairs == 0 || self.isTraffic && self.rate != nil else {
             throw self.error("slow_pairs needs traffic with a rate: in a closed loop nothing more is sent to whoever is slow")
         }
-        guard self.adminRate == 0 || self.isTraffic else { throw self.error("admin_rate goes beside traffic only") }
+        guard self.adminRate == 0 && self.badAdminClients == 0 || self.isTraffic else {
+            throw self.error("admin_rate and bad_admin_clients go beside traffic only")
+        }
     }
 
     private func check<Value: Comparable>(_ key: String, _ value: Value, _ allowed: ClosedRange<Value>) throws(ScenarioError) {

@@ -7,11 +7,14 @@ extension ScenarioRun {
         let generator = self.generator
         try await self.step("connecting") { try await generator.arrive(self.layout.online) }
         let admin = try await self.adminLoad()
+        let bad = try self.badAdminLoad()
 
         try await generator.start(self.layout.senders, pace: self.scenario.pace)
         if let admin { try await admin.start(rate: self.scenario.adminRate) }
+        try await bad?.start(clients: self.scenario.badAdminClients)
         try await self.step("warming up") { try await Self.pass(self.scenario.warmup) }
         _ = try await admin?.take()
+        _ = try await bad?.take()
         var measured = try await self.measure("", "frames", work: \.delivered) { try await Self.pass(self.scenario.seconds) }
         var total = measured.earlier
         total += measured.measurements.counts
@@ -24,6 +27,12 @@ extension ScenarioRun {
             }
             if asked.refused > 0 { measured.result.figures["admin requests REFUSED"] = Double(asked.refused) }
             try await admin.stop()
+        }
+        if let bad {
+            let (ended, unconnected) = try await bad.take()
+            measured.result.figures["bad admin connections/s"] = Double(ended) / measured.result.seconds
+            if unconnected > 0 { measured.result.figures["bad admin clients NOT CONNECTED"] = Double(unconnected) }
+            try await bad.stop()
         }
         try await generator.stop()
         total += try await self.settle()
@@ -58,15 +67,24 @@ extension ScenarioRun {
 
     private func adminLoad() async throws -> AdminLoad? {
         guard self.scenario.adminRate > 0 else { return nil }
-        guard let admin = self.server.admin else {
+        return try await AdminLoad.connect(
+            try self.admin,
+            terminal: self.generator.plan.ccid(of: 0),
+            on: self.generator.eventLoop
+        )
+    }
+
+    private func badAdminLoad() throws -> BadAdminLoad? {
+        guard self.scenario.badAdminClients > 0 else { return nil }
+        return BadAdminLoad(try self.admin)
+    }
+
+    private var admin: AdminEndpoint {
+        get throws {
+            if let admin = self.server.admin { return admin }
             throw LoadFailure(
                 "not played: \(self.server.name) has no admin API that is known; a relay's is found by --data-dir"
             )
         }
-        return try await AdminLoad.connect(
-            admin,
-            terminal: self.generator.plan.ccid(of: 0),
-            on: self.generator.eventLoop
-        )
     }
 }

@@ -30,7 +30,8 @@ struct ScenarioRun: Sendable {
             throw LoadFailure("not played: as it is used here, \(server.name) does not keep messages for who is away")
         }
         let ownLimit = OpenFiles.raiseLimit()
-        try OpenFiles.check(connections: layout.connections, own: ownLimit, server: server.process?.openFileLimit)
+        let connections = layout.connections + scenario.badAdminClients
+        try OpenFiles.check(connections: connections, own: ownLimit, server: server.process?.openFileLimit)
         let crowd = scenario.kind == .storm ? layout.groups.first ?? 0..<0 : 0..<0
         let plan = LoadPlan(
             address: server.address,
