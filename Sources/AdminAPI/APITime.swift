@@ -34,10 +34,15 @@ public enum APITime {
     ///
     /// - Returns: milliseconds since 1970; `nil` for any other text.
     public static func milliseconds(_ text: String) -> Int64? {
-        guard let parts = text.wholeMatch(of: /(.{19})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})/),
-            let date = try? Date.ISO8601FormatStyle().parse((parts.1 + parts.3).uppercased()),
-            let seconds = Int64(exactly: date.timeIntervalSince1970.rounded())
+        guard let parts = text.wholeMatch(of: /(.{19})(?:\.([0-9]{1,9}))?(?:[Zz]|([+-][0-9]{2}):([0-9]{2}))/),
+            let date = try? Date.ISO8601FormatStyle().parse(parts.1.uppercased() + "Z"),
+            let local = Int64(exactly: date.timeIntervalSince1970.rounded()),
+            // Foundation knows no offset beyond 18 hours, and the document's format does.
+            let hours = Int64(parts.3 ?? "0"), (-23...23).contains(hours),
+            let minutes = Int64(parts.4 ?? "0"), minutes < 60
         else { return nil }
+        let offset = abs(hours) * 3_600 + minutes * 60
+        let seconds = parts.3?.hasPrefix("-") == true ? local + offset : local - offset
         // A date's own fraction is a binary one.
         let fraction = Int64((parts.2.map(String.init) ?? "0").padded(to: 3)) ?? 0
         return seconds * 1_000 + fraction
