@@ -48,13 +48,7 @@ struct AdminService: HTTPService {
         case .scope(let needed): scope = needed
         case nil: scope = nil
         }
-        guard let caller else {
-            let detail = """
-                Send `Authorization: Bearer TOKEN`. The file admin.token of the relay's data directory holds one; `ttmsctl token \
-                create` makes others.
-                """
-            return self.denied(ProblemDetails(.unauthorized, detail: detail), head, nil, match.route)
-        }
+        guard let caller else { return self.unknownCaller(head, match.route) }
         guard let scope, !caller.scopes.include(scope) else { return nil }
         let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: ", ")
         let problem = ProblemDetails(
@@ -67,6 +61,24 @@ struct AdminService: HTTPService {
             head,
             caller,
             match.route,
+            headers: [HTTPResponse.Header("WWW-Authenticate", challenge)]
+        )
+    }
+
+    /// The answer to a caller without a token that is in force: what to send, or that what was sent is none.
+    private func unknownCaller(_ head: RequestHead, _ route: Route?) -> HTTPResponse {
+        let source = "The file admin.token of the relay's data directory holds one; `ttmsctl token create` makes others."
+        let hasToken = head.values("authorization").contains { TokenSecret(authorization: $0) != nil }
+        let detail =
+            hasToken
+            ? "The token is not in force: it is not one of this relay, or has expired, or has been revoked. \(source)"
+            : "Send `Authorization: Bearer TOKEN`. \(source)"
+        let challenge = "Bearer realm=\"ttms-relay\"" + (hasToken ? ", error=\"invalid_token\"" : "")
+        return self.denied(
+            ProblemDetails(.unauthorized, detail: detail),
+            head,
+            nil,
+            route,
             headers: [HTTPResponse.Header("WWW-Authenticate", challenge)]
         )
     }

@@ -53,7 +53,6 @@ struct HTTPResponse: Sendable {
         problem.instance = "urn:ttms-relay:request:\(requestID)"
         var headers = [Header("Content-Type", ProblemDetails.mediaType)] + headers
         switch problem.code {
-        case .unauthorized: headers.append(Header("WWW-Authenticate", "Bearer realm=\"ttms-relay\""))
         case .storeUnavailable, .stopping, .tooManyStreams: headers.append(Header("Retry-After", "5"))
         default: break
         }

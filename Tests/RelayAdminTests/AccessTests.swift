@@ -29,7 +29,10 @@ import Testing
                     let reply = try await server.send(method, path, headers: ["Authorization": authorization])
                     #expect(reply.status == 401, "\(method) \(path) \(token)")
                     #expect(reply.problemCode == .unauthorized)
-                    #expect(reply.header("www-authenticate") == "Bearer realm=\"ttms-relay\"")
+                    let isToken = authorization.hasPrefix("Bearer ") && authorization.count > 7
+                    let challenge = "Bearer realm=\"ttms-relay\"" + (isToken ? ", error=\"invalid_token\"" : "")
+                    #expect(reply.header("www-authenticate") == challenge)
+                    #expect(try reply.model(ProblemDetails.self).detail.contains("not in force") == isToken)
                 }
             }
             let half = String(server.token.dropLast())
