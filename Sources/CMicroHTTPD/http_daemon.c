@@ -32,7 +32,7 @@ static void log_message(void *context, const char *format, va_list arguments) {
     ttms_http_daemon *daemon = context;
     char message[512];
     vsnprintf(message, sizeof message, format, arguments);
-    daemon->callbacks.log(daemon->callbacks.context, message);
+    daemon->callbacks.log(daemon->callbacks.context, format, message);
 }
 
 // Leaves escapes as they are: decoded here, `%2F` would look like a separator and `%00` would end the string.

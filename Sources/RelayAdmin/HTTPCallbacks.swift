@@ -70,10 +70,18 @@ private func closed(context: UnsafeMutableRawPointer, descriptor: Int32) {
     daemon(context).deadlines.closed(descriptor)
 }
 
-private func log(context: UnsafeMutableRawPointer, message: UnsafePointer<CChar>) {
-    // The library quotes what clients send; escaped, it stays one line.
-    let text = String(cString: message).unicodeScalars.map { $0.escaped(asASCII: true) }.joined()
-    daemon(context).logger.warning("libmicrohttpd has something to say", metadata: ["message": "\(text)"])
+private func log(context: UnsafeMutableRawPointer, format: UnsafePointer<CChar>, message: UnsafePointer<CChar>) {
+    let daemon = daemon(context)
+    let heldBack = daemon.messages.admit(UInt(bitPattern: format))
+    daemon.logger.log(
+        level: heldBack == nil ? .debug : .warning,
+        "libmicrohttpd has something to say",
+        // The library quotes what clients send; escaped, it stays one line.
+        metadata: [
+            "message": "\(String(cString: message).unicodeScalars.map { $0.escaped(asASCII: true) }.joined())",
+            "held_back": "\(heldBack ?? 0)",
+        ]
+    )
 }
 
 private func remoteAddress(of connection: OpaquePointer) -> String {

@@ -32,6 +32,7 @@ final class HTTPDaemon: Sendable {
     let options: AdminOptions
     let logger: Logger
     let deadlines: ConnectionDeadlines
+    let messages = LibraryMessages()
     private let state = Mutex(State())
 
     init(service: any HTTPService, options: AdminOptions, logger: Logger) {

@@ -36,8 +36,9 @@ typedef struct {
     void (*_Nonnull opened)(void *context, int descriptor);
     /// The descriptor is about to be closed.
     void (*_Nonnull closed)(void *context, int descriptor);
-    /// The library has something to say. May be called by any thread that calls into this file, too.
-    void (*_Nonnull log)(void *context, const char *message);
+    /// The library has something to say; messages of one kind have the same format. May be called by any thread that calls into this
+    /// file, too.
+    void (*_Nonnull log)(void *context, const char *format, const char *message);
 } ttms_http_callbacks;
 
 /// How a daemon listens.
