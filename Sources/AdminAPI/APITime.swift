@@ -20,13 +20,26 @@ public enum APITime {
         var time = time_t(seconds)
         var parts = tm()
         gmtime_r(&time, &parts)
-        func digits(_ value: Int, _ count: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(count - text.utf8.count, 0)) + text
+        return String(unsafeUninitializedCapacity: 24) { text in
+            var end = 0
+            func write(_ value: Int, digits: Int, before separator: Unicode.Scalar) {
+                var value = value
+                for index in (end..<end + digits).reversed() {
+                    text[index] = UInt8(ascii: "0") + UInt8(value % 10)
+                    value /= 10
+                }
+                text[end + digits] = UInt8(ascii: separator)
+                end += digits + 1
+            }
+            write(Int(parts.tm_year) + 1_900, digits: 4, before: "-")
+            write(Int(parts.tm_mon) + 1, digits: 2, before: "-")
+            write(Int(parts.tm_mday), digits: 2, before: "T")
+            write(Int(parts.tm_hour), digits: 2, before: ":")
+            write(Int(parts.tm_min), digits: 2, before: ":")
+            write(Int(parts.tm_sec), digits: 2, before: ".")
+            write(Int(rest), digits: 3, before: "Z")
+            return end
         }
-        let date = [digits(Int(parts.tm_year) + 1_900, 4), digits(Int(parts.tm_mon) + 1, 2), digits(Int(parts.tm_mday), 2)]
-        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { digits(Int($0), 2) }
-        return "\(date.joined(separator: "-"))T\(clock.joined(separator: ":")).\(digits(Int(rest), 3))Z"
     }
 
     /// Reads RFC 3339, of which ``text(milliseconds:)`` writes one form: any offset, any fraction of a second, which is cut to

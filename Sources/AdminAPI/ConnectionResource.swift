@@ -75,7 +75,7 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
 }
 
 /// Whether a connection is open.
-public enum ConnectionState: String, Codable, CaseIterable, Sendable {
+public enum ConnectionState: String, Codable, JSONWritable, CaseIterable, Sendable {
     /// It is.
     case open
     /// It has ended, or was never served.
@@ -121,4 +121,39 @@ public struct ConnectionCountersResource: Codable, Equatable, Sendable {
 
     /// Makes counters that have counted nothing.
     public init() {}
+}
+
+extension ConnectionResource: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.ccidCount, self.ccidCount)
+            json.member(CodingKeys.ccids, self.ccids)
+            json.member(CodingKeys.closeReason, self._closeReason)
+            json.member(CodingKeys.closedAt, self._closedAt)
+            json.member(CodingKeys.counters, self.counters)
+            json.member(CodingKeys.dialect, self._dialect)
+            json.member(CodingKeys.id, self.id)
+            json.member(CodingKeys.lastReceivedAt, self.lastReceivedAt)
+            json.member(CodingKeys.listener, self.listener)
+            json.member(CodingKeys.openedAt, self.openedAt)
+            json.member(CodingKeys.remoteAddress, self.remoteAddress)
+            json.member(CodingKeys.spilled, self.spilled)
+            json.member(CodingKeys.state, self.state)
+            json.member(CodingKeys.unacknowledgedBytes, self.unacknowledgedBytes)
+        }
+    }
+}
+
+extension ConnectionCountersResource: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.bytesDelivered, self.bytesDelivered)
+            json.member(CodingKeys.bytesReceived, self.bytesReceived)
+            json.member(CodingKeys.framesDelivered, self.framesDelivered)
+            json.member(CodingKeys.framesReceived, self.framesReceived)
+            json.member(CodingKeys.heartbeats, self.heartbeats)
+        }
+    }
 }

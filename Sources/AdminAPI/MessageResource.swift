@@ -94,3 +94,23 @@ public struct DeletionReceipt: Codable, Equatable, Sendable {
         self.deleted = deleted
     }
 }
+
+extension MessageResource: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.acceptedAt, self.acceptedAt)
+            json.member(CodingKeys.attempts, self._attempts)
+            json.member(CodingKeys.ccid, self.ccid)
+            json.member(CodingKeys.expiresAt, self._expiresAt)
+            json.member(CodingKeys.frameBytes, self.frameBytes)
+            json.member(CodingKeys.history, self.history)
+            json.member(CodingKeys.id, self.id)
+            json.member(CodingKeys.payload, self._payload)
+            json.member(CodingKeys.payloadBytes, self.payloadBytes)
+            json.member(CodingKeys.payloadEncoding, self._payloadEncoding)
+            json.member(CodingKeys.source, self.source)
+            json.member(CodingKeys.state, self.state)
+        }
+    }
+}

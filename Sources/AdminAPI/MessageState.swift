@@ -1,5 +1,5 @@
 /// Where a message is, or what has become of it.
-public enum MessageState: String, Codable, CaseIterable, Sendable {
+public enum MessageState: String, Codable, JSONWritable, CaseIterable, Sendable {
     /// The relay has taken it.
     case accepted
     /// It is on disk, and waits for its terminal.
@@ -29,5 +29,15 @@ public struct MessageEvent: Codable, Equatable, Sendable {
     public init(state: MessageState, at: String) {
         self.state = state
         self.at = at
+    }
+}
+
+extension MessageEvent: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.at, self.at)
+            json.member(CodingKeys.state, self.state)
+        }
     }
 }

@@ -41,3 +41,23 @@ public struct List<Item: Codable & Sendable & Equatable>: Codable, Equatable, Se
         self.data = data
     }
 }
+
+extension Page: JSONWritable where Item: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.data, self.data)
+            json.member(CodingKeys.meta, self.meta)
+        }
+    }
+}
+
+extension PageMeta: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.limit, self.limit)
+            json.member(CodingKeys.nextCursor, self._nextCursor)
+        }
+    }
+}

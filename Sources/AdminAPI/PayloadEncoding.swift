@@ -1,7 +1,7 @@
 import FoundationEssentials
 
 /// How a payload, which is any bytes, is written in a JSON string.
-public enum PayloadEncoding: String, Codable, CaseIterable, Sendable {
+public enum PayloadEncoding: String, Codable, JSONWritable, CaseIterable, Sendable {
     /// RFC 4648, section 4, with padding.
     case base64
     /// Two lower-case digits per byte; upper-case ones are read, too.

@@ -37,3 +37,33 @@ public struct LivenessResource: Codable, Equatable, Sendable {
     /// Makes the answer.
     public init() {}
 }
+
+extension ReadinessResource: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.checks, self.checks)
+            json.member(CodingKeys.ready, self.ready)
+        }
+    }
+}
+
+extension ReadinessResource.Check: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.detail, self.detail)
+            json.member(CodingKeys.name, self.name)
+            json.member(CodingKeys.passing, self.passing)
+        }
+    }
+}
+
+extension LivenessResource: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.alive, self.alive)
+        }
+    }
+}

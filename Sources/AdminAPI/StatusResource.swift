@@ -149,3 +149,56 @@ extension StatusResource {
         public init() {}
     }
 }
+
+extension StatusResource: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.connections, self.connections)
+            json.member(CodingKeys.eventLoops, self.eventLoops)
+            json.member(CodingKeys.ledger, self.ledger)
+            json.member(CodingKeys.listeners, self.listeners)
+            json.member(CodingKeys.now, self.now)
+            json.member(CodingKeys.readiness, self.readiness)
+            json.member(CodingKeys.startedAt, self.startedAt)
+            json.member(CodingKeys.store, self.store)
+            json.member(CodingKeys.terminalsOnline, self.terminalsOnline)
+            json.member(CodingKeys.uptimeSeconds, self.uptimeSeconds)
+            json.member(CodingKeys.version, self.version)
+        }
+    }
+}
+
+extension StatusResource.Ledger: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.accepted, self.accepted)
+            json.member(CodingKeys.deleted, self.deleted)
+            json.member(CodingKeys.delivered, self.delivered)
+            json.member(CodingKeys.evicted, self.evicted)
+            json.member(CodingKeys.expired, self.expired)
+            json.member(CodingKeys.imbalance, self.imbalance)
+            json.member(CodingKeys.inFlight, self.inFlight)
+            json.member(CodingKeys.queued, self.queued)
+            json.member(CodingKeys.requeued, self.requeued)
+        }
+    }
+}
+
+extension StatusResource.Store: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.appended, self.appended)
+            json.member(CodingKeys.bytes, self.bytes)
+            json.member(CodingKeys.deleted, self.deleted)
+            json.member(CodingKeys.evicted, self.evicted)
+            json.member(CodingKeys.expired, self.expired)
+            json.member(CodingKeys.frames, self.frames)
+            json.member(CodingKeys.rejected, self.rejected)
+            json.member(CodingKeys.removed, self.removed)
+            json.member(CodingKeys.terminals, self.terminals)
+        }
+    }
+}

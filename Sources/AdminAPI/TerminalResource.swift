@@ -25,10 +25,13 @@ public struct TerminalResource: Codable, Equatable, Sendable {
 
     /// The fields, by the names that a list can be limited to.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case ccid, state, since, cadence, connection, counters, backlog, history
-        case lastHeartbeatAt = "last_heartbeat_at"
+        // In the order of the names: that of the members in JSON.
+        case backlog, cadence, ccid, connection, counters
         case framesPerSecond = "frames_per_second"
+        case history
         case lastCloseReason = "last_close_reason"
+        case lastHeartbeatAt = "last_heartbeat_at"
+        case since, state
     }
 
     /// Makes a terminal.
@@ -57,35 +60,10 @@ public struct TerminalResource: Codable, Equatable, Sendable {
         self.backlog = backlog
         self.history = history
     }
-
-    /// Writes all fields.
-    public func encode(to encoder: any Encoder) throws {
-        try self.encode(Set(CodingKeys.allCases), to: encoder)
-    }
-
-    /// Writes some of the fields.
-    public func encode(_ fields: Set<CodingKeys>, to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        for field in fields {
-            switch field {
-            case .ccid: try container.encode(self.ccid, forKey: field)
-            case .state: try container.encode(self.state, forKey: field)
-            case .since: try container.encode(self._since, forKey: field)
-            case .lastHeartbeatAt: try container.encode(self._lastHeartbeatAt, forKey: field)
-            case .cadence: try container.encode(self._cadence, forKey: field)
-            case .framesPerSecond: try container.encode(self.framesPerSecond, forKey: field)
-            case .lastCloseReason: try container.encode(self._lastCloseReason, forKey: field)
-            case .connection: try container.encode(self._connection, forKey: field)
-            case .counters: try container.encode(self.counters, forKey: field)
-            case .backlog: try container.encode(self.backlog, forKey: field)
-            case .history: try container.encodeIfPresent(self.history, forKey: field)
-            }
-        }
-    }
 }
 
 /// Whether a terminal has a connection.
-public enum TerminalState: String, Codable, CaseIterable, Sendable {
+public enum TerminalState: String, Codable, JSONWritable, CaseIterable, Sendable {
     /// It has one.
     case online
     /// It has none, and is known from before, or something is kept for it.
@@ -298,6 +276,104 @@ extension TerminalResource {
             self.inFlightFrames = inFlightFrames
             self.oldestAcceptedAt = oldestAcceptedAt
             self.oldestAgeSeconds = oldestAgeSeconds
+        }
+    }
+}
+
+// MARK: JSON
+
+extension TerminalResource: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) { self.write(CodingKeys.allCases, to: &json) }
+
+    /// Writes some of the fields, given in the order of their names.
+    public func write(_ fields: [CodingKeys], to json: inout JSONWriter) {
+        json.object { json in
+            for field in fields {
+                switch field {
+                case .backlog: json.member(field, self.backlog)
+                case .cadence: json.member(field, self._cadence)
+                case .ccid: json.member(field, self.ccid)
+                case .connection: json.member(field, self._connection)
+                case .counters: json.member(field, self.counters)
+                case .framesPerSecond: json.member(field, self.framesPerSecond)
+                case .history: if let history { json.member(field, history) }
+                case .lastCloseReason: json.member(field, self._lastCloseReason)
+                case .lastHeartbeatAt: json.member(field, self._lastHeartbeatAt)
+                case .since: json.member(field, self._since)
+                case .state: json.member(field, self.state)
+                }
+            }
+        }
+    }
+}
+
+extension TerminalResource.Cadence: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.deviationMilliseconds, self.deviationMilliseconds)
+            json.member(CodingKeys.dueAt, self.dueAt)
+            json.member(CodingKeys.intervalMilliseconds, self.intervalMilliseconds)
+            json.member(CodingKeys.late, self.late)
+        }
+    }
+}
+
+extension TerminalResource.PastConnection: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.closeReason, self.closeReason)
+            json.member(CodingKeys.counters, self.counters)
+            json.member(CodingKeys.endedAt, self.endedAt)
+            json.member(CodingKeys.id, self.id)
+            json.member(CodingKeys.registeredAt, self.registeredAt)
+            json.member(CodingKeys.remoteAddress, self.remoteAddress)
+        }
+    }
+}
+
+extension TerminalResource.Connection: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.dialect, self._dialect)
+            json.member(CodingKeys.id, self.id)
+            json.member(CodingKeys.listener, self.listener)
+            json.member(CodingKeys.openedAt, self.openedAt)
+            json.member(CodingKeys.remoteAddress, self.remoteAddress)
+            json.member(CodingKeys.spilled, self.spilled)
+            json.member(CodingKeys.unacknowledgedBytes, self.unacknowledgedBytes)
+        }
+    }
+}
+
+extension TerminalResource.Counters: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.bytesDelivered, self.bytesDelivered)
+            json.member(CodingKeys.bytesReceived, self.bytesReceived)
+            json.member(CodingKeys.connections, self.connections)
+            json.member(CodingKeys.framesDelivered, self.framesDelivered)
+            json.member(CodingKeys.framesQueued, self.framesQueued)
+            json.member(CodingKeys.framesReceived, self.framesReceived)
+            json.member(CodingKeys.heartbeats, self.heartbeats)
+            json.member(CodingKeys.unsoundFrames, self.unsoundFrames)
+        }
+    }
+}
+
+extension TerminalResource.Backlog: JSONWritable {
+    /// Writes all fields.
+    public func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.bytes, self.bytes)
+            json.member(CodingKeys.frames, self.frames)
+            json.member(CodingKeys.inFlightFrames, self.inFlightFrames)
+            json.member(CodingKeys.oldestAcceptedAt, self._oldestAcceptedAt)
+            json.member(CodingKeys.oldestAgeSeconds, self._oldestAgeSeconds)
         }
     }
 }

@@ -28,14 +28,14 @@ struct ConnectionEndpoints: Sendable {
         )
         let page = try await self.operations.connections(query)
         let next = page.next.map { Cursor(list: list, position: $0.description).text }
-        return try .json(Page(data: page.items.map(ConnectionResource.init), limit: limit, nextCursor: next))
+        return .json(writing: Page(data: page.items.map(ConnectionResource.init), limit: limit, nextCursor: next))
     }
 
     @Sendable
     func show(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = try request.connectionID
         guard let connection = await self.operations.connection(id) else { throw Self.unknown(id) }
-        return try .json(ConnectionResource(connection))
+        return .json(writing: ConnectionResource(connection))
     }
 
     @Sendable

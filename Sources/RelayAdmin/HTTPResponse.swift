@@ -42,6 +42,15 @@ struct HTTPResponse: Sendable {
         )
     }
 
+    /// A model that is read often as JSON.
+    static func json(writing model: some JSONWritable, status: Int = 200) -> HTTPResponse {
+        HTTPResponse(
+            status: status,
+            headers: [Header("Content-Type", "application/json")],
+            body: APIJSON.bytes(of: model)
+        )
+    }
+
     /// Text of the given media type.
     static func text(_ text: String, mediaType: String) -> HTTPResponse {
         HTTPResponse(status: 200, headers: [Header("Content-Type", mediaType)], body: Array(text.utf8))

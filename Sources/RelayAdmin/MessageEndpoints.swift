@@ -29,14 +29,14 @@ struct MessageEndpoints: Sendable {
         }
         let next = found.hasMore ? found.messages.last.map { Cursor(list: list, position: $0.id.description).text } : nil
         let data = found.messages.map { MessageResource($0, encoding: encoding) }
-        return try .json(Page(data: data, limit: limit, nextCursor: next))
+        return .json(writing: Page(data: data, limit: limit, nextCursor: next))
     }
 
     @Sendable
     func show(_ request: HTTPRequest) async throws -> HTTPResponse {
         let encoding = try Self.encoding(request.query)
         let id = try request.messageID
-        return try .json(try await self.resource(of: id, encoding).message)
+        return .json(writing: try await self.resource(of: id, encoding).message)
     }
 
     @Sendable

@@ -9,13 +9,13 @@ struct StatusEndpoints: Sendable {
     /// That it answers is the answer: a liveness probe that looked at more would have a healthy process killed.
     @Sendable
     func livez(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try .json(LivenessResource())
+        .json(writing: LivenessResource())
     }
 
     @Sendable
     func readyz(_ request: HTTPRequest) async throws -> HTTPResponse {
         let readiness = ReadinessResource(await self.operations.readiness())
-        return try .json(readiness, status: readiness.ready ? 200 : 503)
+        return .json(writing: readiness, status: readiness.ready ? 200 : 503)
     }
 
     @Sendable
@@ -36,6 +36,6 @@ struct StatusEndpoints: Sendable {
 
     @Sendable
     func status(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try .json(StatusResource(await self.operations.status()))
+        .json(writing: StatusResource(await self.operations.status()))
     }
 }

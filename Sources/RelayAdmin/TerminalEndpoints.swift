@@ -34,13 +34,13 @@ struct TerminalEndpoints: Sendable {
         let now = Timestamp.now
         let shown = page.items.map { SelectedTerminal(terminal: TerminalResource($0, now: now), fields: fields) }
         let next = page.next.map { Cursor(list: list, position: $0.description).text }
-        return try .json(SelectedPage(data: shown, meta: PageMeta(limit: limit, nextCursor: next)))
+        return .json(writing: SelectedPage(data: shown, meta: PageMeta(limit: limit, nextCursor: next)))
     }
 
-    /// The fields that a list shows: all but the history, which takes much to show and is one terminal's business.
-    private func fields(_ query: QueryParameters) throws(ProblemDetails) -> Set<TerminalResource.CodingKeys> {
+    /// The fields that a list shows, in their order: all but the history, which takes much to show and is one terminal's business.
+    private func fields(_ query: QueryParameters) throws(ProblemDetails) -> [TerminalResource.CodingKeys] {
         let known = TerminalResource.CodingKeys.allCases.filter { $0 != .history }
-        guard let text = query["fields"] else { return Set(known) }
+        guard let text = query["fields"] else { return known }
         var fields: Set<TerminalResource.CodingKeys> = [.ccid]
         for name in text.split(separator: ",", omittingEmptySubsequences: false) {
             guard let field = known.first(where: { $0.rawValue == name }) else {
@@ -49,7 +49,7 @@ struct TerminalEndpoints: Sendable {
             }
             fields.insert(field)
         }
-        return fields
+        return known.filter(fields.contains)
     }
 
     @Sendable
@@ -58,7 +58,7 @@ struct TerminalEndpoints: Sendable {
         guard let terminal = try await self.operations.terminal(ccid) else { throw Self.unknown(ccid) }
         var resource = TerminalResource(terminal, now: .now)
         resource.history = terminal.history.map(TerminalResource.PastConnection.init)
-        return try .json(resource)
+        return .json(writing: resource)
     }
 
     @Sendable
@@ -85,17 +85,26 @@ struct TerminalEndpoints: Sendable {
 }
 
 /// A terminal of which some fields are shown.
-private struct SelectedTerminal: Encodable {
+private struct SelectedTerminal: JSONWritable {
     let terminal: TerminalResource
-    let fields: Set<TerminalResource.CodingKeys>
+    let fields: [TerminalResource.CodingKeys]
 
-    func encode(to encoder: any Encoder) throws {
-        try self.terminal.encode(self.fields, to: encoder)
-    }
+    func write(to json: inout JSONWriter) { self.terminal.write(self.fields, to: &json) }
 }
 
 /// A ``Page`` of terminals of which some fields are shown.
-private struct SelectedPage: Encodable {
+private struct SelectedPage: JSONWritable {
+    private enum CodingKeys: String, CodingKey {
+        case data, meta
+    }
+
     let data: [SelectedTerminal]
     let meta: PageMeta
+
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member(CodingKeys.data, self.data)
+            json.member(CodingKeys.meta, self.meta)
+        }
+    }
 }
