@@ -25,6 +25,8 @@ final class HTTPDaemon: Sendable {
     private static let sweepInterval = Duration.seconds(1)
     /// How long answers may take to leave after the drain timeout: they go to sockets whose clients are there or gone.
     private static let farewell = Duration.seconds(1)
+    /// What the answer to a request says that had begun when the relay stopped.
+    static let stopDetail = "The relay stops; what was asked for may still be carried out."
     /// Bytes per connection, half of which bounds the head of a request; the library's own default.
     private static let connectionMemory = 32 << 10
 
@@ -73,8 +75,8 @@ final class HTTPDaemon: Sendable {
                 """
             )
         }
-        let sweeper = Task { [deadlines] in
-            while (try? await Task.sleep(for: Self.sweepInterval)) != nil { deadlines.sweep(now: .now) }
+        let sweeper = Task { [weak self] in
+            while (try? await Task.sleep(for: Self.sweepInterval)) != nil { self?.sweep(now: .now) }
         }
         self.state.withLock { state in
             state.handle = UInt(bitPattern: handle)
@@ -97,7 +99,7 @@ final class HTTPDaemon: Sendable {
         await self.waitUntilIdle(for: self.options.drainTimeout)
         for exchange in self.state.withLock({ Array($0.suspended.values) }) {
             exchange.finish(
-                exchange.problem(.stopping, detail: "The relay stops; what was asked for may still be carried out.")
+                exchange.problem(.stopping, detail: Self.stopDetail)
             )
         }
         // A task that stores its answer at this moment resumes its connection itself, some instructions later.
@@ -108,6 +110,15 @@ final class HTTPDaemon: Sendable {
         self.state.withLock { $0.handle = nil }
         Unmanaged.passUnretained(self).release()
     }
+
+    /// Ends what is over its deadline. One timer for all: one per request takes two tasks, and wakes the dispatcher's thread.
+    private func sweep(now: ContinuousClock.Instant) {
+        self.deadlines.sweep(now: now)
+        for exchange in self.state.withLock({ Array($0.suspended.values) }) { exchange.expire(now: now) }
+    }
+
+    /// Whether nothing new is to begin.
+    var isStopping: Bool { self.state.withLock { $0.isStopping } }
 
     /// Takes the connection out of the library's hands.
     ///
@@ -123,12 +134,12 @@ final class HTTPDaemon: Sendable {
         return isSuspended
     }
 
-    /// Gives the connection back.
+    /// Gives the connection back, once after each time that it was taken.
     func resume(_ exchange: HTTPExchange) {
-        self.state.withLock { state in
-            guard state.suspended.removeValue(forKey: ObjectIdentifier(exchange)) != nil else { return }
-            ttms_http_resume(exchange.connection)
-        }
+        // Not under the lock, which the library's thread wants as soon as it is woken. Until the exchange is taken out, the library is
+        // not stopped.
+        ttms_http_resume(exchange.connection)
+        _ = self.state.withLock { $0.suspended.removeValue(forKey: ObjectIdentifier(exchange)) }
     }
 
     /// An answer that goes on begins.

@@ -5,19 +5,22 @@ import Synchronization
 
 /// One request and its answer.
 ///
-/// `receive`, `respond` and the initializer run on the library's thread. In `respond` the connection is suspended, then a task
-/// carries the request out, another waits for the deadline, and whichever ends first stores the answer and resumes the
-/// connection; the library calls `respond` again, which sends it. Nothing blocks the library's thread, and nothing but it
-/// touches the connection while it is not suspended.
+/// `receive`, `respond` and the initializer run on the library's thread. In `respond` a task carries the request out. A read begins
+/// there and then, so that no other thread has to be woken for it, and may be answered at once; where a task has to wait, the
+/// connection is suspended. The daemon looks now and then whether the task is over its deadline, and whichever ends first stores the
+/// answer and resumes the connection; the library calls `respond` again, which sends it. Nothing blocks the library's thread, and
+/// nothing but it touches the connection while it is not suspended.
 ///
 /// Unchecked: `body`, `received` and `admission` belong to the library's thread; `answer` is locked; the rest is constant.
 final class HTTPExchange: @unchecked Sendable {
     private enum Answer {
         /// The request is being received, or has been refused.
         case none
-        /// The connection is suspended.
-        case awaited
-        /// The connection has been resumed.
+        /// The task has begun; the connection is not suspended yet.
+        case begun
+        /// The connection is suspended; with the task that carries the request out.
+        case awaited(Task<Void, Never>, until: ContinuousClock.Instant)
+        /// It is there, and the connection is not suspended (any more).
         case ready(HTTPResponse)
     }
 
@@ -74,21 +77,25 @@ final class HTTPExchange: @unchecked Sendable {
         switch self.admission {
         case .refused(let response, _): return self.send(response)
         case .accepted(let handler):
-            self.answer.withLock { $0 = .awaited }
-            guard self.daemon.suspend(self) else { return self.send(self.problem(.stopping)) }
-            self.start(handler)
-            return true
+            guard !self.daemon.isStopping else { return self.send(self.problem(.stopping)) }
+            guard let response = self.start(handler) else { return true }
+            return self.send(response)
         }
     }
 
     /// Stores the answer and resumes the connection, unless that has been done already.
     func finish(_ response: HTTPResponse) {
-        let isFirst = self.answer.withLock { answer in
-            guard case .awaited = answer else { return false }
-            answer = .ready(response)
-            return true
+        let (isFirst, isSuspended) = self.answer.withLock { answer in
+            switch answer {
+            case .none, .ready: return (isFirst: false, isSuspended: false)
+            case .begun, .awaited:
+                defer { answer = .ready(response) }
+                if case .awaited = answer { return (isFirst: true, isSuspended: true) }
+                return (isFirst: true, isSuspended: false)
+            }
         }
-        if isFirst { self.daemon.resume(self) } else { response.stream?.end() }
+        if !isFirst { response.stream?.end() }
+        if isSuspended { self.daemon.resume(self) }
     }
 
     /// The library is done with this request.
@@ -102,25 +109,41 @@ final class HTTPExchange: @unchecked Sendable {
         .problem(ProblemDetails(code, detail: detail), requestID: self.head.id)
     }
 
-    private func start(_ handler: @escaping @Sendable ([UInt8]) async -> HTTPResponse) {
+    /// Has a task carry the request out, and suspends the connection until that has answered.
+    ///
+    /// - Returns: the answer, if it is there already, or if the daemon stops meanwhile.
+    private func start(_ handler: @escaping @Sendable ([UInt8]) async -> HTTPResponse) -> HTTPResponse? {
         let body = self.body
         self.body = []
-        let deadline = self.daemon.options.requestDeadline
-        let work = Task { self.finish(await handler(body)) }
-        Task {
-            let watch = Task {
-                try await Task.sleep(for: deadline)
-                work.cancel()
-                self.finish(
-                    self.problem(
-                        .deadlineExceeded,
-                        detail: "The relay has not finished within \(deadline). What was asked for may still be carried out."
-                    )
-                )
+        self.answer.withLock { $0 = .begun }
+        let deadline = ContinuousClock.now + self.daemon.options.requestDeadline
+        let carryOut = { @Sendable in self.finish(await handler(body)) }
+        // To read a body can take long, and others wait for this thread. To go on with what an event loop has answered takes less; that
+        // happens here only if the answer is there before the task could wait for it.
+        let work = body.isEmpty ? Task.immediate(operation: carryOut) : Task(operation: carryOut)
+        return self.answer.withLock { answer in
+            if case .ready(let response) = answer { return response }
+            guard self.daemon.suspend(self) else {
+                let response = self.problem(.stopping, detail: HTTPDaemon.stopDetail)
+                answer = .ready(response)
+                return response
             }
-            await work.value
-            watch.cancel()
+            answer = .awaited(work, until: deadline)
+            return nil
         }
+    }
+
+    /// Gives up the request if it is over its deadline.
+    func expire(now: ContinuousClock.Instant) {
+        guard case .awaited(let work, let deadline) = self.answer.withLock({ $0 }), deadline <= now else { return }
+        work.cancel()
+        let allowed = self.daemon.options.requestDeadline
+        self.finish(
+            self.problem(
+                .deadlineExceeded,
+                detail: "The relay has not finished within \(allowed). What was asked for may still be carried out."
+            )
+        )
     }
 
     private func refuseBody() {

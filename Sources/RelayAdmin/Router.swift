@@ -71,7 +71,24 @@ struct Router: Sendable {
         }
     }
 
+    /// One segment of a route's path.
+    private enum Part {
+        case word(String)
+        case parameter(String)
+    }
+
     let routes: [Route]
+    /// The path of each route, split once: every request is compared with all of them.
+    private let templates: [[Part]]
+
+    init(routes: [Route]) {
+        self.routes = routes
+        self.templates = routes.map { route in
+            route.path.rawValue.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { segment in
+                segment.hasPrefix("{") ? .parameter(String(segment.dropFirst().dropLast())) : .word(String(segment))
+            }
+        }
+    }
 
     func match(method: String, path: String) -> Match {
         if path == "*", method == "OPTIONS" {
@@ -85,11 +102,11 @@ struct Router: Sendable {
             )
             return Match(access: fallback, outcome: .problem(problem, allow: nil))
         }
-        let matching = self.routes.compactMap { route in
-            Self.parameters(of: route.path, in: segments).map { (route: route, parameters: $0) }
+        let matching = zip(self.routes, self.templates).compactMap { route, template in
+            Self.parameters(of: template, in: segments).map { (route: route, parameters: $0) }
         }
         // A path that is there word for word is meant before one that takes the word for a parameter.
-        let exact = matching.filter(\.parameters.isEmpty)
+        let exact = matching.filter { $0.parameters.isEmpty }
         let candidates = exact.isEmpty ? matching : exact
         guard !candidates.isEmpty else {
             let problem = ProblemDetails(
@@ -104,9 +121,9 @@ struct Router: Sendable {
             return Match(access: candidate.route.access, outcome: outcome)
         }
         // A path's methods may need different scopes: to hear which there are, any token will do.
-        let accesses = candidates.map(\.route.access)
+        let accesses = candidates.map { $0.route.access }
         let access = accesses.first { $0 == .open || $0 == .openOnLoopback }
-        let allow = self.allow(candidates.map(\.route))
+        let allow = self.allow(candidates.map { $0.route })
         if method == "OPTIONS" { return Match(access: access, outcome: .options(allow: allow)) }
         let problem = ProblemDetails(.methodNotAllowed, detail: "This path supports \(allow).")
         return Match(access: access, outcome: .problem(problem, allow: allow))
@@ -119,18 +136,19 @@ struct Router: Sendable {
         return segments.count == raw.count ? segments : nil
     }
 
-    private static func parameters(of path: RoutePath, in segments: [String]) -> [String: String]? {
-        let template = path.rawValue.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    /// The values of the parameters in a path; `nil` when its segments are not those of `template`.
+    private static func parameters(of template: [Part], in segments: [String]) -> [String: String]? {
         guard template.count == segments.count else { return nil }
-        var parameters: [String: String] = [:]
-        for (part, segment) in zip(template, segments) {
-            if part.hasPrefix("{"), !segment.isEmpty {
-                parameters[String(part.dropFirst().dropLast())] = segment
-            } else if part != segment {
-                return nil
+        let isMatch = zip(template, segments).allSatisfy { part, segment in
+            switch part {
+            case .word(let word): word == segment
+            case .parameter: !segment.isEmpty
             }
         }
-        return parameters
+        guard isMatch else { return nil }
+        return zip(template, segments).reduce(into: [:]) { parameters, pair in
+            if case .parameter(let name) = pair.0 { parameters[name] = pair.1 }
+        }
     }
 
     private func allow(_ routes: [Route]) -> String {
