@@ -32,7 +32,7 @@ enum MetricsFormat: CaseIterable {
         var text = ""
         for family in families {
             let name = self.name(of: family)
-            text += "# HELP \(name) \(self.help(family.help))\n"
+            text += "# HELP \(name) \(Self.escaped(family.help, quotes: self == .openMetrics))\n"
             text += "# TYPE \(name) \(family.kind.rawValue)\n"
             if self == .openMetrics, let unit = Self.unit(of: name) { text += "# UNIT \(name) \(unit)\n" }
             for sample in family.samples { Self.write(sample, of: family.name, to: &text) }
@@ -47,11 +47,6 @@ enum MetricsFormat: CaseIterable {
         return String(family.name.dropLast("_total".count))
     }
 
-    private func help(_ text: String) -> String {
-        let escaped = Self.escaped(text)
-        return self == .openMetrics ? escaped.replacing("\"", with: "\\\"") : escaped
-    }
-
     private static func unit(of name: String) -> String? {
         ["seconds", "bytes"].first { name.hasSuffix("_\($0)") }
     }
@@ -59,31 +54,52 @@ enum MetricsFormat: CaseIterable {
     // MARK: Samples
 
     private static func write(_ sample: MetricFamily.Sample, of name: String, to text: inout String) {
+        // Piece by piece: there are some hundred lines, and a string put together for each would be most of their cost.
+        func line(_ suffix: String, bound: String? = nil, _ value: String) {
+            text += name
+            text += suffix
+            Self.write(sample.labels, bound: bound, to: &text)
+            text += " "
+            text += value
+            text += "\n"
+        }
         switch sample.value {
-        case .number(let value):
-            text += "\(name)\(self.labels(sample.labels)) \(self.number(value))\n"
+        case .number(let value): line("", self.number(value))
         case .histogram(let histogram):
             var count: UInt64 = 0
-            // The same text in both formats: to Prometheus another text is another bucket.
-            for (bound, more) in zip(histogram.bounds.map { "\($0)" } + ["+Inf"], histogram.counts) {
+            for (index, more) in histogram.counts.enumerated() {
                 count &+= more
-                text += "\(name)_bucket\(self.labels(sample.labels + [.init("le", bound)])) \(count)\n"
+                // The same text in both formats: to Prometheus another text is another bucket.
+                let bound = histogram.bounds.indices.contains(index) ? histogram.bounds[index].description : "+Inf"
+                line("_bucket", bound: bound, String(count))
             }
-            text += "\(name)_sum\(self.labels(sample.labels)) \(self.number(histogram.sum))\n"
-            text += "\(name)_count\(self.labels(sample.labels)) \(count)\n"
+            line("_sum", self.number(histogram.sum))
+            line("_count", String(count))
         }
     }
 
-    private static func labels(_ labels: [MetricFamily.Label]) -> String {
-        if labels.isEmpty { return "" }
-        let pairs = labels.map { label in
-            "\(label.name)=\"\(self.escaped(label.value).replacing("\"", with: "\\\""))\""
+    /// - Parameter bound: a bucket's, which is a label like the others.
+    private static func write(_ labels: [MetricFamily.Label], bound: String?, to text: inout String) {
+        var separator = "{"
+        func write(_ name: String, _ value: String) {
+            text += separator
+            text += name
+            text += "=\""
+            text += value
+            text += "\""
+            separator = ","
         }
-        return "{\(pairs.joined(separator: ","))}"
+        for label in labels { write(label.name, self.escaped(label.value, quotes: true)) }
+        if let bound { write("le", bound) }
+        if separator == "," { text += "}" }
     }
 
-    private static func escaped(_ text: String) -> String {
-        text.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+    private static func escaped(_ text: String, quotes: Bool) -> String {
+        // Nearly always there is nothing to escape, which this finds out sooner than `replacing`.
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "\\") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\"") })
+        else { return text }
+        let escaped = text.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+        return quotes ? escaped.replacing("\"", with: "\\\"") : escaped
     }
 
     /// Whole numbers without a fraction, and Go's names for what is none.

@@ -74,8 +74,11 @@ enum ProcessMetrics {
         return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 
-    /// The entries of `/proc/self/fd`, less its own two and the one that it is read by.
+    /// The size of `/proc/self/fd`, which is the number of its files since Linux 6.2. Before, its entries, less its own two and the one
+    /// that it is read by: with 15,000 connections that takes some milliseconds.
     private static var openFiles: Int? {
+        var status = stat()
+        if stat("/proc/self/fd", &status) == 0, status.st_size > 0 { return Int(status.st_size) }
         guard let directory = opendir("/proc/self/fd") else { return nil }
         defer { closedir(directory) }
         var entries = 0
