@@ -13,8 +13,11 @@ actor ListIndex<Query: Equatable & Sendable, Row: Sendable> {
 
     private var query: Query?
     private var rows: [Row] = []
-    private var generation = 0
-    private var latest: Task<Void, Never>?
+    private var gatheredAt = ContinuousClock.now
+    private var isGathering = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+    /// Somebody waits to forget what is too old.
+    private var isWatched = false
 
     /// The rows of a list in its order.
     ///
@@ -27,32 +30,31 @@ actor ListIndex<Query: Equatable & Sendable, Row: Sendable> {
         gather: @escaping @Sendable () async throws -> [Row]
     ) async throws -> [Row] {
         if !isFirst, self.query == query { return self.rows }
-        let previous = self.latest
-        let gathering = Task {
-            await previous?.value
-            return try await gather()
+        if self.isGathering { await withCheckedContinuation { self.waiting.append($0) } }
+        self.isGathering = true
+        defer { self.next() }
+        let rows = try await gather()
+        self.query = query
+        self.rows = rows
+        self.gatheredAt = .now
+        if !self.isWatched {
+            self.isWatched = true
+            Task { await self.forgetInTime() }
         }
-        self.latest = Task { _ = try? await gathering.value }
-        let rows = try await gathering.value
-        self.keep(rows, of: query)
         return rows
     }
 
-    private func keep(_ rows: [Row], of query: Query) {
-        self.query = query
-        self.rows = rows
-        self.generation += 1
-        let generation = self.generation
-        Task {
-            try? await Task.sleep(for: Self.lifetime)
-            self.forget(generation)
-        }
+    /// Lets the one gather who has waited longest.
+    private func next() {
+        if self.waiting.isEmpty { self.isGathering = false } else { self.waiting.removeFirst().resume() }
     }
 
-    private func forget(_ generation: Int) {
-        guard generation == self.generation else { return }
+    /// One timer, however many first pages are asked for.
+    private func forgetInTime() async {
+        while case let rest = self.gatheredAt + Self.lifetime - .now, rest > .zero { try? await Task.sleep(for: rest) }
         self.query = nil
         self.rows = []
+        self.isWatched = false
     }
 }
 

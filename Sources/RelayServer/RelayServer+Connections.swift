@@ -10,7 +10,7 @@ extension RelayServer {
         list.after = nil
         list.limit = 0
         let rows = try await self.connectionIndex.rows(of: list, isFirst: query.after == nil) { [list] in
-            try await self.connectionRows(list)
+            await self.connectionRows(list)
         }
         let (page, next) = rows.page(
             after: query.after,
@@ -18,22 +18,22 @@ extension RelayServer {
             isDescending: query.isDescending,
             position: \.position
         )
-        return ListPage(items: try await self.snapshots(of: page, query), next: next)
+        return ListPage(items: await self.snapshots(of: page, query), next: next)
     }
 
-    private func connectionRows(_ query: ConnectionQuery) async throws -> [ConnectionRow] {
+    private func connectionRows(_ query: ConnectionQuery) async -> [ConnectionRow] {
         var rows: [UInt64: ConnectionRow] = [:]
         for shard in self.shards {
             var end = query.isOpen == false || query.reason != nil ? 0 : Int.max
             while end > 0 {
                 let below = end
-                let (slice, next) = try await shard.eventLoop.submit { shard.rows(below: below, query) }.get()
+                let (slice, next) = await shard.ask { $0.rows(below: below, query) }
                 for row in slice { rows[row.position.id] = row }
                 end = next
             }
             // Ended ones after open ones: a connection that ends in between is met at least once.
             guard query.isOpen != true else { continue }
-            for connection in try await shard.eventLoop.submit({ shard.closedConnections.all }).get()
+            for connection in await shard.ask({ $0.closedConnections.all })
             where connection.matches(query) {
                 rows[connection.id] = ConnectionRow(
                     position: .init(key: connection.key(query.sort), id: connection.id),
@@ -47,13 +47,13 @@ extension RelayServer {
     private func snapshots(
         of rows: ArraySlice<ConnectionRow>,
         _ query: ConnectionQuery
-    ) async throws -> [ConnectionSnapshot] {
+    ) async -> [ConnectionSnapshot] {
         var found: [UInt64: ConnectionSnapshot] = [:]
         for shard in self.shards {
             let own = rows.filter { $0.shard == shard.index }
             for start in stride(from: 0, to: own.count, by: Shard.shownSlice) {
                 let slice = own[start..<min(start + Shard.shownSlice, own.count)]
-                for connection in try await shard.eventLoop.submit({ shard.snapshots(of: slice) }).get() {
+                for connection in await shard.ask({ $0.snapshots(of: slice) }) {
                     found[connection.id] = connection
                 }
             }
@@ -61,25 +61,25 @@ extension RelayServer {
             guard !missing.isEmpty else { continue }
             // They have another place in the list since, or have ended.
             if own.contains(where: { $0.hint != nil && missing.contains($0.position.id) }) {
-                for connection in try await self.open(missing, on: shard) { found[connection.id] = connection }
+                for connection in await self.open(missing, on: shard) { found[connection.id] = connection }
             }
             guard query.isOpen != true else { continue }
-            for connection in try await shard.eventLoop.submit({ shard.closedConnections.all }).get()
+            for connection in await shard.ask({ $0.closedConnections.all })
             where missing.contains(connection.id) { found[connection.id] = connection.snapshot }
         }
         return rows.compactMap { found[$0.position.id] }
     }
 
     /// Those of `ids` that are open on `shard`.
-    private func open(_ ids: Set<UInt64>, on shard: Shard) async throws -> [ConnectionSnapshot] {
+    private func open(_ ids: Set<UInt64>, on shard: Shard) async -> [ConnectionSnapshot] {
         var found: [ConnectionSnapshot] = []
         var end = Int.max
         while end > 0, found.count < ids.count {
             let below = end
-            let (slice, next) = try await shard.eventLoop.submit {
+            let (slice, next) = await shard.ask { shard in
                 let (connections, next) = shard.connections(ids, below: below)
                 return (connections.map { shard.snapshot(of: $0) }, next)
-            }.get()
+            }
             found += slice
             end = next
         }
@@ -89,11 +89,10 @@ extension RelayServer {
     /// See ``RelayOperations/connection(_:)``.
     public func connection(_ id: UInt64) async -> ConnectionSnapshot? {
         for shard in self.shards {
-            if let open = try? await self.open([id], on: shard).first { return open }
+            if let open = await self.open([id], on: shard).first { return open }
         }
         for shard in self.shards {
-            let closed = try? await shard.eventLoop.submit { shard.closedConnections.all.first { $0.id == id } }.get()
-            if let closed { return closed.snapshot }
+            if let closed = await shard.ask({ $0.closedConnections.all.first { $0.id == id } }) { return closed.snapshot }
         }
         return nil
     }
@@ -104,12 +103,11 @@ extension RelayServer {
             var end = Int.max
             while end > 0 {
                 let below = end
-                let result = try? await shard.eventLoop.submit {
+                let result = await shard.ask { shard in
                     let (connections, next) = shard.connections([id], below: below)
                     for connection in connections { shard.close(connection, .kicked) }
                     return (isFound: !connections.isEmpty, next: next)
-                }.get()
-                guard let result else { break }
+                }
                 if result.isFound { return true }
                 end = result.next
             }

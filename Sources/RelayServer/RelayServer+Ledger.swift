@@ -23,7 +23,7 @@ extension Shard {
         self.submit()
         var cut = LedgerCut(accepted: self.counters.accepted, delivered: self.counters.delivered)
         cut.requeued = self.counters.requeued
-        for connection in self.connections { cut.inFlight += connection.window.unjournaledFrames }
+        self.forEachInFlight { cut.inFlight += $0.window.unjournaledFrames }
         for ccid in self.holding.keys { cut.waiting += self.terminals[ccid]?.held.count ?? 0 }
         for sync in self.handover.syncing.values { cut.waiting += sync.kept.count }
         for case .recalling(let waiting, _) in self.handover.loans.values { cut.waiting += waiting.count }
@@ -39,11 +39,11 @@ extension RelayServer {
     /// With one event loop that is exact: the store counts when it has carried out what the loop had submitted by then, and nothing
     /// that came later. With several, frames can be between two of them while one after the other is counted; an imbalance is
     /// then looked at again before it is reported.
-    func ledger() async -> (ledger: Ledger, totals: StoreTotals) {
-        var result = await self.ledgerOnce()
+    func account() async -> RelayAccount {
+        var result = await self.accountOnce()
         var attempts = 1
         while result.ledger.imbalance != 0, self.shards.count > 1, attempts < Self.attempts {
-            result = await self.ledgerOnce()
+            result = await self.accountOnce()
             attempts += 1
         }
         return result
@@ -51,26 +51,40 @@ extension RelayServer {
 
     private static let attempts = 20
 
-    private func ledgerOnce() async -> (ledger: Ledger, totals: StoreTotals) {
+    private func accountOnce() async -> RelayAccount {
+        var account = RelayAccount()
         var cuts: [LedgerCut] = []
         for shard in self.shards.dropLast() {
-            if let cut = try? await shard.eventLoop.submit({ shard.cutLedger() }).get() { cuts.append(cut) }
+            let (cut, statistics) = await shard.ask { ($0.cutLedger(), $0.statistics()) }
+            cuts.append(cut)
+            account.shards.append(statistics)
         }
-        guard let last = self.shards.last else { return (Ledger(), StoreTotals()) }
-        let promise = last.eventLoop.makePromise(of: (cut: LedgerCut, totals: StoreTotals, inFlight: Int).self)
+        guard let last = self.shards.last else { return account }
         let groupCommit = self.groupCommit
-        last.eventLoop.execute {
-            let cut = last.cutLedger()
-            groupCommit.post { store in
-                promise.succeed((cut, store?.totals ?? groupCommit.statistics.totals, store?.inFlightFrames ?? 0))
+        // From the event loop to the store's thread, and from there to who asks: the loop is not woken for the answer.
+        let (cut, statistics, totals, inFlight) = await withCheckedContinuation { continuation in
+            last.eventLoop.execute {
+                let (cut, statistics) = (last.cutLedger(), last.statistics())
+                groupCommit.post { store in
+                    let totals = store?.totals ?? groupCommit.statistics.totals
+                    continuation.resume(returning: (cut, statistics, totals, store?.inFlightFrames ?? 0))
+                }
             }
         }
-        guard let (cut, totals, inFlight) = try? await promise.futureResult.get() else { return (Ledger(), StoreTotals()) }
         cuts.append(cut)
-        var ledger = Ledger(cuts, totals, since: self.totalsAtStart, storedInFlight: inFlight)
-        ledger.requeued += UInt64(self.requeuedAtStart)
-        return (ledger, totals)
+        account.shards.append(statistics)
+        account.totals = totals
+        account.ledger = Ledger(cuts, totals, since: self.totalsAtStart, storedInFlight: inFlight)
+        account.ledger.requeued += UInt64(self.requeuedAtStart)
+        return account
     }
+}
+
+/// The ledger, and what else was counted in the same moment.
+struct RelayAccount: Sendable {
+    var ledger = Ledger()
+    var totals = StoreTotals()
+    var shards: [ShardStatistics] = []
 }
 
 extension Ledger {

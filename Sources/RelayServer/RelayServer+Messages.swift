@@ -6,6 +6,7 @@ import TTMSProtocol
 extension RelayServer {
     /// See ``RelayOperations/messages(of:after:limit:)``.
     public func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage] {
+        guard self.groupCommit.kept.contains(ccid) else { return [] }
         let messages = try await self.groupCommit.perform { try $0.messages(of: ccid, after: after, limit: limit) }
         return messages.map(self.shown)
     }
@@ -80,10 +81,10 @@ extension RelayServer {
         }
         // A terminal that is between two shards is looked at where it is attached next.
         for shard in self.shards {
-            try await shard.eventLoop.submit {
+            await shard.ask { shard in
                 guard let terminal = shard.terminals[ccid], !shard.handover.isRecalled(ccid) else { return }
                 shard.updateWriteThrough(terminal)
-            }.get()
+            }
         }
         return self.shown(result)
     }

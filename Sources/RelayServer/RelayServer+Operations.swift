@@ -10,8 +10,7 @@ extension RelayServer: RelayOperations {
 
     /// See ``RelayOperations/status()``.
     public func status() async -> RelayStatus {
-        let statistics = await self.shardStatistics()
-        let (ledger, totals) = await self.ledger()
+        let account = await self.account()
         return RelayStatus(
             version: Self.version,
             startedAt: self.startedAt,
@@ -19,9 +18,9 @@ extension RelayServer: RelayOperations {
             listeners: self.state.addresses,
             eventLoops: self.shards.count,
             connections: self.limiter.count,
-            terminalsOnline: statistics.reduce(0) { $0 + $1.terminalsOnline },
-            ledger: ledger,
-            store: totals,
+            terminalsOnline: account.shards.reduce(0) { $0 + $1.terminalsOnline },
+            ledger: account.ledger,
+            store: account.totals,
             readiness: self.currentReadiness
         )
     }
@@ -59,26 +58,17 @@ extension RelayServer: RelayOperations {
 
     /// See ``RelayOperations/metrics()``.
     public func metrics() async -> [MetricFamily] {
-        RelayMetrics.families(
-            await self.shardStatistics(),
+        let account = await self.account()
+        return RelayMetrics.families(
+            account.shards,
             self.groupCommit.statistics,
-            await self.ledger().ledger,
+            account.ledger,
             acceptFailures: self.acceptReport.failures,
             isReady: self.currentReadiness.isReady,
             startedAt: self.startedAt
         ) + [
             MetricFamily("ttms_event_streams", .gauge, help: "Clients that follow the events.", value: self.events.readers)
         ]
-    }
-
-    func shardStatistics() async -> [ShardStatistics] {
-        var result: [ShardStatistics] = []
-        for shard in self.shards {
-            if let statistics = try? await shard.eventLoop.submit({ shard.statistics() }).get() {
-                result.append(statistics)
-            }
-        }
-        return result
     }
 
     // MARK: Times, as people see them
@@ -95,7 +85,7 @@ extension RelayServer: RelayOperations {
     public func enforce(_ blocks: BlockList) async -> Int {
         var closed = 0
         for shard in self.shards {
-            closed += (try? await shard.eventLoop.submit { shard.enforce(blocks) }.get()) ?? 0
+            closed += await shard.ask { $0.enforce(blocks) }
         }
         return closed
     }

@@ -31,10 +31,10 @@ extension RelayServer {
             var part = 0
             while part < TerminalTable.parts {
                 let start = part
-                let (rows, end) = try await shard.eventLoop.submit {
+                let (rows, end) = await shard.ask { shard in
                     let end = min(start + shard.partsPerSlice, TerminalTable.parts)
                     return (shard.rows(inParts: start..<end, query), end)
-                }.get()
+                }
                 part = end
                 for row in rows where row.isMatch && query.hasBacklog.map({ $0 == kept.contains(row.ccid.rawValue) }) ?? true {
                     keys[row.ccid.rawValue] = row.key
@@ -53,8 +53,8 @@ extension RelayServer {
             let least: Int64 = query.sort == .backlog ? 0 : .min
             keys = keys.mapValues { _ in least }
             let wanted = keys.keys.filter(kept.contains)
-            for (ccid, backlog) in zip(wanted, await self.backlogs(of: wanted.map(CCID.init(rawValue:)))) {
-                guard backlog.frames > 0 else { continue }
+            for (ccid, backlog) in zip(wanted, try await self.backlogs(of: wanted.map(CCID.init(rawValue:))))
+            where backlog.frames > 0 {
                 keys[ccid] = query.sort == .backlog ? Int64(backlog.frames) : backlog.oldestAcceptedAt.map { -$0.microseconds }
             }
         }
@@ -65,17 +65,26 @@ extension RelayServer {
     /// Terminals whose backlog the store's thread is asked for at once: it has frames to commit.
     private static let backlogSlice = 256
 
-    private func backlogs(of ccids: [CCID]) async -> [Backlog] {
-        var result: [Backlog] = []
-        result.reserveCapacity(ccids.count)
-        for start in stride(from: 0, to: ccids.count, by: Self.backlogSlice) {
-            let slice = ccids[start..<min(start + Self.backlogSlice, ccids.count)]
+    /// What is kept for `ccids`, in their order. The store's thread is asked only for those that it keeps something for, which is for
+    /// none of them nearly always.
+    ///
+    /// - Throws: ``StoreError`` when the store is closed.
+    private func backlogs(of ccids: [CCID]) async throws -> [Backlog] {
+        var result = Array(repeating: Backlog(), count: ccids.count)
+        let kept = ccids.indices.filter { self.groupCommit.kept.contains(ccids[$0]) }
+        for start in stride(from: 0, to: kept.count, by: Self.backlogSlice) {
+            let slice = kept[start..<min(start + Self.backlogSlice, kept.count)]
             // It only looks, so it does not wait for a commit that the disk does not let through.
-            result += await withCheckedContinuation { continuation in
+            let backlogs = try await withCheckedThrowingContinuation {
+                (continuation: CheckedContinuation<[Backlog], any Error>) in
                 self.groupCommit.post { store in
-                    continuation.resume(returning: slice.map { store?.backlog(of: $0) ?? Backlog() })
+                    guard let store else {
+                        return continuation.resume(throwing: StoreError(.other, "The store is closed: the relay is stopping."))
+                    }
+                    continuation.resume(returning: slice.map { store.backlog(of: ccids[$0]) })
                 }
             }
+            for (index, backlog) in zip(slice, backlogs) { result[index] = backlog }
         }
         return result
     }
@@ -87,12 +96,12 @@ extension RelayServer {
             for start in stride(from: 0, to: ccids.count, by: Shard.shownSlice) {
                 let slice = ccids[start..<min(start + Shard.shownSlice, ccids.count)]
                 // A terminal on its way between two shards is on none of them for a moment.
-                for terminal in try await shard.eventLoop.submit({ shard.snapshots(of: slice) }).get() {
+                for terminal in await shard.ask({ $0.snapshots(of: slice) }) {
                     known[terminal.ccid] = terminal
                 }
             }
         }
-        return zip(ccids, await self.backlogs(of: ccids)).compactMap { ccid, backlog in
+        return zip(ccids, try await self.backlogs(of: ccids)).compactMap { ccid, backlog in
             guard known[ccid] != nil || backlog.frames > 0 else { return nil }
             var terminal = known[ccid] ?? TerminalSnapshot(ccid: ccid)
             terminal.backlog = self.shown(backlog)
@@ -106,22 +115,18 @@ extension RelayServer {
     public func terminal(_ ccid: CCID) async throws -> TerminalSnapshot? {
         var known: TerminalSnapshot?
         for shard in self.shards where known == nil {
-            known = try await shard.eventLoop.submit {
-                shard.terminals[ccid].map { shard.snapshot(of: $0, withHistory: true) }
-            }.get()
+            known = await shard.ask { shard in shard.terminals[ccid].map { shard.snapshot(of: $0, withHistory: true) } }
         }
-        let backlog = self.shown(try await self.groupCommit.perform { $0.backlog(of: ccid) })
+        let backlog = try await self.backlogs(of: [ccid]).first ?? Backlog()
         guard known != nil || backlog.frames > 0 else { return nil }
         var terminal = known ?? TerminalSnapshot(ccid: ccid)
-        terminal.backlog = backlog
+        terminal.backlog = self.shown(backlog)
         return terminal
     }
 
     /// See ``RelayOperations/disconnect(_:)``.
     public func disconnect(_ ccid: CCID) async -> Bool {
-        for shard in self.shards {
-            if let isKicked = try? await shard.eventLoop.submit({ shard.kick(ccid) }).get(), isKicked { return true }
-        }
+        for shard in self.shards where await shard.ask({ $0.kick(ccid) }) { return true }
         return false
     }
 }

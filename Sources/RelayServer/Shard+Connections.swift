@@ -98,6 +98,7 @@ extension Shard {
         let storeIsEmpty = isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
         self.updateWriteThrough(terminal)
         terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)
+        self.terminalsOnline += 1
         self.reportOnline(terminal, on: connection, now: now)
         self.pump(terminal)
     }
@@ -131,6 +132,7 @@ extension Shard {
         self.storeHeld(terminal)
         self.settleCounters(of: connection)
         terminal.detach(reason: reason, now: now)
+        self.terminalsOnline -= 1
         self.reportOffline(terminal, from: connection, reason: reason, now: now)
         self.injections.disconnected(terminal.ccid)
         self.pump(terminal)

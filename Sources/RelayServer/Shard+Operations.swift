@@ -2,8 +2,16 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// What operators ask of one shard; always called on its event loop.
+// What operators ask of one shard; but for `ask`, always called on its event loop.
 extension Shard {
+    /// Runs `body` on the event loop, and gives back what it returned. It takes the loop one task and one wake-up; a future would take
+    /// it two, since it tells on the loop that it has come true.
+    func ask<Result: Sendable>(_ body: @escaping @Sendable (Shard) -> Result) async -> Result {
+        await withCheckedContinuation { continuation in
+            self.eventLoop.execute { continuation.resume(returning: body(self)) }
+        }
+    }
+
     /// Takes an operator's frame, which is rewritten already.
     ///
     /// - Returns: `nil` when the terminal is not here (any more): ask its home again.
@@ -54,12 +62,24 @@ extension Shard {
         var result = ShardStatistics(counters: self.counters)
         result.connections = self.connections.count
         result.terminalsKnown = self.terminals.count
-        for connection in self.connections {
-            result.terminalsOnline += connection.session.count
+        result.terminalsOnline = self.terminalsOnline
+        self.forEachInFlight { connection in
             if !connection.window.isEmpty { result.inFlightBytes += connection.outbound.unacknowledged }
         }
         result.pausedConnections = self.paused.count
         return result
+    }
+
+    /// Calls `body` with every open connection whose window may hold something: what its peer has not acknowledged leaves at the end of
+    /// this tick, or a sweep looks for it. With thousands of terminals that is the few that are at work, instead of all.
+    func forEachInFlight(_ body: (TerminalConnection) -> Void) {
+        self.awaitingAcknowledgement.forEach { connection in
+            if connection.closeReason == nil { body(connection) }
+        }
+        for connection in self.stuck.lazy.map(\.connection)
+        where connection.closeReason == nil && !connection.isAwaitingAcknowledgement { body(connection) }
+        for connection in self.dirty
+        where connection.closeReason == nil && !connection.isAwaitingAcknowledgement && !connection.isStuck { body(connection) }
     }
 }
 

@@ -223,8 +223,6 @@ extension Shard {
     /// Keeps the number of remembered offline terminals within its limit. Which ones go is left to chance.
     private func forgetTerminals() {
         let limit = max(self.options.maximumOfflineTerminals / self.options.eventLoops, 1)
-        // Mostly there are fewer terminals at all, and no connection needs to be looked at.
-        guard self.terminals.count > limit else { return }
         var excess = self.terminals.count - self.terminalsOnline - limit
         guard excess > 0 else { return }
         var forgotten: [CCID] = []
@@ -235,11 +233,6 @@ extension Shard {
             }
         }
         for ccid in forgotten { self.terminals.remove(ccid) }
-    }
-
-    /// Terminals of this shard that have a connection.
-    private var terminalsOnline: Int {
-        self.connections.reduce(0) { $0 + $1.session.count }
     }
 }
 

@@ -38,6 +38,8 @@ final class Shard: @unchecked Sendable {
     var terminals = TerminalTable()
     var connections: [TerminalConnection] = []
     var counters = ShardCounters()
+    /// Terminals here that have a connection.
+    var terminalsOnline = 0
     var closedConnections: ClosedConnections
     /// Where the look for late terminals goes on in `connections`.
     var lateSearch = 0
