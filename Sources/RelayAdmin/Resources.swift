@@ -44,8 +44,8 @@ extension TerminalResource.Connection {
     init(_ connection: ConnectionSnapshot) {
         self.init(
             id: String(connection.id),
-            remoteAddress: connection.remoteAddress,
-            listener: connection.listener,
+            remoteAddress: connection.remoteAddress.description,
+            listener: connection.listener.description,
             openedAt: connection.openedAt.text,
             dialect: connection.dialect?.rawValue,
             unacknowledgedBytes: connection.unacknowledgedBytes,
@@ -83,8 +83,8 @@ extension ConnectionResource {
         self.init(
             id: String(connection.id),
             state: connection.end == nil ? .open : .closed,
-            remoteAddress: connection.remoteAddress,
-            listener: connection.listener,
+            remoteAddress: connection.remoteAddress.description,
+            listener: connection.listener.description,
             openedAt: connection.openedAt.text,
             closedAt: connection.end?.at.text,
             closeReason: connection.end?.reason.rawValue,

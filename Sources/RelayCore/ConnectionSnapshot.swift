@@ -4,10 +4,10 @@ import TTMSProtocol
 public struct ConnectionSnapshot: Equatable, Sendable {
     /// Unique since the relay started; higher for the one that was accepted later.
     public var id: UInt64
-    /// Address and port of the peer, such as `192.0.2.7:40112`.
-    public var remoteAddress: String
+    /// Address and port of the peer. Its text is made by who shows it, and not on the event loop.
+    public var remoteAddress: PeerAddress
     /// Address and port that it connected to.
-    public var listener: String
+    public var listener: PeerAddress
     /// When it was accepted.
     public var openedAt: Timestamp
     /// What its length field means; `nil` before the first frame.
@@ -47,8 +47,8 @@ public struct ConnectionSnapshot: Equatable, Sendable {
     /// Makes a snapshot.
     public init(
         id: UInt64,
-        remoteAddress: String,
-        listener: String,
+        remoteAddress: PeerAddress,
+        listener: PeerAddress,
         openedAt: Timestamp,
         dialect: LengthDialect? = nil,
         ccids: [CCID] = [],

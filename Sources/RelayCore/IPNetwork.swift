@@ -74,12 +74,13 @@ extension IPNetwork: CustomStringConvertible {
     /// As ``init(_:)`` reads it, one text for each network; an address alone has no prefix.
     public var description: String {
         let first = self.isIPv4 ? Self.mappedLength : 0
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        withUnsafeBytes(of: self.bits.bigEndian) { bytes in
-            let family = self.isIPv4 ? AF_INET : AF_INET6
-            _ = inet_ntop(family, bytes.baseAddress?.advanced(by: first / 8), &text, socklen_t(text.count))
+        let host = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+            withUnsafeBytes(of: self.bits.bigEndian) { bytes in
+                let family = self.isIPv4 ? AF_INET : AF_INET6
+                let start = bytes.baseAddress?.advanced(by: first / 8)
+                return inet_ntop(family, start, text.baseAddress, socklen_t(text.count)).map { String(cString: $0) } ?? ""
+            }
         }
-        let host = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return self.prefixLength == 128 ? host : "\(host)/\(self.prefixLength - first)"
     }
 }

@@ -56,8 +56,8 @@ struct ClosedConnection: Sendable {
     var snapshot: ConnectionSnapshot {
         ConnectionSnapshot(
             id: self.id,
-            remoteAddress: self.remoteAddress.description,
-            listener: self.listener.description,
+            remoteAddress: self.remoteAddress,
+            listener: self.listener,
             openedAt: self.openedAt,
             dialect: self.dialect,
             ccids: self.ccids,

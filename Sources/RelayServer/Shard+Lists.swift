@@ -22,8 +22,8 @@ struct ConnectionRow: Sendable {
 extension Shard {
     /// Terminals or connections that one slice passes: some 200 µs.
     static let slice = 2_048
-    /// Terminals or connections that are shown in one slice: a few µs each, mostly for the text of their addresses.
-    static let shownSlice = 64
+    /// Terminals or connections that are shown in one slice: a µs or so each.
+    static let shownSlice = 128
 
     /// How many parts of the table one slice takes.
     var partsPerSlice: Int {
@@ -166,8 +166,8 @@ extension Shard {
         }
         return ConnectionSnapshot(
             id: connection.id,
-            remoteAddress: Self.text(connection.channel.remoteAddress),
-            listener: Self.text(connection.channel.localAddress),
+            remoteAddress: PeerAddress(connection.channel.remoteAddress),
+            listener: PeerAddress(connection.channel.localAddress),
             openedAt: connection.openedAt,
             dialect: connection.parser.dialect,
             ccids: Array(ccids.prefix(ConnectionSnapshot.maximumCCIDs)),

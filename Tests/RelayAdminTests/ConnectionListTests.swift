@@ -1,4 +1,5 @@
 import AdminAPI
+import NIOCore
 import RelayCore
 import TTMSProtocol
 import Testing
@@ -11,8 +12,8 @@ import Testing
             for id in 1...6 as ClosedRange<UInt64> {
                 var connection = ConnectionSnapshot(
                     id: id,
-                    remoteAddress: "192.0.2.7:40112",
-                    listener: "0.0.0.0:7222",
+                    remoteAddress: PeerAddress(try? SocketAddress(ipAddress: "192.0.2.7", port: 40_112)),
+                    listener: PeerAddress(try? SocketAddress(ipAddress: "0.0.0.0", port: 7_222)),
                     openedAt: opened,
                     dialect: .total,
                     ccids: [CCID(rawValue: UInt32(id))],

@@ -1,3 +1,4 @@
+import NIOCore
 import RelayCore
 import Synchronization
 import TTMSProtocol
@@ -50,8 +51,8 @@ final class FakeRelay: RelayOperations {
             ccid: ccid,
             connection: ConnectionSnapshot(
                 id: id,
-                remoteAddress: "192.0.2.7:40112",
-                listener: "127.0.0.1:7222",
+                remoteAddress: PeerAddress(try? SocketAddress(ipAddress: "192.0.2.7", port: 40_112)),
+                listener: PeerAddress(try? SocketAddress(ipAddress: "127.0.0.1", port: 7_222)),
                 openedAt: opened,
                 dialect: .afterLength
             ),
