@@ -12,8 +12,16 @@ struct Cursor: Equatable {
 
     /// What the client gets: base64url of both.
     var text: String {
-        Data("\(self.list)/\(self.position)".utf8).base64EncodedString()
-            .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        let base64 = Data("\(self.list)/\(self.position)".utf8).base64EncodedString()
+        let text = base64.utf8.compactMap { byte -> UInt8? in
+            switch byte {
+            case UInt8(ascii: "+"): UInt8(ascii: "-")
+            case UInt8(ascii: "/"): UInt8(ascii: "_")
+            case UInt8(ascii: "="): nil
+            default: byte
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     init(list: String, position: String) {

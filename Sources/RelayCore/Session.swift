@@ -17,7 +17,8 @@ public struct Session: Sendable {
 
     /// The CCIDs that reach this connection.
     public var ccids: [CCID] {
-        self.first.map { [$0] + self.others } ?? []
+        guard let first else { return [] }
+        return self.others.isEmpty ? [first] : [first] + self.others
     }
 
     /// How many CCIDs reach this connection.

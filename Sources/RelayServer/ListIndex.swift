@@ -1,4 +1,5 @@
 import RelayCore
+import Synchronization
 
 /// The order of a list, gathered once for all its pages.
 ///
@@ -7,17 +8,22 @@ import RelayCore
 /// page has them walked over every few seconds, not a thousand times. A first page is always gathered anew, because who has just
 /// changed something wants to see it. One gathering goes on at a time, whatever number of clients ask, so that memory is bounded,
 /// and it is forgotten when it is too old to be used.
-actor ListIndex<Query: Equatable & Sendable, Row: Sendable> {
+final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
+    private struct State {
+        var query: Query?
+        var rows: [Row] = []
+        var gatheredAt = ContinuousClock.now
+        var isGathering = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        /// Somebody waits to forget what is too old.
+        var isWatched = false
+    }
+
     /// How long pages are cut from what was gathered.
     private static var lifetime: Duration { .seconds(5) }
 
-    private var query: Query?
-    private var rows: [Row] = []
-    private var gatheredAt = ContinuousClock.now
-    private var isGathering = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
-    /// Somebody waits to forget what is too old.
-    private var isWatched = false
+    /// Locked, and no actor: an actor would take a wake-up of another thread for each page.
+    private let state = Mutex(State())
 
     /// The rows of a list in its order.
     ///
@@ -29,32 +35,58 @@ actor ListIndex<Query: Equatable & Sendable, Row: Sendable> {
         isFirst: Bool,
         gather: @escaping @Sendable () async throws -> [Row]
     ) async throws -> [Row] {
-        if !isFirst, self.query == query { return self.rows }
-        if self.isGathering { await withCheckedContinuation { self.waiting.append($0) } }
-        self.isGathering = true
-        defer { self.next() }
+        if !isFirst, let rows = self.state.withLock({ $0.query == query ? $0.rows : nil }) { return rows }
+        await self.begin()
+        defer { self.end() }
         let rows = try await gather()
-        self.query = query
-        self.rows = rows
-        self.gatheredAt = .now
-        if !self.isWatched {
-            self.isWatched = true
-            Task { await self.forgetInTime() }
+        let isWatched = self.state.withLock { state in
+            state.query = query
+            state.rows = rows
+            state.gatheredAt = .now
+            defer { state.isWatched = true }
+            return state.isWatched
         }
+        if !isWatched { Task { await self.forgetInTime() } }
         return rows
     }
 
+    /// Waits until nobody gathers.
+    private func begin() async {
+        await withCheckedContinuation { continuation in
+            let isFree = self.state.withLock { state in
+                if state.isGathering { state.waiting.append(continuation) }
+                defer { state.isGathering = true }
+                return !state.isGathering
+            }
+            if isFree { continuation.resume() }
+        }
+    }
+
     /// Lets the one gather who has waited longest.
-    private func next() {
-        if self.waiting.isEmpty { self.isGathering = false } else { self.waiting.removeFirst().resume() }
+    private func end() {
+        let next = self.state.withLock { state in
+            guard state.waiting.isEmpty else { return state.waiting.removeFirst() as CheckedContinuation? }
+            state.isGathering = false
+            return nil
+        }
+        next?.resume()
     }
 
     /// One timer, however many first pages are asked for.
     private func forgetInTime() async {
-        while case let rest = self.gatheredAt + Self.lifetime - .now, rest > .zero { try? await Task.sleep(for: rest) }
-        self.query = nil
-        self.rows = []
-        self.isWatched = false
+        while let rest = self.forgetOrWait() { try? await Task.sleep(for: rest) }
+    }
+
+    /// - Returns: `nil` when it has forgotten what was gathered, otherwise for how long that may still be used.
+    private func forgetOrWait() -> Duration? {
+        self.state.withLock { state in
+            let rest = state.gatheredAt + Self.lifetime - .now
+            guard rest <= .zero else { return rest }
+            state.query = nil
+            state.rows = []
+            state.isWatched = false
+            return nil
+        }
     }
 }
 

@@ -25,9 +25,23 @@ extension Shard {
     /// Terminals or connections that are shown in one slice: a µs or so each.
     static let shownSlice = 128
 
-    /// How many parts of the table one slice takes.
-    var partsPerSlice: Int {
-        max(1, TerminalTable.parts * Self.slice / max(self.terminals.count, 1))
+    /// CCIDs alone that one slice passes: some 100 µs.
+    static let ccidSlice = 32_768
+
+    /// How many parts of the table hold some `size` terminals.
+    func parts(of size: Int) -> Int {
+        max(1, TerminalTable.parts * size / max(self.terminals.count, 1))
+    }
+
+    /// The CCIDs in `range` of a slice of the table that begins with the part `start`, and where the next slice begins.
+    func ccids(in range: ClosedRange<UInt32>, from start: Int) -> (ccids: [UInt32], next: Int) {
+        let end = min(start + self.parts(of: Self.ccidSlice), TerminalTable.parts)
+        var ccids: [UInt32] = []
+        ccids.reserveCapacity(min(self.terminals.count, Self.ccidSlice))
+        for part in start..<end {
+            self.terminals.forEachCCID(inPart: part) { if range.contains($0) { ccids.append($0) } }
+        }
+        return (ccids, end)
     }
 
     /// The terminals of some parts of the table: those with a CCID that the query asks for, matching or not.
@@ -170,7 +184,7 @@ extension Shard {
             listener: PeerAddress(connection.channel.localAddress),
             openedAt: connection.openedAt,
             dialect: connection.parser.dialect,
-            ccids: Array(ccids.prefix(ConnectionSnapshot.maximumCCIDs)),
+            ccids: ccids.count > ConnectionSnapshot.maximumCCIDs ? Array(ccids.prefix(ConnectionSnapshot.maximumCCIDs)) : ccids,
             ccidCount: ccids.count,
             lastReceivedAt: self.wallTime(of: connection.lastReceived, now: self.clock.now),
             counters: connection.counters,

@@ -113,13 +113,26 @@ struct TerminalTable: ~Copyable {
 
     /// Calls `body` with the terminals of one part, 0..<``parts``, in no order.
     func forEach(inPart part: Int, _ body: (Terminal) -> Void) {
+        self.forEachSlot(inPart: part) { slot in
+            if let terminal = slot.terminal { body(terminal.takeUnretainedValue()) }
+        }
+    }
+
+    /// Calls `body` with the CCIDs of one part, without a look at the terminals themselves, which no cache holds when they are many.
+    func forEachCCID(inPart part: Int, _ body: (UInt32) -> Void) {
+        self.forEachSlot(inPart: part) { body($0.key) }
+    }
+
+    @inline(__always)
+    private func forEachSlot(inPart part: Int, _ body: (Slot) -> Void) {
         let width = (self.mask + 1) / Self.parts
         let homes = part * width..<(part + 1) * width
         var index = homes.lowerBound
         // What is at home here can lie further back, but no further than the next gap.
         while true {
-            if let terminal = self.slots[index & self.mask].terminal {
-                if homes.contains(self.home(self.slots[index & self.mask].key)) { body(terminal.takeUnretainedValue()) }
+            let slot = self.slots[index & self.mask]
+            if slot.terminal != nil {
+                if homes.contains(self.home(slot.key)) { body(slot) }
             } else if index >= homes.upperBound {
                 return
             }

@@ -42,7 +42,12 @@ import Testing
         var passing: [UInt32] = []
         var met: [UInt32] = []
         for part in 0..<TerminalTable.parts {
-            table.forEach(inPart: part) { met.append($0.ccid.rawValue) }
+            var terminals: [UInt32] = []
+            table.forEach(inPart: part) { terminals.append($0.ccid.rawValue) }
+            var ccids: [UInt32] = []
+            table.forEachCCID(inPart: part) { ccids.append($0) }
+            #expect(ccids == terminals)
+            met += terminals
             for _ in 0..<20 {
                 let ccid = UInt32(truncatingIfNeeded: random.next())
                 if passing.count > 100, random.next() % 4 == 0 {
