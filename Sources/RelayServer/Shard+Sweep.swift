@@ -49,20 +49,23 @@ extension Shard {
     func scheduleSweep() {
         guard !self.isSweepScheduled else { return }
         self.isSweepScheduled = true
-        let due = self.awaitingAcknowledgement.next ?? self.eventLoop.now + Self.longestDelay
-        self.eventLoop.scheduleTask(deadline: due) { self.sweep() }
+        self.call(Sweep(shard: self), at: self.awaitingAcknowledgement.next ?? self.eventLoop.now + Self.longestDelay)
     }
 
-    private func sweep() {
+    fileprivate func sweep() {
         self.isSweepScheduled = false
         let now = self.startRead()
-        let due = self.awaitingAcknowledgement.takeDue(by: now)
+        var due: [TerminalConnection] = []
+        swap(&due, &self.spareDue)
+        self.awaitingAcknowledgement.takeDue(by: now, into: &due)
         for (index, connection) in due.enumerated() {
             // Milliseconds after its frame was written a connection has left the caches, and the next ones are known here.
             if index + Self.sweepLead < due.count { due[index + Self.sweepLead].prefetch() }
             connection.isAwaitingAcknowledgement = false
             self.lookAt(connection, now: now)
         }
+        due.removeAll(keepingCapacity: true)
+        swap(&due, &self.spareDue)
         self.goOnReading()
         if !self.awaitingAcknowledgement.isEmpty || !self.paused.isEmpty { self.scheduleSweep() }
     }
@@ -189,15 +192,17 @@ extension Shard {
     /// late as it would be for a frame that came in that moment.
     func startTimer() {
         let due = self.eventLoop.now + Self.timeoutInterval
-        self.eventLoop.scheduleTask(deadline: due) {
-            self.counters.timerDelays.record((self.eventLoop.now - due).seconds)
-            self.closeSilent()
-            self.endWriteThrough()
-            self.forgetTerminals()
-            self.reportLateTerminals()
-            self.reportStore()
-            self.startTimer()
-        }
+        self.call(Look(shard: self, due: due), at: due)
+    }
+
+    fileprivate func look(due: NIODeadline) {
+        self.counters.timerDelays.record((self.eventLoop.now - due).seconds)
+        self.closeSilent()
+        self.endWriteThrough()
+        self.forgetTerminals()
+        self.reportLateTerminals()
+        self.reportStore()
+        self.startTimer()
     }
 
     private func closeSilent() {
@@ -233,6 +238,28 @@ extension Shard {
             }
         }
         for ccid in forgotten { self.terminals.remove(ccid) }
+    }
+}
+
+// What runs as long as the relay does, some hundred times a second, is no task: SwiftNIO allocates seven times for each of those,
+// and nothing for a handler that is as small as these.
+extension Shard {
+    private func call(_ handler: some NIOScheduledCallbackHandler & Sendable, at deadline: NIODeadline) {
+        // Fails only when the event loop has been shut down: nothing is due there any more.
+        _ = try? self.eventLoop.scheduleCallback(at: deadline, handler: handler)
+    }
+
+    private struct Sweep: NIOScheduledCallbackHandler {
+        let shard: Shard
+
+        func handleScheduledCallback(eventLoop: some EventLoop) { self.shard.sweep() }
+    }
+
+    private struct Look: NIOScheduledCallbackHandler {
+        let shard: Shard
+        let due: NIODeadline
+
+        func handleScheduledCallback(eventLoop: some EventLoop) { self.shard.look(due: self.due) }
     }
 }
 

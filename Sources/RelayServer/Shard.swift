@@ -53,6 +53,8 @@ final class Shard: @unchecked Sendable {
     // What leaves at the end of the tick.
     private var isTickScheduled = false
     private(set) var dirty: [TerminalConnection] = []
+    /// The room of the last round of them, empty: a tick takes turns with two, and allocates none.
+    private var spareRound: [TerminalConnection] = []
     var peerBatches: [AppendBatch] = []
     var submission = PendingSubmission()
 
@@ -60,6 +62,8 @@ final class Shard: @unchecked Sendable {
     private(set) var tickTime: NIODeadline
     /// Connections whose peers owe acknowledgements.
     var awaitingAcknowledgement: TimerWheel<TerminalConnection>
+    /// The room of the last sweep, empty: a sweep allocates none.
+    var spareDue: [TerminalConnection] = []
     /// Connections whose peers acknowledge nothing, by the time when they were looked at last.
     var stuck = CircularBuffer<StuckConnection>()
     /// Connections whose peers have sent their last byte, and that wait because many do.
@@ -166,13 +170,16 @@ final class Shard: @unchecked Sendable {
     func flushDirty() {
         // A write can fail, and closing what failed can make others dirty: those are flushed in the next round.
         while !self.dirty.isEmpty {
-            let round = self.dirty
-            self.dirty.removeAll(keepingCapacity: true)
+            var round: [TerminalConnection] = []
+            swap(&round, &self.spareRound)
+            swap(&round, &self.dirty)
             for connection in round {
                 connection.isDirty = false
                 if connection.closeReason == nil, !connection.flush() { self.close(connection, .connectionLost) }
                 self.awaitAcknowledgement(connection)
             }
+            round.removeAll(keepingCapacity: true)
+            swap(&round, &self.spareRound)
         }
     }
 }

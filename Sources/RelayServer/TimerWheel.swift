@@ -37,10 +37,10 @@ struct TimerWheel<Element> {
         self.count += 1
     }
 
-    /// Takes out what is due by `now`.
-    mutating func takeDue(by now: NIODeadline) -> [Element] {
+    /// Takes out what is due by `now`, and adds it to `due`, which keeps its room.
+    mutating func takeDue(by now: NIODeadline, into due: inout [Element]) {
         let last = Self.millisecond(now)
-        var due: [Element] = []
+        let before = due.count
         // A loop that was held up for longer than the ring spans finds everything due.
         var millisecond = max(self.swept + 1, last - Int64(Self.span) + 1)
         while millisecond <= last {
@@ -52,8 +52,7 @@ struct TimerWheel<Element> {
             millisecond += 1
         }
         self.swept = max(self.swept, last)
-        self.count -= due.count
-        return due
+        self.count -= due.count - before
     }
 
     /// When the next thing is due; `nil` when there is none.

@@ -62,3 +62,11 @@ import Testing
         #expect(wheel.takeDue(by: self.time(101)) == [1])
     }
 }
+
+extension TimerWheel {
+    fileprivate mutating func takeDue(by now: NIODeadline) -> [Element] {
+        var due: [Element] = []
+        self.takeDue(by: now, into: &due)
+        return due
+    }
+}
