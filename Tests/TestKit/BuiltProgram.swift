@@ -8,12 +8,13 @@ public enum BuiltProgram {
         public let description: String
     }
 
-    /// Finds a program or a dynamic library: where the environment says (`TTMS_RELAYD` for `ttms-relayd`), or beside the test
-    /// bundle.
+    /// Finds a program or a dynamic library: where the environment says (`BUILT_TTMS_RELAYD` for `ttms-relayd`), or beside
+    /// the test bundle.
     ///
     /// - Throws: ``NotFound``.
     public static func url(_ name: String) throws -> URL {
-        let variable = String(name.uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
+        // Not `TTMS_…`: the relay would refuse it as a setting that there is not.
+        let variable = "BUILT_" + String(name.uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
         let candidates =
             ProcessInfo.processInfo.environment[variable].map { [URL(fileURLWithPath: $0)] }
             ?? Self.buildDirectories.map { $0.appendingPathComponent(name) }

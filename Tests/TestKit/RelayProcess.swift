@@ -25,6 +25,20 @@ public final class RelayProcess: Sendable {
         }
     }
 
+    /// What is started in place of the built relay, with the relay's arguments behind its own: a tool that runs one.
+    public struct Command: Sendable {
+        /// The tool.
+        public var program: URL
+        /// Its arguments, of which the last is the relay.
+        public var arguments: [String]
+
+        /// Makes a command.
+        public init(program: URL, arguments: [String]) {
+            self.program = program
+            self.arguments = arguments
+        }
+    }
+
     private struct Endpoints: Decodable {
         var terminals: [String]
         var admin: String
@@ -42,6 +56,7 @@ public final class RelayProcess: Sendable {
     private let listeners: [String]
     private let environment: [String: String]
     private let configurationFile: URL?
+    private let command: Command?
     private let running: Mutex<Running?> = Mutex(nil)
 
     /// Starts a relay and waits until it is ready.
@@ -79,13 +94,15 @@ public final class RelayProcess: Sendable {
     ///   - dataDirectory: made by the relay; by default in a directory that is removed with this object.
     ///   - environment: what the process gets beside the environment of the tests.
     ///   - configurationFile: given as `--config`.
+    ///   - command: what is started in place of the built relay.
     /// - Throws: when there is no room for its files.
     public init(
         _ settings: [String: String] = [:],
         listeners: [String] = ["127.0.0.1:0"],
         dataDirectory: URL? = nil,
         environment: [String: String] = [:],
-        configurationFile: URL? = nil
+        configurationFile: URL? = nil,
+        command: Command? = nil
     ) throws {
         self.root = try TemporaryDirectory()
         self.dataDirectory = dataDirectory ?? self.root.url.appendingPathComponent("data")
@@ -93,6 +110,7 @@ public final class RelayProcess: Sendable {
         self.listeners = listeners
         self.environment = environment
         self.configurationFile = configurationFile
+        self.command = command
     }
 
     // MARK: Where things are
@@ -137,11 +155,17 @@ public final class RelayProcess: Sendable {
     ///   - listeners: other listeners than it was made with.
     ///   - environment: what the process gets beside the environment that it was made with.
     ///   - log: where it prints to, a file or a named pipe, instead of its own log.
+    ///   - limit: how long it may take until it is ready.
     /// - Throws: ``Failure``.
-    public func start(listeners: [String]? = nil, environment: [String: String] = [:], log: URL? = nil) async throws {
+    public func start(
+        listeners: [String]? = nil,
+        environment: [String: String] = [:],
+        log: URL? = nil,
+        within limit: Duration = patience
+    ) async throws {
         let endpoints = self.dataDirectory.appendingPathComponent("endpoints.json")
         let program = try self.launch(listeners: listeners ?? self.listeners, environment: environment, log: log)
-        let ready = try await eventually("the relay writes \(endpoints.path)", state: { self.tail }) {
+        let ready = try await eventually("the relay writes \(endpoints.path)", within: limit, state: { self.tail }) {
             if let exit = program.exit { throw self.failure("the relay ended with \(exit) before it was ready") }
             // The file of an earlier process has another pid; a file that is being written does not decode.
             let found = (try? Data(contentsOf: endpoints)).flatMap { try? JSONDecoder().decode(Endpoints.self, from: $0) }
@@ -163,12 +187,13 @@ public final class RelayProcess: Sendable {
         environment: [String: String] = [:],
         log: URL? = nil
     ) throws -> RunningProgram {
-        var arguments = ["--admin", "127.0.0.1:0", "--data-dir", self.dataDirectory.path]
+        let command = try self.command ?? Command(program: BuiltProgram.url("ttms-relayd"), arguments: [])
+        var arguments = command.arguments + ["--admin", "127.0.0.1:0", "--data-dir", self.dataDirectory.path]
         if let configurationFile { arguments += ["--config", configurationFile.path] }
         for listener in listeners { arguments += ["--listen", listener] }
         for (key, value) in self.settings.sorted(by: { $0.key < $1.key }) { arguments += ["--set", "\(key)=\(value)"] }
         return try RunningProgram(
-            BuiltProgram.url("ttms-relayd"),
+            command.program,
             arguments: arguments,
             environment: self.environment.merging(environment) { _, given in given },
             log: log ?? self.log
