@@ -2,6 +2,7 @@
 # make test   builds everything and runs all tests
 # make bench  measures the relay, and NATS and Mosquitto beside it if they are installed
 # make fuzz   sends the admin API what its document allows, and much that it does not
+# make gates  counts what a frame costs the relay, allocations and instructions, and refuses more than it should
 # make soak   runs the tests that could go on for ever for longer, and all faults again and again
 #
 # Both install what is missing from Debian first (deploy/install-packages.sh).
@@ -19,12 +20,14 @@ TEST = Tests/with-summary.sh $(SWIFT) test --skip-build
 OUTSIDE = ^(BenchTests|Conversations|Faults|TTMSCtlTests|RelaydTests)\.
 # Tests with a server in their own process.
 SERVING = ^RelayAdminTests\.
+# Tests of what a frame costs the release build.
+GATES = ^Gates\.
 # The relay's core under seeds. Without random hashing, so that a seed is the same history in every process.
 SIMULATED = ^Simulation\.
 BENCHMARKS = Sources/ttms-bench/Bench.docc/Benchmarks.md
 OWN = Sources Tests Package.swift
 
-.PHONY: run build test bench bench-page fuzz soak check check-format format documentation clean packages test-packages
+.PHONY: run build test gates bench bench-page fuzz soak check check-format format documentation clean packages test-packages
 
 run: build
 	@exec .build/release/ttms-relayd $(ARGS)
@@ -40,10 +43,17 @@ test: test-packages
 	$(SWIFT) build --build-tests
 	openapi/fuzz.sh
 	# Apart, because tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
-	$(TEST) --skip '$(OUTSIDE)|$(SERVING)|$(SIMULATED)'
+	$(TEST) --skip '$(OUTSIDE)|$(SERVING)|$(SIMULATED)|$(GATES)'
 	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=2000 $(TEST) --filter '$(SIMULATED)'
 	$(TEST) --filter '$(SERVING)'
 	$(TEST) --filter '$(OUTSIDE)'
+	@$(MAKE) --no-print-directory gates
+
+# The limits are in Tests/Gates/Limits.swift.
+gates: test-packages
+	$(SWIFT) build --configuration release --product ttms-relayd
+	$(SWIFT) build --build-tests
+	BUILT_TTMS_RELAYD=$(CURDIR)/.build/release/ttms-relayd $(TEST) --filter '$(GATES)'
 
 # make bench ARGS="--only steady --times 5"; see ttms-bench compare --help.
 bench: build

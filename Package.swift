@@ -26,6 +26,8 @@ let package = Package(
         // Preloaded by tests into the programs above, so libraries of their own.
         .library(name: "PowerCut", type: .dynamic, targets: ["PowerCut"]),
         .library(name: "FalseClock", type: .dynamic, targets: ["FalseClock"]),
+        .library(name: "AllocationCount", type: .dynamic, targets: ["AllocationCount"]),
+        .library(name: "SignalMask", type: .dynamic, targets: ["SignalMask"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -139,6 +141,8 @@ let package = Package(
         // A disk that forgets at a power cut what was not synced. Preloaded, never linked: nothing may depend on it.
         .target(name: "PowerCut", path: "Tests/PowerCut"),
         .target(name: "FalseClock", path: "Tests/FalseClock"),
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
+        .target(name: "SignalMask", path: "Tests/SignalMask"),
         .executableTarget(name: "power-cut-probe", path: "Tests/PowerCutProbe"),
         .target(
             name: "TestKit",
@@ -225,5 +229,7 @@ let package = Package(
             path: "Tests/Faults",
             swiftSettings: strict
         ),
+        // Without ttms-relayd: what is judged is its release build.
+        .testTarget(name: "Gates", dependencies: ["TestKit", "TTMSProtocol"], path: "Tests/Gates", swiftSettings: strict),
     ]
 )

@@ -15,8 +15,9 @@ apt_get() {
 packages=(libmicrohttpd-dev libgnutls28-dev librocksdb-dev)
 if [[ ${1:-} == test ]]; then
     # The OpenAPI document is validated, and the API fuzzed, by Python packages in virtual environments of their own, and curl.
-    # strace makes the disk fail under the relay, iproute2 lays the cable that is pulled.
-    packages+=(python3-venv curl strace iproute2)
+    # strace makes the disk fail under the relay, iproute2 lays the cable that is pulled, valgrind counts instructions, in
+    # programs that strip has made smaller.
+    packages+=(python3-venv curl strace iproute2 valgrind binutils)
 fi
 
 missing=()
