@@ -31,20 +31,14 @@ actor BlockRegistry {
         self.file = KeptFile(path: file)
         self.operations = operations
         self.logger = logger
-        do {
-            guard let contents = try self.file.contents(limit: Self.maximumFileSize) else {
-                self.kept = []
-                return
-            }
-            self.kept = try JSONDecoder().decode(KeptBlock.File.self, from: Data(contents)).blocks
-        } catch let failure as KeptFile.Failure {
-            throw AdminError("The blocks' file \(file) cannot be \(failure.verb): \(failure.reason).")
-        } catch {
-            // To start without them would let in whom an operator has shut out.
-            throw AdminError(
-                "The blocks' file \(file) is damaged: \(error). Put back a copy, or delete it: then nobody is blocked."
-            )
-        }
+        // To start without them would let in whom an operator has shut out.
+        let kept = try self.file.decoded(
+            KeptBlock.File.self,
+            limit: Self.maximumFileSize,
+            name: "blocks'",
+            withoutIt: "nobody is blocked"
+        )
+        self.kept = kept?.blocks ?? []
     }
 
     deinit {
@@ -107,16 +101,7 @@ actor BlockRegistry {
     }
 
     private func keep(_ blocks: [KeptBlock]) throws(ProblemDetails) {
-        do {
-            try self.file.replace(with: Array(try JSONEncoder.sorted.encode(KeptBlock.File(blocks: blocks))))
-        } catch {
-            let reason = (error as? KeptFile.Failure)?.reason ?? "\(error)"
-            throw ProblemDetails(
-                .storeUnavailable,
-                detail:
-                    "The file \(self.file.name) cannot be written: \(reason). Nothing has changed. Make room, and try again."
-            )
-        }
+        try self.file.replace(encoding: KeptBlock.File(blocks: blocks))
         self.kept = blocks
     }
 

@@ -151,16 +151,7 @@ actor TokenRegistry {
     /// Makes `tokens` those in force, once they are on disk.
     private func replace(_ tokens: [KeptToken]) throws(ProblemDetails) {
         let kept = tokens.filter { $0.id != Self.adminID }
-        do {
-            try self.file.replace(with: Array(try JSONEncoder.sorted.encode(KeptToken.File(tokens: kept))))
-        } catch {
-            let reason = (error as? KeptFile.Failure)?.reason ?? "\(error)"
-            throw ProblemDetails(
-                .storeUnavailable,
-                detail:
-                    "The file \(self.file.name) cannot be written: \(reason). Nothing has changed. Make room, and try again."
-            )
-        }
+        try self.file.replace(encoding: KeptToken.File(tokens: kept))
         self.known.withLock { known in
             let admin = known.tokens.filter { $0.id == Self.adminID }
             known.tokens = admin + kept
@@ -177,34 +168,19 @@ actor TokenRegistry {
     }
 
     private static func read(_ file: KeptFile) throws(AdminError) -> [KeptToken] {
-        do {
-            guard let contents = try file.contents(limit: Self.maximumFileSize) else { return [] }
-            return try JSONDecoder().decode(KeptToken.File.self, from: Data(contents)).tokens
-        } catch let failure as KeptFile.Failure {
-            throw AdminError("The tokens' file \(file.path) cannot be \(failure.verb): \(failure.reason).")
-        } catch {
-            // To start without them would silently lock out whoever uses them.
-            throw AdminError(
-                """
-                The tokens' file \(file.path) is damaged: \(error). Put back a copy, or delete it: then only the token of \
-                admin.token is left, with which new ones can be made.
-                """
-            )
-        }
+        // To start without them would silently lock out whoever uses them.
+        let kept = try file.decoded(
+            KeptToken.File.self,
+            limit: Self.maximumFileSize,
+            name: "tokens'",
+            withoutIt: "only the token of admin.token is left, with which new ones can be made"
+        )
+        return kept?.tokens ?? []
     }
 
     private static func withUse(_ token: KeptToken, _ uses: [String: Timestamp]) -> KeptToken {
         var token = token
         token.lastUsedAt = uses[token.id] ?? token.lastUsedAt
         return token
-    }
-}
-
-extension JSONEncoder {
-    /// For files that people may look at.
-    static var sorted: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return encoder
     }
 }
