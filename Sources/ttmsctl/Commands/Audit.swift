@@ -40,12 +40,8 @@ struct Audit: AsyncParsableCommand {
         query["token"] = self.token
         query["outcome"] = self.outcome?.rawValue
         query["since"] = self.since.flatMap { Self.time($0, now: .now) }
-        var printer = Self.printer(self.relay.output)
-        try await self.relay.client().list(AuditResource.self, RoutePath.audit.path(), query: query, limit: self.limit) {
-            (page: [AuditResource]) throws(Failure) in
-            try printer.print(page)
-        }
-        printer.finish()
+        let printer = Self.printer(self.relay.output)
+        try await self.relay.client().list(RoutePath.audit.path(), query: query, limit: self.limit, to: printer)
     }
 
     /// The time that `text` means, as the API reads it.

@@ -63,7 +63,7 @@ struct Blocks: AsyncParsableCommand {
     @OptionGroup var relay: RelayOptions
 
     func run() async throws {
-        var printer = ListPrinter<BlockResource>(
+        let printer = ListPrinter<BlockResource>(
             self.relay.output,
             columns: [("TARGET", .left), ("KIND", .left), ("SINCE", .left), ("UNTIL", .left), ("BY", .left), ("REASON", .left)]
         ) { block in
@@ -73,10 +73,6 @@ struct Blocks: AsyncParsableCommand {
                 PayloadText.isVisible(reason) ? reason : PayloadText.text(reason.utf8),
             ]
         }
-        try await self.relay.client().list(BlockResource.self, RoutePath.blocks.path(), limit: nil) {
-            (page: [BlockResource]) throws(Failure) in
-            try printer.print(page)
-        }
-        printer.finish()
+        try await self.relay.client().list(RoutePath.blocks.path(), to: printer)
     }
 }

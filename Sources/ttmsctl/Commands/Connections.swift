@@ -48,16 +48,8 @@ struct Connections: AsyncParsableCommand {
         query["dialect"] = self.dialect
         query["reason"] = self.reason
         if self.descending { query["order"] = SortOrder.descending.rawValue }
-        var printer = Self.printer(self.relay.output)
-        try await self.relay.client().list(
-            ConnectionResource.self,
-            RoutePath.connections.path(),
-            query: query,
-            limit: self.limit
-        ) { (page: [ConnectionResource]) throws(Failure) in
-            try printer.print(page)
-        }
-        printer.finish()
+        let printer = Self.printer(self.relay.output)
+        try await self.relay.client().list(RoutePath.connections.path(), query: query, limit: self.limit, to: printer)
     }
 
     static func printer(_ format: OutputFormat) -> ListPrinter<ConnectionResource> {

@@ -21,15 +21,11 @@ struct Messages: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var printer = Self.printer(self.relay.output)
         try await self.relay.client().list(
-            MessageResource.self,
             RoutePath.terminalMessages.path(self.ccid.description),
-            limit: self.limit
-        ) { (page: [MessageResource]) throws(Failure) in
-            try printer.print(page)
-        }
-        printer.finish()
+            limit: self.limit,
+            to: Self.printer(self.relay.output)
+        )
     }
 
     static func printer(_ format: OutputFormat) -> ListPrinter<MessageResource> {

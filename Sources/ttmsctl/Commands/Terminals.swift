@@ -48,12 +48,8 @@ struct Terminals: AsyncParsableCommand {
         query["dialect"] = self.dialect
         query["sort"] = self.sort.rawValue
         if self.descending { query["order"] = SortOrder.descending.rawValue }
-        var printer = Self.printer(self.relay.output)
-        try await self.relay.client().list(TerminalResource.self, RoutePath.terminals.path(), query: query, limit: self.limit) {
-            (page: [TerminalResource]) throws(Failure) in
-            try printer.print(page)
-        }
-        printer.finish()
+        let printer = Self.printer(self.relay.output)
+        try await self.relay.client().list(RoutePath.terminals.path(), query: query, limit: self.limit, to: printer)
     }
 
     static func printer(_ format: OutputFormat) -> ListPrinter<TerminalResource> {

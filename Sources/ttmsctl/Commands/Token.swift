@@ -64,7 +64,7 @@ struct Token: AsyncParsableCommand {
         @OptionGroup var relay: RelayOptions
 
         func run() async throws {
-            var printer = ListPrinter<TokenResource>(
+            let printer = ListPrinter<TokenResource>(
                 self.relay.output,
                 columns: [
                     ("ID", .left), ("NAME", .left), ("SCOPES", .left), ("CREATED", .left), ("EXPIRES", .left),
@@ -76,11 +76,7 @@ struct Token: AsyncParsableCommand {
                     token.expiresAt ?? "never", token.lastUsedAt ?? "-",
                 ]
             }
-            try await self.relay.client().list(TokenResource.self, RoutePath.tokens.path(), limit: nil) {
-                (page: [TokenResource]) throws(Failure) in
-                try printer.print(page)
-            }
-            printer.finish()
+            try await self.relay.client().list(RoutePath.tokens.path(), to: printer)
         }
     }
 

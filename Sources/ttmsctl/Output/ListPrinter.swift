@@ -31,3 +31,21 @@ struct ListPrinter<Item: Encodable> {
         Console.write(self.isFirst ? "[]" : "]")
     }
 }
+
+extension AdminClient {
+    /// Prints the list at `path`, each page as it comes.
+    ///
+    /// - Parameter limit: items at the most; `nil` for all.
+    func list<Item: Codable & Sendable & Equatable>(
+        _ path: String,
+        query: [String: String] = [:],
+        limit: Int? = nil,
+        to printer: ListPrinter<Item>
+    ) async throws(Failure) {
+        var printer = printer
+        try await self.list(Item.self, path, query: query, limit: limit) { (page: [Item]) throws(Failure) in
+            try printer.print(page)
+        }
+        printer.finish()
+    }
+}
