@@ -83,6 +83,11 @@ extension World {
                     self.claims.violated("G6: \(connection.outbound.unacknowledged) bytes wait on a connection, over \(limit).")
                 }
             }
+            var online = 0
+            shard.terminals.forEach { if $0.connection != nil { online += 1 } }
+            if shard.terminalsOnline != online {
+                self.claims.violated("\(shard.terminalsOnline) terminals count as online, but \(online) have a connection.")
+            }
             for ccid in shard.holding.keys {
                 let held = shard.terminals[ccid]?.held.frameBytes ?? 0
                 if held > outbound.lowWatermark + frame { self.claims.violated("G6: \(held) bytes are held for \(ccid).") }
