@@ -25,8 +25,8 @@ extension Shard {
     /// Terminals or connections that are shown in one slice: a µs or so each.
     static let shownSlice = 128
 
-    /// CCIDs alone that one slice passes: some 100 µs.
-    static let ccidSlice = 32_768
+    /// CCIDs alone that one slice passes: some 100 µs, too.
+    static let ccidSlice = 8_192
 
     /// How many parts of the table hold some `size` terminals.
     func parts(of size: Int) -> Int {
