@@ -85,6 +85,10 @@ extension Faults {
             let address = try await eventually("Prometheus listens", state: { program.output }) {
                 program.output.firstMatch(of: /"Listening on" address=([0-9.:]+)/).map { String($0.output.1) }
             }
+            // It answers everything with 503 until it has looked at what it has on disk.
+            try await eventually("Prometheus is ready", state: { program.output }) {
+                program.output.contains("Server is ready to receive web requests") ? () : nil
+            }
             try await body(PrometheusClient(address: address))
             program.signal(SIGTERM)
             #expect(try await program.waitForExit() == .code(0), "\(program.output)")
