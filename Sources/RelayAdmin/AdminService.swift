@@ -68,16 +68,22 @@ struct AdminService: HTTPService {
     /// The answer to a caller without a token that is in force: what to send, or that what was sent is none.
     private func unknownCaller(_ head: RequestHead, _ route: Route?) -> HTTPResponse {
         let source = "The file admin.token of the relay's data directory holds one; `ttmsctl token create` makes others."
-        let hasToken = head.values("authorization").contains { TokenSecret(authorization: $0) != nil }
+        let authorizations = head.values("authorization")
+        let hasToken = authorizations.contains { TokenSecret(authorization: $0) != nil }
+        let former = authorizations.count == 1 ? self.access.tokens.holder(authorization: authorizations[0])?.caller : nil
         let detail =
-            hasToken
-            ? "The token is not in force: it is not one of this relay, or has expired, or has been revoked. \(source)"
-            : "Send `Authorization: Bearer TOKEN`. \(source)"
+            if let former {
+                "The token \(former.tokenName) is not in force any more: it has expired. \(source)"
+            } else if hasToken {
+                "The token is not in force: it is none of this relay, or has been revoked. \(source)"
+            } else {
+                "Send `Authorization: Bearer TOKEN`. \(source)"
+            }
         let challenge = "Bearer realm=\"ttms-relay\"" + (hasToken ? ", error=\"invalid_token\"" : "")
         return self.denied(
             ProblemDetails(.unauthorized, detail: detail),
             head,
-            nil,
+            former,
             route,
             headers: [HTTPResponse.Header("WWW-Authenticate", challenge)]
         )

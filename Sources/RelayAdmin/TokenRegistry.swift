@@ -46,19 +46,26 @@ actor TokenRegistry {
 
     /// Who sends `Authorization: Bearer …`; `nil` when that holds no token that is in force.
     nonisolated func caller(authorization: String, now: Timestamp = .now) -> Caller? {
+        self.holder(authorization: authorization, now: now).flatMap { $0.isInForce ? $0.caller : nil }
+    }
+
+    /// Whose token `Authorization: Bearer …` holds, and whether its time is not over yet; `nil` when it is none that is kept.
+    nonisolated func holder(authorization: String, now: Timestamp = .now) -> (caller: Caller, isInForce: Bool)? {
         guard let digest = TokenSecret(authorization: authorization)?.digest else { return nil }
         return self.known.withLock { known in
             // All are compared, so that the time does not even tell how many there are before it.
             var found: KeptToken?
             for token in known.tokens where token.digest.isEqual(to: digest) { found = token }
-            guard let found, found.isInForce(at: now) else { return nil }
-            known.uses[found.id] = now
-            return Caller(
+            guard let found else { return nil }
+            let isInForce = found.isInForce(at: now)
+            if isInForce { known.uses[found.id] = now }
+            let caller = Caller(
                 digest: digest,
                 tokenID: found.id,
                 tokenName: found.name,
                 scopes: Set(found.scopes)
             )
+            return (caller, isInForce)
         }
     }
 

@@ -1,5 +1,6 @@
 import AdminAPI
 import Foundation
+import RelayCore
 import Testing
 
 @testable import RelayAdmin
@@ -40,6 +41,39 @@ import Testing
             let lower = ["Authorization": "bearer \(server.token)"]
             #expect(try await server.send("GET", "/api/v1/status", headers: lower).status == 200)
         }
+    }
+
+    @Test("a token whose time is over is refused by its name, and recorded with it")
+    func expired() async throws {
+        let access = try TestAccess()
+        let past = Timestamp(microseconds: 1_700_000_000_000_000)
+        let (token, secret) = try await access.control.tokens.create(
+            name: "monitor",
+            scopes: [.read],
+            expiresAt: past,
+            now: past
+        )
+        let head = RequestHead(
+            method: "GET",
+            path: "/api/v1/status",
+            version: "HTTP/1.1",
+            headers: [.init(name: "host", value: "localhost"), .init(name: "authorization", value: "Bearer \(secret.text)")],
+            query: [],
+            remoteAddress: "192.0.2.1"
+        )
+        guard case .refused(let response, _) = access.service.admit(head) else {
+            Issue.record("it was let in")
+            return
+        }
+        #expect(response.headers.contains(.init("WWW-Authenticate", #"Bearer realm="ttms-relay", error="invalid_token""#)))
+        #expect(
+            try APIJSON.decode(ProblemDetails.self, from: Data(response.body)).detail.contains(
+                "monitor is not in force any more"
+            )
+        )
+        await access.control.audit.close()
+        let entry = try #require(try await access.control.audit.all().first)
+        #expect(entry.tokenID == token.id && entry.tokenName == "monitor" && entry.code == "unauthorized")
     }
 
     /// What a request is refused with, `nil` when it is not.
