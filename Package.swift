@@ -48,6 +48,7 @@ let package = Package(
         .target(name: "CGnuTLS", linkerSettings: [.linkedLibrary("gnutls")]),
         .target(name: "CRocksDB", linkerSettings: [.linkedLibrary("rocksdb")]),
         .target(name: "CLinuxTCP"),
+        .target(name: "CSwiftRuntime"),
 
         // Bytes <-> frames.
         .target(
@@ -99,7 +100,7 @@ let package = Package(
         .executableTarget(
             name: "ttms-relayd",
             dependencies: [
-                "RelayServer", "RelayAdmin", "RelayStorage", "RelayCore", "TTMSProtocol",
+                "RelayServer", "RelayAdmin", "RelayStorage", "RelayCore", "TTMSProtocol", "CSwiftRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
