@@ -52,6 +52,10 @@ final class Generator: Sendable {
 
     /// Begins to send.
     func start(_ senders: [Sender], pace: Pace) async throws {
+        try await self.onAll { loop in
+            loop.prepare(senders, pace: pace)
+            return loop.eventLoop.makeSucceededVoidFuture()
+        }
         let start = LoadClock.now + LoadLoop.leadTime
         try await self.onAll { loop in
             loop.start(senders, pace: pace, at: start)

@@ -18,24 +18,31 @@ extension LoadLoop {
     /// The senders begin together, when all event loops know of it.
     static let leadTime: UInt64 = 2_000_000
 
+    /// Gets ready to send, and for what others send: has to be over on all loops before one of them starts. A frame that arrives on a
+    /// loop that knows of no window would make no room in it, and a few of those stop the sender for good.
+    ///
+    /// - Parameter all: the senders of all loops.
+    func prepare(_ all: [Sender], pace: Pace) {
+        self.senders = all.compactMap { sender in
+            guard let terminal = self.terminals[sender.index] else { return nil }
+            terminal.begin(sender.target)
+            return terminal
+        }
+        // Also without senders: what arrives here makes room for those of other loops.
+        if case .closed(let window) = pace { self.pace = .closed(window: window) }
+    }
+
     /// Begins to send.
     ///
     /// - Parameters:
     ///   - all: the senders of all loops.
     ///   - start: when an open loop's first frame is due.
     func start(_ all: [Sender], pace: Pace, at start: UInt64) {
-        self.senders = all.compactMap { sender in
-            guard let terminal = self.terminals[sender.index] else { return nil }
-            terminal.begin(sender.target)
-            return terminal
-        }
         switch pace {
         case .once:
             let now = LoadClock.now
             for sender in self.senders { sender.sendOne(.now(now)) }
-        case .closed(let window):
-            // Also without senders: what arrives here gives room to those of other loops.
-            self.pace = .closed(window: window)
+        case .closed:
             for sender in self.senders { sender.fillWindow() }
         case .open(let rate):
             guard !self.senders.isEmpty else { return }

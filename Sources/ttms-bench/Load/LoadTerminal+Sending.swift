@@ -32,7 +32,7 @@ extension LoadTerminal {
     /// each frame that arrives would not be pipelined.
     func fillWindow() {
         self.isInLine = false
-        guard self.context != nil, case .closed(let window) = self.loop.pace else { return }
+        guard self.context != nil, self.target != nil, case .closed(let window) = self.loop.pace else { return }
         while (window &- self.underWay) &* 4 >= window, window > self.underWay, self.context?.channel.isWritable == true {
             self.outbound.clear()
             // Counted before it is flushed, which may call this again.
