@@ -1,4 +1,6 @@
 import Foundation
+import NIOCore
+import NIOPosix
 import TestKit
 import Testing
 
@@ -174,6 +176,29 @@ struct CompareTests {
             let usage = ServerProcess.usage(stat: wrong, tick: 100)
             #expect(usage == nil)
         }
+    }
+
+    @Test("The processor time of event loops is counted for themselves")
+    func eventLoops() async throws {
+        let server = ServerProcess(pid: ProcessInfo.processInfo.processIdentifier)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let used = try await group.next().submit {
+            // What the thread itself says that it has used.
+            let begin = Self.ownThreadSeconds
+            var state = SplitMix64(seed: 1)
+            while Self.ownThreadSeconds - begin < 0.1 { _ = state.next() }
+            return Self.ownThreadSeconds - begin
+        }.get()
+        // Those of tests beside this one have worked, too.
+        let counted = try #require(try server.sample().eventLoopSeconds)
+        #expect(counted > used * 0.9 && counted < ServerProcess.ownCPUSeconds + 0.1)
+        try await group.shutdownGracefully()
+    }
+
+    private static var ownThreadSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     @Test("A process that works is seen to work, and one that has ended is missed")

@@ -149,7 +149,7 @@ struct LoadTests {
         }
         #expect(phases.map(\.name) == ["store", "both at once", "drain"])
         #expect(phases.map(\.work) == [330, 330, 330])
-        #expect(phases[1].figures.keys.sorted() == ["drained/s", "stored/s"])
+        #expect(Set(phases[1].figures.keys).isSuperset(of: ["drained/s", "stored/s"]))
         #expect(phases[2].figures["seconds until also removed from disk"] != nil)
         #expect((phases[0].server?.storeBytes ?? 0) > 0)
     }

@@ -105,6 +105,9 @@ struct ScenarioRun: Sendable {
         result.server = after.map(PhaseResult.ServerUse.init)
         result.latency = LatencySummary(measurements.latency)
         result.lateness = LatencySummary(measurements.lateness)
+        if let before = before?.eventLoopSeconds, let after = after?.eventLoopSeconds, after - before >= 0.05 {
+            result.figures["\(unit) per event-loop CPU-s"] = Double(result.work) / (after - before)
+        }
         if let lateness = result.lateness { result.figures["generator late p99 µs"] = lateness.p99 }
         if measurements.counts.foreign > 0 { result.figures["frames of others"] = Double(measurements.counts.foreign) }
         if measurements.counts.outOfOrder > 0 { result.figures["OUT OF ORDER"] = Double(measurements.counts.outOfOrder) }

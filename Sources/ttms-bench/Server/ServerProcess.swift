@@ -5,6 +5,9 @@ import Glibc
 struct ServerSample: Equatable, Sendable {
     /// Processor time since the process began, user and system, in seconds; the kernel counts in hundredths.
     var cpuSeconds: Double
+    /// The part of it that SwiftNIO's event loops have used, in seconds: what relaying costs in a relay that does other things beside
+    /// it. `nil` for a server without such threads.
+    var eventLoopSeconds: Double?
     /// Bytes of its memory that are in RAM.
     var residentBytes: Int
     /// The same, with what it shares with other processes counted in parts; `nil` where that may not be read.
@@ -31,6 +34,7 @@ struct ServerProcess: Equatable, Sendable {
         }
         return ServerSample(
             cpuSeconds: usage.cpuSeconds,
+            eventLoopSeconds: self.eventLoopSeconds,
             residentBytes: usage.residentPages * sysconf(Int32(_SC_PAGESIZE)),
             proportionalBytes: self.read("smaps_rollup").flatMap { Self.field("Pss:", of: $0) }.map { $0 * 1_024 },
             threads: usage.threads,
@@ -45,6 +49,19 @@ struct ServerProcess: Equatable, Sendable {
             return nil
         }
         return line.split(separator: " ").dropFirst(3).first.flatMap { Int($0) }
+    }
+
+    /// Threads that are SwiftNIO's event loops are called so by it; the kernel keeps the first 15 bytes of a name.
+    private static let eventLoopName = "NIO-ELT-"
+
+    private var eventLoopSeconds: Double? {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(self.pid)/task")) ?? []
+        let seconds = threads.compactMap { thread -> Double? in
+            guard self.read("task/\(thread)/comm")?.hasPrefix(Self.eventLoopName) == true else { return nil }
+            // Nanoseconds on a processor come first; see the kernel's documentation of schedstat.
+            return self.read("task/\(thread)/schedstat")?.split(separator: " ").first.flatMap { Double($0) }.map { $0 / 1e9 }
+        }
+        return seconds.isEmpty ? nil : seconds.reduce(0, +)
     }
 
     private func read(_ file: String) -> String? {
