@@ -72,6 +72,7 @@ fuzz: test-packages
 	$(SWIFT) build --product ttmsctl
 	openapi/fuzz.sh
 
+soak: export TEST_LIMIT := 0
 soak: test-packages
 	$(SWIFT) build --build-tests
 	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=$(SEEDS) $(TEST) --filter '$(SIMULATED)'
