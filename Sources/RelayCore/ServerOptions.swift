@@ -101,7 +101,7 @@ public struct SessionOptions: Equatable, Sendable {
     public init() {}
 }
 
-/// How TCP finds connections whose peer is gone.
+/// How TCP finds connections whose peer is gone, and how much it takes for them.
 public struct TCPOptions: Equatable, Sendable {
     /// Silence before the first keepalive probe, whole seconds; 0 switches keepalive off.
     public var keepaliveIdle: TimeAmount = .seconds(60)
@@ -111,6 +111,12 @@ public struct TCPOptions: Equatable, Sendable {
     public var keepaliveProbes = 4
     /// How long written bytes may stay unacknowledged (`TCP_USER_TIMEOUT`); 0 leaves it to the kernel, some 15 minutes.
     public var userTimeout: TimeAmount = .seconds(60)
+    /// Bytes that the kernel may hold for one connection (`SO_SNDBUF`); 0 leaves it to the kernel, which then holds up to 4 MiB by
+    /// default. What it holds is uncertain until it is acknowledged, and comes again when the connection dies (G9).
+    public var sendBuffer = 256 << 10
+    /// Of these, bytes that are not sent yet (`TCP_NOTSENT_LOWAT`); 0 leaves it to the kernel: all. More waits here, where it goes to disk
+    /// for a terminal that is too slow, and can be withdrawn from a connection that has lost its terminal.
+    public var unsentLimit = 64 << 10
 
     /// Makes the defaults.
     public init() {}

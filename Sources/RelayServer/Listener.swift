@@ -70,6 +70,8 @@ struct Listener {
             let milliseconds = Int(tcp.userTimeout.nanoseconds / 1_000_000)
             try options.setOption(.socket(level, TCP_USER_TIMEOUT), value: milliseconds)
         }
+        if tcp.sendBuffer > 0 { try options.setOption(.socketOption(.so_sndbuf), value: tcp.sendBuffer) }
+        if tcp.unsentLimit > 0 { try options.setOption(.socket(level, TCP_NOTSENT_LOWAT), value: tcp.unsentLimit) }
     }
 
     private static func seconds(_ time: TimeAmount) -> Int {

@@ -102,6 +102,18 @@ struct ConfigurationValueTests {
         .duration("keepalive_interval", zero: false, tooLong: "32768s", wholeSeconds: true),
         .count("keepalive_probes", 1...127),
         .duration("tcp_user_timeout", zero: true, tooLong: "25d"),
+        .size(
+            "tcp_send_buffer",
+            good: [("4KiB", "4KiB"), ("1GiB", "1GiB"), ("0", "0")],
+            tooSmall: "4095",
+            tooLarge: "1025MiB"
+        ),
+        .size(
+            "tcp_unsent_limit",
+            good: [("4KiB", "4KiB"), ("1GiB", "1GiB"), ("0", "0")],
+            tooSmall: "4095",
+            tooLarge: "1025MiB"
+        ),
         .duration("time_to_live", zero: true, tooLong: "36501d", wholeSeconds: true),
         .count("maximum_frames_per_terminal", 1...1_000_000_000_000),
         .size(

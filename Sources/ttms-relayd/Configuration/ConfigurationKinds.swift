@@ -37,16 +37,24 @@ extension ConfigurationKey {
     }
 
     /// A number of bytes, with or without a unit.
-    static func size(_ name: String, _ field: any Field<Int>, _ range: ClosedRange<Int>, _ help: String) -> ConfigurationKey {
-        .single(
+    ///
+    /// - Parameter zero: what 0 means; `nil` when it is not allowed.
+    static func size(
+        _ name: String,
+        _ field: any Field<Int>,
+        _ range: ClosedRange<Int>,
+        zero: String? = nil,
+        _ help: String
+    ) -> ConfigurationKey {
+        let bounds = "\(SizeText.text(range.lowerBound)) to \(SizeText.text(range.upperBound))"
+        return .single(
             name,
             field,
-            allowed:
-                "\(SizeText.text(range.lowerBound)) to \(SizeText.text(range.upperBound)); units are B, KiB, MiB, GiB, TiB",
+            allowed: "\(bounds); units are B, KiB, MiB, GiB, TiB" + (zero.map { "; 0: \($0)" } ?? ""),
             help: help,
             show: SizeText.text
         ) { text in
-            SizeText.bytes(text).flatMap { range.contains($0) ? $0 : nil }
+            SizeText.bytes(text).flatMap { range.contains($0) || $0 == 0 && zero != nil ? $0 : nil }
         }
     }
 

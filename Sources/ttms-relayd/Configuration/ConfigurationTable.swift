@@ -140,6 +140,21 @@ enum ConfigurationTable {
             zero: "the kernel's, some 15 minutes",
             "How long written bytes may stay unacknowledged until the connection is lost"
         ),
+        // The kernel keeps no less than 4,608 bytes, and no more than net.core.wmem_max, which is 208 KiB where nobody has raised it.
+        .size(
+            "tcp_send_buffer",
+            \.server.tcp.sendBuffer,
+            4 << 10...1 << 30,
+            zero: "the kernel's, which grows",
+            "Bytes that the kernel may hold for one terminal"
+        ),
+        .size(
+            "tcp_unsent_limit",
+            \.server.tcp.unsentLimit,
+            4 << 10...1 << 30,
+            zero: "all of it",
+            "Bytes of these that may wait in the kernel before they are sent"
+        ),
     ]
 
     /// The store takes all of them while it runs.
