@@ -90,6 +90,13 @@ public struct Mailbox: Sendable {
         if self.mode == .draining, self.outstandingRead == nil { self.wantsRead = true }
     }
 
+    /// The terminal has come to who counts submissions by itself: all that was appended until now has been carried out, and counts
+    /// as in the `latest` of them, for who waits until it is durable.
+    public mutating func renumber(latest: UInt64) {
+        self.appendSubmission = latest
+        self.readSubmission = latest
+    }
+
     /// Frames in flight were appended, and a receipt will tell their ids.
     public mutating func journalStarted(in submission: UInt64) {
         self.appendSubmission = submission

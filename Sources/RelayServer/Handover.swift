@@ -37,6 +37,8 @@ struct Handover {
         var registration: UInt64
     }
 
+    /// How many terminals this home has recalled so far.
+    private(set) var recalls: UInt64 = 0
     /// At home: terminals that are not here.
     var loans: [CCID: Loan] = [:]
     /// Elsewhere: terminals of other homes that are here.
@@ -54,13 +56,22 @@ struct Handover {
         !self.recalled.isEmpty && self.recalled[ccid] != nil
     }
 
-    /// Whether frames wait here for a terminal that is between two shards.
-    var isKeepingFrames: Bool {
-        if self.syncing.values.contains(where: { !$0.kept.isEmpty }) { return true }
-        return self.loans.values.contains { loan in
-            guard case .recalling(let waiting, _) = loan else { return false }
-            return !waiting.isEmpty
-        }
+    /// Whether frames wait here, or may come back to here, for a terminal that is between two shards.
+    var isMovingTerminals: Bool {
+        !self.syncing.isEmpty || self.loans.values.contains { if case .recalling = $0 { true } else { false } }
+    }
+
+    /// The same for one terminal.
+    func isMoving(_ ccid: CCID) -> Bool {
+        if self.isSyncing(ccid) { return true }
+        guard !self.loans.isEmpty, case .recalling = self.loans[ccid] else { return false }
+        return true
+    }
+
+    /// At home: has the frames of a terminal wait here from now on, for who wants it next.
+    mutating func beginRecall(of ccid: CCID, for claimants: [Claimant]) {
+        self.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: claimants)
+        self.recalls += 1
     }
 
     func isSyncing(_ ccid: CCID) -> Bool {

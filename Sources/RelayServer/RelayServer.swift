@@ -125,6 +125,8 @@ public final class RelayServer: Sendable {
             for shard in self.shards { try? await shard.passOn().get() }
         }
         for shard in self.shards { try? await shard.storeWaiting().get() }
+        let end = NIODeadline.now() + grace
+        for settling in self.shards.map({ $0.settle(until: end) }) { try? await settling.get() }
     }
 
     /// Ends the event loops. Only after the store has answered everything.

@@ -96,6 +96,8 @@ extension Shard {
         // another shard had was carried out before the terminal came here.
         let isAnswered = self.submission.isEmpty && self.committed + 1 == self.submission.number
         let storeIsEmpty = isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
+        // What is submitted may hold frames for a terminal that was not known when they came.
+        if terminal.isNew, !storeIsEmpty { terminal.update { $0.appended(in: self.latestSubmission) } }
         self.updateWriteThrough(terminal)
         terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)
         self.terminalsOnline += 1
@@ -228,7 +230,7 @@ extension Shard {
         self.log(connection, reason)
         self.leaveSource(of: connection)
         self.remember(connection, reason, now: now)
-        if reason.isViolation { connection.discardUnread() }
+        if reason != .peerClosed, reason != .connectionLost { connection.discardUnread() }
         connection.channel.close(promise: nil)
     }
 

@@ -17,6 +17,7 @@ extension Shard {
         var offset = 0
         var taken = TakenFrames()
         let storedBefore = self.submission.appends.count
+        let heldBefore = self.heldBytes
         let elsewhereBefore = self.framesElsewhere
         var step = FrameParser.Step.needsBytes
         while offset < bytes.count {
@@ -37,6 +38,9 @@ extension Shard {
                 connection.parser = parser
                 self.count(&taken, from: connection)
                 if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
+                if self.submission.appends.count != storedBefore {
+                    connection.destinations.storedIn = self.submission.number
+                }
                 if let reason = self.handle(frame, from: connection) {
                     self.close(connection, reason)
                     break
@@ -47,9 +51,13 @@ extension Shard {
         }
         connection.parser = parser
         self.count(&taken, from: connection)
-        let isElsewhere = self.framesElsewhere != elsewhereBefore
-        if isElsewhere { connection.destinations.areElsewhere = true }
-        if isElsewhere || self.submission.appends.count != storedBefore { self.holdBackIfBehind(connection) }
+        if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
+        if self.submission.appends.count != storedBefore {
+            connection.destinations.storedIn = self.submission.number
+            self.holdBackIfBehind(connection)
+        } else if self.heldBytes != heldBefore {
+            self.holdBackIfBehind(connection)
+        }
         return (offset, step)
     }
 
@@ -150,7 +158,9 @@ extension Shard {
         switch terminal.mailbox.placement {
         case .held, .live:
             if terminal.held.isEmpty { self.holding[destination] = self.tickTime }
+            let before = terminal.held.cost
             body(&terminal.held)
+            self.heldBytes += terminal.held.cost - before
             if terminal.held.frameBytes > self.options.outbound.lowWatermark { self.spill(terminal) }
         case .store:
             self.withSubmission { body(&$0.appends) }

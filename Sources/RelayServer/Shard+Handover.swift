@@ -73,8 +73,25 @@ extension Shard {
     private func take(_ batch: AppendBatch) {
         _ = self.startRead()
         self.passedOn -= Int64(batch.count)
+        let storedBefore = self.submission.appends.count
+        let isBehind = self.isStoreBehind
+        var sources: Set<CCID> = []
         var offset = 0
-        while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
+        while let (entry, frame) = batch.next(&offset) {
+            let waitingBefore = self.submission.appends.count &+ self.heldBytes
+            self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true)
+            if isBehind, self.submission.appends.count &+ self.heldBytes != waitingBefore {
+                if let source = Self.source(of: frame) { sources.insert(source) }
+            }
+        }
+        if self.submission.appends.count != storedBefore { self.storedForOthers = self.submission.number }
+        if !sources.isEmpty { self.holdBackElsewhere(sources) }
+    }
+
+    /// A rewritten frame says whom it is from where it said whom it is for.
+    private static func source(of frame: UnsafeRawBufferPointer) -> CCID? {
+        guard let start = frame.baseAddress, frame.count >= Frame.minimumSize else { return nil }
+        return FrameView(bytes: start, size: frame.count, isSound: true).address
     }
 
     /// Runs `body` on another shard, after the frames that were put into its batch before.
@@ -118,13 +135,13 @@ extension Shard {
     private func claimed(_ ccid: CCID, by claimant: Handover.Claimant) {
         switch self.handover.loans[ccid] {
         case nil:
-            self.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [claimant])
+            self.handover.beginRecall(of: ccid, for: [claimant])
             self.recall(ccid, for: claimant)
         case .lent(claimant.shard):
             // It has been granted there since, and its newest registration with it.
             return
         case .lent(let borrower):
-            self.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [claimant])
+            self.handover.beginRecall(of: ccid, for: [claimant])
             self.send(to: borrower) { $0.recall(ccid, for: claimant) }
         case .recalling(let waiting, var claimants):
             if let index = claimants.firstIndex(where: { $0.shard == claimant.shard }) {
@@ -141,7 +158,7 @@ extension Shard {
         guard self.handover.isBorrowed(ccid), !self.handover.isRecalled(ccid) else { return }
         self.send(to: self.home(of: ccid)) { home in
             guard case .lent(let borrower) = home.handover.loans[ccid] else { return }
-            home.handover.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: [])
+            home.handover.beginRecall(of: ccid, for: [])
             home.send(to: borrower) { $0.recall(ccid, for: nil) }
         }
     }
@@ -227,7 +244,7 @@ extension Shard {
             let terminal = self.terminals[ccid]
             guard terminal?.isForgettable ?? true else { continue }
             self.handover.recalled[ccid] = nil
-            self.terminals.remove(ccid)
+            if let terminal { self.leave(terminal) }
             let home = self.home(of: ccid)
             if home == self.index {
                 self.returned(ccid, terminal: terminal)
@@ -264,7 +281,10 @@ extension Shard {
     private func granted(_ ccid: CCID, terminal: Terminal?) {
         let claim = self.handover.claims.removeValue(forKey: ccid)
         guard terminal != nil || claim != nil || self.handover.isBorrowed(ccid) else { return }
-        if let terminal { self.terminals.insert(terminal) }
+        if let terminal {
+            terminal.update { $0.renumber(latest: self.latestSubmission) }
+            self.terminals.insert(terminal)
+        }
         let terminal = terminal ?? self.makeTerminal(ccid)
         if self.handover.isBorrowed(ccid) { self.startSync(terminal) }
         guard let claim, claim.connection.closeReason == nil, claim.connection.session.holds(ccid) else {

@@ -6,13 +6,16 @@ import TTMSProtocol
 ///
 /// Most senders have one destination or few; beyond that it is enough to know that they are many.
 struct RecentDestinations {
-    /// More are `many`: a receipt then waits for everything that is under way, which costs milliseconds, not correctness.
+    /// More are `many`: a receipt then waits for everything that is under way, which costs milliseconds, not correctness; but while
+    /// the disk fails it waits for others' frames, too. To know more would cost every frame of such a sender a look into a table.
     private static let limit = 8
 
     private(set) var ccids: [CCID] = []
     private(set) var areMany = false
     /// Frames went to terminals of other shards.
     var areElsewhere = false
+    /// The latest submission that frames went into straight away; 0 when none did.
+    var storedIn: UInt64 = 0
     private var last: CCID?
 
     /// Whether nothing has been sent.
@@ -68,17 +71,20 @@ extension Shard {
             connection.handler?.goOn()
         }
         let list = destinations.areMany ? nil : destinations.ccids
-        if destinations.areElsewhere {
-            self.whenSafeElsewhere { self.wait(for: list, connection, done) }
-        } else {
-            self.wait(for: list, connection, done)
-        }
+        let waitHere = { self.wait(for: list, storedIn: destinations.storedIn, connection, $0) }
+        if destinations.areElsewhere { self.whenSafeEverywhere(list, waitHere, done) } else { waitHere(done) }
     }
 
-    private func wait(for destinations: [CCID]?, _ connection: TerminalConnection?, _ completion: @escaping () -> Void) {
+    /// - Parameter storedIn: see ``RecentDestinations/storedIn``; of frames from another shard it is not known here.
+    private func wait(
+        for destinations: [CCID]?,
+        storedIn: UInt64?,
+        _ connection: TerminalConnection?,
+        _ completion: @escaping () -> Void
+    ) {
         let wait = SafetyWait(
             time: self.tickTime,
-            submission: self.submission.isEmpty ? self.submission.number - 1 : self.submission.number,
+            submission: destinations.map { self.submission(of: $0, storedIn: storedIn) } ?? self.latestSubmission,
             destinations: destinations,
             connection: connection,
             completion: completion
@@ -87,11 +93,33 @@ extension Shard {
         self.scheduleSafetyCheck()
     }
 
+    /// The latest submission that may hold a frame for one of the terminals. What others have sent to others is none of the waiting
+    /// connection's business: it may be long in coming, while the disk fails (G8).
+    private func submission(of destinations: [CCID], storedIn: UInt64?) -> UInt64 {
+        destinations.reduce(storedIn ?? 0) { latest, ccid in
+            // A terminal that is not here now may have been here when the frames came, or none at all: those are in `storedIn`.
+            let own = self.terminals[ccid]?.mailbox.appendSubmission ?? (storedIn == nil ? self.storedForOthers : 0)
+            return max(latest, own, self.lastLeft)
+        }
+    }
+
+    /// The submission that what has been put until now is in, if it went to the store at all.
+    var latestSubmission: UInt64 { self.submission.isEmpty ? self.submission.number - 1 : self.submission.number }
+
     /// Frames for `ccid`, put or held at `since` or later, go to the store: whoever waits for them waits for this submission.
     func raiseSafetyWaits(_ ccid: CCID, since: NIODeadline) {
         let number = self.submission.number
         for index in self.safetyWaits.indices where self.safetyWaits[index].concerns(ccid, since: since) {
             self.safetyWaits[index].submission = number
+        }
+    }
+
+    /// Frames in flight, put at `since` or later, go to the store. Who waits for certain terminals sees that in their windows; who
+    /// waits for all looks at those only of whom an acknowledgement is expected, and waits for this submission.
+    func raiseSafetyWaitsForAll(since: NIODeadline) {
+        let number = self.submission.number
+        for index in self.safetyWaits.indices where self.safetyWaits[index].destinations == nil {
+            if self.safetyWaits[index].time >= since { self.safetyWaits[index].submission = number }
         }
     }
 
@@ -128,15 +156,16 @@ extension Shard {
     }
 
     private func isSafe(_ wait: SafetyWait) -> Bool {
-        guard wait.submission <= self.committed else { return false }
+        // What has not left for another shard is not under way there.
+        guard wait.submission <= self.committed, self.peerBatches.allSatisfy(\.isEmpty) else { return false }
         guard let destinations = wait.destinations else {
             // What has not been flushed yet is not in the queue of those who wait for acknowledgements.
-            // What has not left for another shard is not under way there.
-            return self.dirty.isEmpty && self.peerBatches.allSatisfy(\.isEmpty)
-                && self.holding.values.allSatisfy { $0 > wait.time } && !self.handover.isKeepingFrames
+            return self.dirty.isEmpty
+                && self.holding.values.allSatisfy { $0 > wait.time } && !self.handover.isMovingTerminals
                 && self.awaitingAcknowledgement.allSatisfy { !self.isUnsafe($0, since: wait.time) }
         }
         return destinations.allSatisfy { ccid in
+            guard !self.handover.isMoving(ccid) else { return false }
             guard let terminal = self.terminals[ccid] else { return true }
             guard terminal.held.isEmpty else { return false }
             return terminal.connection.map { !self.isUnsafe($0, since: wait.time) } ?? true
@@ -160,24 +189,44 @@ extension Shard {
 
     // MARK: Other shards
 
-    /// Runs `body` when all frames that this shard has handed to others are safe there.
+    /// Runs `body` when all frames for certain terminals, or for all, are safe here and on all other shards.
     ///
-    /// Two rounds: after the first, every home has passed on what it got from here; after the second, that is safe, too.
-    private func whenSafeElsewhere(_ body: @escaping () -> Void) {
-        self.askOthers { self.askOthers(body) }
+    /// Two rounds: after the first, every home has passed on what it got from here; after the second, that is safe, too. A terminal
+    /// that changes its shard meanwhile takes frames along, past those who have answered: then they are asked once more.
+    private func whenSafeEverywhere(
+        _ destinations: [CCID]?,
+        _ waitHere: @escaping (@escaping () -> Void) -> Void,
+        _ body: @escaping () -> Void
+    ) {
+        waitHere {
+            let own = self.handover.recalls
+            self.askOthers(destinations) { first in
+                self.askOthers(destinations) { second in
+                    waitHere {
+                        guard first == second, own == self.handover.recalls else {
+                            return self.whenSafeEverywhere(destinations, waitHere, body)
+                        }
+                        body()
+                    }
+                }
+            }
+        }
     }
 
-    private func askOthers(_ body: @escaping () -> Void) {
-        let count = NIOLoopBoundBox(self.shards.count - 1, eventLoop: self.eventLoop)
+    /// - Parameter body: gets how many terminals the others have recalled so far.
+    private func askOthers(_ destinations: [CCID]?, _ body: @escaping (UInt64) -> Void) {
+        let count = NIOLoopBoundBox((shards: self.shards.count - 1, recalls: UInt64(0)), eventLoop: self.eventLoop)
         let body = NIOLoopBound(body, eventLoop: self.eventLoop)
         let origin = self
         for index in self.shards.indices where index != self.index {
             self.send(to: index) { shard in
                 _ = shard.startRead()
-                shard.wait(for: nil, nil) {
+                shard.wait(for: destinations, storedIn: nil, nil) {
+                    let recalls = shard.handover.recalls
                     origin.eventLoop.execute {
-                        count.value -= 1
-                        if count.value == 0 { body.value() }
+                        count.value.shards -= 1
+                        count.value.recalls += recalls
+                        if count.value.shards == 0 { body.value(count.value.recalls) }
                     }
                 }
             }

@@ -9,18 +9,35 @@ extension Shard {
         self.eventLoop.execute {
             self.isStopping = true
             for connection in self.connections { connection.pause(for: .stop) }
-            self.checkDrained(until: deadline, promise)
+            self.wait(until: deadline, promise) {
+                for connection in self.connections { self.sampleAcknowledged(connection) }
+                return self.connections.allSatisfy { $0.outbound.unacknowledged == 0 }
+            }
         }
         return promise.futureResult
     }
 
-    private func checkDrained(until deadline: NIODeadline, _ promise: EventLoopPromise<Void>) {
-        for connection in self.connections { self.sampleAcknowledged(connection) }
-        let isDrained = self.connections.allSatisfy { $0.outbound.unacknowledged == 0 }
-        if isDrained || self.eventLoop.now >= deadline {
+    /// After ``storeWaiting()``: waits until the store has been told of all that was delivered, or until `deadline`. What was
+    /// delivered while its commit was under way is known by its id only then, and would be delivered again after the restart.
+    func settle(until deadline: NIODeadline) -> EventLoopFuture<Void> {
+        let promise = self.eventLoop.makePromise(of: Void.self)
+        self.eventLoop.execute {
+            self.wait(until: deadline, promise) {
+                self.journals.isEmpty && self.awaitingRemoval == 0 && self.submission.isEmpty
+            }
+        }
+        return promise.futureResult
+    }
+
+    private func wait(
+        until deadline: NIODeadline,
+        _ promise: EventLoopPromise<Void>,
+        for isDone: @escaping @Sendable () -> Bool
+    ) {
+        if isDone() || self.eventLoop.now >= deadline {
             promise.succeed(())
         } else {
-            self.eventLoop.scheduleTask(in: Self.shortestStarvedInterval) { self.checkDrained(until: deadline, promise) }
+            self.eventLoop.scheduleTask(in: Self.shortestStarvedInterval) { self.wait(until: deadline, promise, for: isDone) }
         }
     }
 

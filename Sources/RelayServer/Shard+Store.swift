@@ -148,7 +148,7 @@ extension Shard: GroupCommitClient {
 
     private func releaseHeld(_ terminal: Terminal) {
         guard !terminal.held.isEmpty else { return }
-        let held = terminal.takeHeld()
+        let held = self.takeHeld(of: terminal)
         // They are put now, but receipts wait for them since they were held.
         if let since = self.holding.removeValue(forKey: terminal.ccid) { self.extendSafetyWaits(terminal.ccid, since: since) }
         held.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
@@ -217,12 +217,19 @@ extension Shard: GroupCommitClient {
         self.counters.journaled += UInt64(ends.count)
         self.journals[token] = Journal(connection: connection, ends: ends)
         self.terminals[run.owner]?.update { $0.journalStarted(in: self.submission.number) }
+        self.raiseSafetyWaitsForAll(since: run.since)
         return token
+    }
+
+    private func takeHeld(of terminal: Terminal) -> AppendBatch {
+        let held = terminal.takeHeld()
+        self.heldBytes -= held.cost
+        return held
     }
 
     func storeHeld(_ terminal: Terminal) {
         guard !terminal.held.isEmpty else { return }
-        let held = terminal.takeHeld()
+        let held = self.takeHeld(of: terminal)
         if let since = self.holding.removeValue(forKey: terminal.ccid) { self.raiseSafetyWaits(terminal.ccid, since: since) }
         held.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
         terminal.counters.framesQueued += UInt64(held.count)
@@ -265,7 +272,7 @@ extension Shard: GroupCommitClient {
 
     // MARK: Pushing back
 
-    /// Stops reading from a sender whose frames go to the store when the store is too far behind.
+    /// Stops reading from a sender whose frames go to the store, or wait for it, when the store is too far behind.
     func holdBackIfBehind(_ connection: TerminalConnection) {
         guard !connection.isPaused(for: .store), connection.closeReason == nil, self.isStoreBehind else { return }
         connection.pause(for: .store)
@@ -274,14 +281,30 @@ extension Shard: GroupCommitClient {
         self.scheduleSweep()
     }
 
-    private var isStoreBehind: Bool {
-        self.groupCommit.pendingBytes + self.submission.appends.cost > self.options.outbound.storeHighWatermark
+    var isStoreBehind: Bool {
+        self.waitingBytes > self.options.outbound.storeHighWatermark
+    }
+
+    /// What frames take in memory that wait for the store: for its commits, or for what it keeps for their terminals.
+    private var waitingBytes: Int {
+        self.groupCommit.pendingBytes + self.submission.appends.cost + self.heldBytes
+    }
+
+    /// Frames from another shard went to the store while it is too far behind: their senders are on one of the others.
+    func holdBackElsewhere(_ sources: Set<CCID>) {
+        for index in self.shards.indices where index != self.index {
+            self.send(to: index) { shard in
+                for ccid in sources {
+                    if let connection = shard.terminals[ccid]?.connection { shard.holdBackIfBehind(connection) }
+                }
+            }
+        }
     }
 
     /// Reads from the senders again once half of what was too much is durable.
     func goOnReading() {
         guard !self.paused.isEmpty else { return }
-        guard self.groupCommit.pendingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
+        guard self.waitingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
         let paused = self.paused
         self.paused = [:]
         for connection in paused.values where connection.closeReason == nil { connection.goOnReading(after: .store) }

@@ -230,14 +230,20 @@ extension Shard {
         let limit = max(self.options.maximumOfflineTerminals / self.options.eventLoops, 1)
         var excess = self.terminals.count - self.terminalsOnline - limit
         guard excess > 0 else { return }
-        var forgotten: [CCID] = []
+        var forgotten: [Terminal] = []
         self.terminals.forEach { terminal in
             if excess > 0, terminal.isForgettable, !self.handover.isBorrowed(terminal.ccid) {
-                forgotten.append(terminal.ccid)
+                forgotten.append(terminal)
                 excess -= 1
             }
         }
-        for ccid in forgotten { self.terminals.remove(ccid) }
+        for terminal in forgotten { self.leave(terminal) }
+    }
+
+    /// The terminal is not known here any more; what was stored for it may not be durable yet.
+    func leave(_ terminal: Terminal) {
+        self.lastLeft = max(self.lastLeft, terminal.mailbox.appendSubmission)
+        self.terminals.remove(terminal.ccid)
     }
 }
 

@@ -80,6 +80,12 @@ final class Shard: @unchecked Sendable {
     var isSafetyCheckScheduled = false
     /// Terminals that hold frames until the store has been asked, and since when.
     var holding: [CCID: NIODeadline] = [:]
+    /// What the held frames of all terminals here take in memory.
+    var heldBytes = 0
+    /// The latest submission with a frame that another shard has handed over.
+    var storedForOthers: UInt64 = 0
+    /// The latest submission with a frame for a terminal that has left this shard since, or is forgotten.
+    var lastLeft: UInt64 = 0
     /// Counts frames that went to other shards, or wait for them.
     var framesElsewhere: UInt64 = 0
     /// Frames handed to other shards, less those that they have handed here.

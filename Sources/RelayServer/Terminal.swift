@@ -37,6 +37,9 @@ final class Terminal: @unchecked Sendable {
         self.mailbox = Mailbox(isWriteThrough: isWriteThrough)
     }
 
+    /// Whether it has had no connection since it became known here.
+    var isNew: Bool { self.registration == 0 }
+
     /// Asks the mailbox, or tells it something, and keeps `live` in step.
     @discardableResult
     func update<Result>(_ body: (inout Mailbox) -> Result) -> Result {

@@ -289,10 +289,11 @@ final class TerminalConnection {
 
     // MARK: Closing
 
-    /// What a peer may still send while its connection is closed for breaking the protocol: a burst, but not a flood.
+    /// What a peer may still send while its connection is closed: a burst, but not a flood.
     private static let discardLimit = 256 << 10
 
-    /// Forgets what has arrived, so that closing does not reset the connection under the replies that the peer has not read.
+    /// Forgets what has arrived, so that closing does not reset the connection under what the peer has not read: its kernel has
+    /// acknowledged that, so it counts as delivered, and some forget it at a reset.
     func discardUnread() {
         if self.hasDescriptor { self.shard.sockets.discard(self.descriptor, limit: Self.discardLimit) }
     }

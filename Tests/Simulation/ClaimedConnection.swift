@@ -34,6 +34,8 @@ final class ClaimedConnection {
         var readIn: Int
         /// The step by whose end it was handled, at the latest.
         var handledIn = Int.max
+        /// The step in which it was answered, which it may have to wait for: only then it takes the terminal.
+        var repliedIn: Int?
     }
 
     /// What the relay has written.

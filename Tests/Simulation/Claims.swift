@@ -31,6 +31,8 @@ final class Claims {
         var wasDurable = false
         /// It expired, was deleted or evicted, or was refused at a cap.
         var isEnded = false
+        /// Such an end was not durable when a process died.
+        var hasReturned = false
         /// It was lost as it may be: with a crash, in the window.
         var isExcused = false
         /// A crash forgot that it was delivered, or how far it had got.
@@ -179,8 +181,14 @@ final class Claims {
             self.violated("Connection \(connection.number) got a reply that it had not asked for.")
             return false
         }
+        if let index = self.rivals[ccid]?.firstIndex(where: { $0.connection == connection.number && $0.repliedIn == nil }) {
+            self.rivals[ccid]?[index].repliedIn = self.step
+        }
         let tenure = connection.tenures[ccid, default: .init()]
-        if (self.rivals[ccid] ?? []).contains(where: { $0.handledIn >= tenure.since && $0.connection != connection.number }) {
+        let isContested = (self.rivals[ccid] ?? []).contains { rival in
+            rival.connection != connection.number && max(rival.handledIn, rival.repliedIn ?? 0) >= tenure.since
+        }
+        if isContested {
             // It may have lost the terminal meanwhile, and got it again: what it had may come again.
             connection.tenures[ccid] = .init(number: tenure.number + 1, since: self.step)
         }
@@ -241,7 +249,7 @@ final class Claims {
         self.messages[number].hasArrived = true
         if self.confirm == .acknowledged { self.messages[number].isDelivered = true }
         // What a dead process, or a queue that has forgotten it, had on its way comes when it comes.
-        guard !message.hasArrived, connection.life == self.life, !message.isEnded else { return }
+        guard !message.hasArrived, connection.life == self.life, !message.isEnded, !message.hasReturned else { return }
         if let last = self.latest[stream], last > number {
             self.violated("G1: message \(number) came first behind \(last), on connection \(connection.number).")
         }
@@ -255,13 +263,14 @@ final class Claims {
 
     /// A message may be written again (G9) when its connection ended, or lost the terminal, before the relay knew that it had come.
     ///
-    /// - Parameter handedIn: the step in which SwiftNIO was given the frame's first byte: from then on the relay cannot withdraw it.
+    /// - Parameter handedIn: the step in which the frame's first byte was sent, or SwiftNIO given it: from then on the relay cannot
+    ///   withdraw the frame.
     private func checkRepeated(_ number: Int, on connection: ClaimedConnection, handedIn: Int?) {
         let message = self.messages[number]
         guard !message.mayRepeat else { return }
         let rivals = self.rivals[message.destination] ?? []
         for carrier in message.carriers.compactMap({ self.connections[$0] }) {
-            guard let known = carrier.known(number), handedIn.map({ known < $0 }) ?? true else { continue }
+            guard let known = carrier.known(number), known < handedIn ?? .max || handedIn == self.step else { continue }
             // Since another has asked for the terminal, it may be gone from there, and the message back in the queue.
             let opened = carrier.openedIn(rivals)
             let contested = rivals.filter { $0.handledIn >= opened && $0.connection != carrier.number }.map(\.readIn).min()
@@ -296,6 +305,8 @@ final class Claims {
             let message = self.messages[number]
             if self.durable.contains(number) {
                 self.messages[number].mayRepeat = true
+                // Its end was not durable: it comes again, behind what was delivered in its place.
+                self.messages[number].hasReturned = message.hasReturned || message.isEnded
                 self.messages[number].isEnded = false
                 continue
             }

@@ -244,9 +244,25 @@ struct FoundTests {
         stage.bring(sender)
         _ = stage.relay.shards[0].drain(until: stage.clock.now)
         stage.relay.runLoops()
-        stage.relay.end()
+        stage.relay.end { stage.store.take(.init()) }
         stage.store.take(.init())
         #expect(stage.store.durable.backlog(of: absent).frames == 1)
         #expect(stage.claims.violation == nil)
+    }
+
+    @Test func whatArrivesWhileItIsCommittedDoesNotComeAgainAfterTheStop() {
+        let stage = Stage()
+        let receiver = stage.registered(home: 0, 3)
+        let sender = stage.registered(home: 0, 1)
+        sender.terminal.send(to: stage.ccid(home: 0, 3), payload: 20)
+        stage.go(30, [sender], turn: nil)
+        #expect(stage.relay.shards[0].counters.journaled == 1)
+        stage.take(receiver)
+        _ = stage.relay.shards[0].drain(until: stage.clock.now)
+        stage.relay.runLoops()
+        stage.relay.end { stage.store.take(.init()) }
+        stage.store.take(.init())
+        #expect(stage.claims.messages.map(\.isDelivered) == [true])
+        #expect(stage.store.durable.totals.frames == 0)
     }
 }

@@ -57,7 +57,8 @@ struct Schedule {
         self.payload = NumberedPayload.headerSize...(Bool.random(using: &random) ? 40 : 400)
         var next: UInt32 = 1
         for _ in 0..<Int.random(in: 2...5, using: &random) {
-            let count = [1, 1, 1, 2, 3].randomElement(using: &random) ?? 1
+            // With a gateway for ten there are senders with more destinations than a receipt remembers one by one.
+            let count = [1, 1, 1, 1, 1, 2, 2, 3, 10].randomElement(using: &random) ?? 1
             let ccids = (0..<count).map { CCID(rawValue: next + UInt32($0)) }
             next += UInt32(count)
             let dialect = LengthDialect.allCases.randomElement(using: &random) ?? .total

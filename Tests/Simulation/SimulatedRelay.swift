@@ -12,6 +12,7 @@ final class SimulatedRelay {
     let loops: [SimulatedLoop]
     let shards: [Shard]
     let sockets: SimulatedSockets
+    private let clock: SimulatedClock
     let startedAt: StoreTotals
 
     init(
@@ -24,6 +25,7 @@ final class SimulatedRelay {
     ) {
         self.options = options
         self.store = store
+        self.clock = clock
         self.startedAt = store.statistics.totals
         let sockets = SimulatedSockets(claims: claims)
         self.sockets = sockets
@@ -107,7 +109,9 @@ final class SimulatedRelay {
     }
 
     /// What `RelayServer.stop` does once nobody is awaited any more: the rest goes back, from shard to shard, and to the store.
-    func end() {
+    ///
+    /// - Parameter storeTurn: has the store carry out and commit.
+    func end(_ storeTurn: () -> Void) {
         for shard in self.shards { _ = shard.stop() }
         self.runLoops()
         for _ in 0..<3 {
@@ -116,5 +120,13 @@ final class SimulatedRelay {
         }
         for shard in self.shards { _ = shard.storeWaiting() }
         self.runLoops()
+        var isSettled = 0
+        let deadline = self.clock.now + .milliseconds(20)
+        for shard in self.shards { shard.settle(until: deadline).assumeIsolated().whenComplete { _ in isSettled += 1 } }
+        while isSettled < self.shards.count {
+            storeTurn()
+            self.clock.advance(by: .milliseconds(2))
+            self.runLoops()
+        }
     }
 }

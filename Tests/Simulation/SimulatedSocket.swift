@@ -98,6 +98,7 @@ final class SimulatedSocket {
             taken += piece.count
             self.reader.append(piece)
         }
+        self.pieces.append((self.sent..<(self.sent + taken), self.claims.step))
         self.sent += taken
         self.reader.readFrames { frame, end in
             if self.fault == .socketSpoilsByte, Int.random(in: 0..<8, using: &self.random) == 0 { frame[frame.count / 2] ^= 1 }
@@ -111,9 +112,9 @@ final class SimulatedSocket {
         self.pieces.append((self.sent..<(self.sent + count), self.claims.step))
     }
 
-    /// The step in which the byte at `offset`, which has been sent, left the relay's hands; `nil` when that was by sending it.
+    /// The step in which the byte at `offset`, which has been sent, left the relay's hands: by sending it, or a frame's rest later.
     func handedIn(_ offset: Int) -> Int? {
-        self.pieces.last { $0.bytes.contains(offset) }?.step
+        self.pieces.first { $0.bytes.contains(offset) }?.step
     }
 
     var unacknowledged: Int {

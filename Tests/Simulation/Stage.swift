@@ -66,7 +66,9 @@ final class Stage {
     }
 
     /// Lets everything go on for `milliseconds`, and the connections with it.
-    func go(_ milliseconds: Int, _ links: [World.Link] = []) {
+    ///
+    /// - Parameter turn: how the disk takes its turns; with `nil` it takes none.
+    func go(_ milliseconds: Int, _ links: [World.Link] = [], turn: SimulatedStore.Turn? = .init()) {
         for _ in 0..<milliseconds {
             self.clock.advance(by: .milliseconds(1))
             for link in links {
@@ -74,7 +76,7 @@ final class Stage {
                 self.take(link)
             }
             self.relay.runLoops()
-            self.store.take(.init())
+            if let turn { self.store.take(turn) }
             self.relay.runLoops()
         }
     }

@@ -38,8 +38,14 @@ extension World {
 
     /// Nothing moves, and nothing is due: or so much time has passed without a movement that nothing will come any more.
     private func isSettled(after turns: Int) -> Bool {
-        guard turns > 20, self.claims.due == 0, self.relay.isResting else { return false }
+        guard turns > 20, !self.isAnythingDue, self.relay.isResting else { return false }
         return self.links.allSatisfy { $0.socket.isQuiet } && self.relay.shards.allSatisfy(\.isAtRest)
+    }
+
+    /// Also what may come twice: an older connection, read from late, can have taken a terminal from its newest one before it broke.
+    private var isAnythingDue: Bool {
+        let store = self.relay.store.memory
+        return self.claims.due > 0 || store.totals.frames > store.backlog(of: self.schedule.absent).frames
     }
 
     private func turn(_ turn: Int) {
@@ -51,7 +57,7 @@ extension World {
         self.relay.store.take(.init(sweeps: true))
         self.relay.runLoops()
         // Every device has a connection, and says so: that is what `confirm: heartbeat` needs, and what brings a lost one back.
-        let isAwaited = self.claims.due > 0 || self.schedule.options.listeners[0].confirm == .heartbeat
+        let isAwaited = self.isAnythingDue || self.schedule.options.listeners[0].confirm == .heartbeat
         if isAwaited, self.clock.now >= self.lastSpoken + Self.heartbeatInterval { self.speakUp() }
         if let due = self.relay.nextDue, due > self.clock.now {
             self.clock.advance(to: min(due, self.clock.now + .milliseconds(20)))

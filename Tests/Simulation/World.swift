@@ -321,7 +321,7 @@ final class World {
             self.clock.advance(by: .milliseconds(1))
             self.endStep()
         }
-        self.relay.end()
+        self.relay.end { self.relay.store.take(.init(failure: self.diskFailure)) }
         self.claims.noteHandled()
         self.relay.store.take(.init(failure: self.diskFailure))
         self.claims.processEnded(isOrderly: self.diskFailure == nil)
