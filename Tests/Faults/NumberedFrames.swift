@@ -42,15 +42,8 @@ enum NumberedFrames {
     ///
     /// - Throws: ``Unexpected``.
     static func numbers(in bytes: [UInt8], from source: CCID = .sender) throws -> [Int] {
-        var numbers: [Int] = []
-        var rest = bytes[...]
-        while rest.count >= Frame.addressOffset {
-            let size = Int(rest[rest.startIndex + 5]) << 8 | Int(rest[rest.startIndex + 6])
-            guard size <= rest.count else { break }
-            numbers.append(try Self.number(of: Array(rest.prefix(size)), from: source))
-            rest = rest.dropFirst(size)
-        }
-        return numbers
+        var bytes = bytes
+        return try WireFrame.takeFrames(from: &bytes).map { try Self.number(of: $0, from: source) }
     }
 }
 

@@ -36,6 +36,19 @@ public final class TerminalClient {
 
     deinit { self.close() }
 
+    /// The port on this side; 0 when the socket is closed.
+    public var localPort: UInt16 {
+        var address = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &address) { bytes in
+            guard let start = bytes.baseAddress,
+                getsockname(self.descriptor, start.assumingMemoryBound(to: sockaddr.self), &size) == 0
+            else { return 0 }
+            // In IPv4 and IPv6 addresses alike the port follows the family.
+            return UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+        }
+    }
+
     // MARK: Sending
 
     /// Sends all of `bytes`.
@@ -74,6 +87,13 @@ public final class TerminalClient {
         return poll(&descriptor, 1, 0) > 0
     }
 
+    /// Receives what has come.
+    ///
+    /// - Returns: no bytes when nothing has; `nil` when the connection has ended, in order or by a reset.
+    public func receiveNow() -> [UInt8]? {
+        self.read(upTo: 65_536)
+    }
+
     /// Receives exactly `count` bytes.
     ///
     /// - Throws: ``Failure``, with the bytes that came, when fewer come in time or before the connection ends.
@@ -83,7 +103,7 @@ public final class TerminalClient {
         while bytes.count < count {
             let shortage = "\(bytes.count) of \(count) bytes came: \(bytes.hex)"
             try self.wait(for: POLLIN, until: end, shortage)
-            guard let more = try self.read(upTo: count - bytes.count) else {
+            guard let more = self.read(upTo: count - bytes.count) else {
                 throw Failure(description: "the relay closed the connection; \(shortage)")
             }
             bytes += more
@@ -112,7 +132,7 @@ public final class TerminalClient {
         var bytes: [UInt8] = []
         while true {
             try self.wait(for: POLLIN, until: end, "the connection is still open; \(bytes.count) bytes came: \(bytes.hex)")
-            guard let more = try self.read(upTo: 65_536) else { return bytes }
+            guard let more = self.read(upTo: 65_536) else { return bytes }
             bytes += more
         }
     }
@@ -129,7 +149,7 @@ public final class TerminalClient {
     }
 
     /// `nil` when the connection has ended.
-    private func read(upTo count: Int) throws -> [UInt8]? {
+    private func read(upTo count: Int) -> [UInt8]? {
         var ended = false
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             let size = recv(self.descriptor, buffer.baseAddress, count, Int32(MSG_DONTWAIT))

@@ -64,6 +64,20 @@ public struct WireFrame: Sendable {
         return bytes
     }
 
+    /// Takes the whole frames off the beginning of `bytes`; each says its size as in the dialect `total`.
+    public static func takeFrames(from bytes: inout [UInt8]) -> [[UInt8]] {
+        var frames: [[UInt8]] = []
+        var rest = bytes[...]
+        while rest.count >= Frame.minimumSize {
+            let size = Int(rest[rest.startIndex + 5]) << 8 | Int(rest[rest.startIndex + 6])
+            guard (Frame.minimumSize...rest.count).contains(size) else { break }
+            frames.append(Array(rest.prefix(size)))
+            rest = rest.dropFirst(size)
+        }
+        bytes = Array(rest)
+        return frames
+    }
+
     private var announcedLength: UInt16 {
         let content = self.content.count
         let length =
