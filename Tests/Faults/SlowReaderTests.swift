@@ -24,6 +24,45 @@ extension Faults {
             }
         }
 
+        @Test("A terminal that reads 1 kB/s gets everything once and in order, and holds up nobody", arguments: [1, 2])
+        func trickle(eventLoops: Int) async throws {
+            // Most of it has to wait in the relay, and some of that on disk.
+            let (count, size, pieces) = (150, 1_000, 60)
+            let settings = [
+                "event_loops": "\(eventLoops)", "outbound_high_watermark": "64KiB", "outbound_low_watermark": "16KiB",
+            ]
+            try await RelayProcess.with(settings) { relay in
+                let sender = try relay.terminal(.sender)
+                let slow = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                let pair = (ask: try relay.terminal(.other), answer: try relay.terminal(CCID(rawValue: 4)))
+                try sender.send(NumberedFrames.to(.receiver, 0..<count, size: size))
+                var bytes: [UInt8] = []
+                var exchanges = 0
+                for _ in 0..<pieces {
+                    bytes += try slow.receive(100)
+                    // Until it reads again the others exchange what they like, one frame at the least.
+                    let next = ContinuousClock.now + .milliseconds(100)
+                    repeat {
+                        try pair.ask.send(NumberedFrames.to(CCID(rawValue: 4), exchanges..<exchanges + 1))
+                        #expect(try pair.answer.receiveNumbers(1, from: .other) == [exchanges])
+                        try pair.answer.send(NumberedFrames.to(.other, exchanges..<exchanges + 1))
+                        #expect(try pair.ask.receiveNumbers(1, from: CCID(rawValue: 4)) == [exchanges])
+                        exchanges += 1
+                    } while ContinuousClock.now < next
+                }
+                let terminal = try #require(try await relay.admin.terminal(.receiver))
+                #expect(try #require(terminal.at("counters.frames_delivered_total")?.int) < count)
+                #expect(terminal.at("connection.spilled") == true)
+
+                bytes += try slow.receive(count * size - bytes.count)
+                #expect(try NumberedFrames.numbers(in: bytes) == Array(0..<count))
+                try slow.expectNothing(for: .receiver)
+                try await relay.waitForStatus("ledger.delivered_total", count + 2 * exchanges)
+                try await relay.waitForStatus("ledger.requeued_total", 0)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+            }
+        }
+
         @Test("What a stuck terminal was sent survives its leaving, without a gap", arguments: [1, 2])
         func stuckLeaves(eventLoops: Int) async throws {
             let (count, size) = (400, 8_192)
