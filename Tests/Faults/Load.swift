@@ -37,16 +37,25 @@ struct Load {
         }
     }
 
+    /// Waits until it has ended.
+    ///
+    /// - Returns: also what it has printed.
+    /// - Throws: ``DeadlineExceeded``.
+    func waitForExit() async throws -> (exit: RunningProgram.Exit, output: String) {
+        let exit = try await self.program.waitForExit(within: .seconds(Soak.rounds(120)))
+        return (exit, self.program.output)
+    }
+
     /// Waits until everything is accounted for; a failure shows why the relay has closed connections.
     ///
     /// - Throws: ``Failure`` with its report when anything is wrong; ``DeadlineExceeded``.
     func expectClean(at relay: RelayProcess) async throws {
-        let exit = try await self.program.waitForExit(within: .seconds(Soak.rounds(120)))
+        let (exit, output) = try await self.waitForExit()
         guard exit == .code(0) else {
             let closings = try await relay.admin.metrics().filter {
                 $0.key.hasPrefix("ttms_connections_closed_total") && $0.value > 0
             }
-            throw Failure(description: "the load ended with \(exit)\n\(self.program.output)\(closings)")
+            throw Failure(description: "the load ended with \(exit)\n\(output)\(closings)")
         }
     }
 }
