@@ -98,6 +98,36 @@ extension Faults {
         }
 
         @Test(
+            "With heartbeat_receipt off a listener answers while the disk fails; another one of the same relay does not",
+            .enabled(if: FailingCalls.isPossible, FailingCalls.reason),
+            arguments: [1, 2]
+        )
+        func withoutReceipt(eventLoops: Int) async throws {
+            let listeners = ["127.0.0.1:0", "127.0.0.1:0?heartbeat_receipt=off"]
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"], listeners: listeners) { relay in
+                let waiting = try relay.terminal(.sender)
+                let quick = try relay.connect(listener: 1)
+                try quick.register(.other)
+                let calls = try await FailingCalls(Self.faults[0], of: relay)
+                try waiting.send(NumberedFrames.to(.receiver, 0..<10) + WireFrame.heartbeat(of: .sender))
+                try await Self.waitUntilReady(relay, false, reason: "failed")
+                let absent = CCID(rawValue: 0x11)
+                try quick.send(NumberedFrames.to(absent, 0..<10))
+                try quick.register(.other)
+                try await Self.waitUntilReady(relay, false, reason: "failed")
+                #expect(!waiting.hasInput, "a receipt was given for what is not on disk")
+
+                try await calls.stop()
+                #expect(try waiting.receiveFrame().count == Frame.heartbeatSize)
+                for (ccid, source) in [(CCID.receiver, CCID.sender), (absent, .other)] {
+                    let terminal = try relay.terminal(ccid)
+                    #expect(try terminal.receiveNumbers(10, from: source) == Array(0..<10))
+                }
+                try await relay.waitForStatus("ledger.imbalance", 0)
+            }
+        }
+
+        @Test(
             "kill -9 on a full disk loses nothing for which there is a receipt",
             .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
         )

@@ -81,6 +81,63 @@ extension Faults {
             }
         }
 
+        @Test("On the defaults, what a terminal has acknowledged in time was not written to disk", arguments: [1, 2])
+        func acknowledgedInTime(eventLoops: Int) async throws {
+            // What is read within this time is acknowledged before the relay asks, which is 2 ms before journal_after is over. A busy
+            // machine takes longer now and then; the journal is right to take such a batch, and the next one is judged alone.
+            let limit = Duration.milliseconds(5)
+            let (batch, wanted) = (10, 50)
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let sender = try relay.terminal(.sender)
+                let receiver = try relay.terminal(.receiver)
+                let end = ContinuousClock.now + patience
+                var (next, inTime) = (0, 0)
+                while inTime < wanted, ContinuousClock.now < end {
+                    let before = try await Self.writes(relay)
+                    let frames = NumberedFrames.to(.receiver, next..<next + batch)
+                    let start = ContinuousClock.now
+                    try sender.send(frames)
+                    let bytes = try receiver.receive(frames.count)
+                    let time = start.duration(to: .now)
+                    #expect(try NumberedFrames.numbers(in: bytes) == Array(next..<next + batch))
+                    next += batch
+                    try await relay.waitForStatus("ledger.delivered_total", next)
+                    try await relay.waitForStatus("store.frames", 0)
+                    guard time < limit else { continue }
+                    inTime += 1
+                    #expect(try await Self.writes(relay) == before, "a batch that was acknowledged after \(time)")
+                }
+                #expect(inTime == wanted, "the machine is too slow to tell")
+            }
+        }
+
+        /// Frames that were written to disk since the relay's start, and those of them that were in flight.
+        private static func writes(_ relay: RelayProcess) async throws -> [Double?] {
+            let metrics = try await relay.admin.metrics()
+            return [metrics["ttms_store_frames_queued_total"], metrics["ttms_frames_journaled_total"]]
+        }
+
+        @Test("With journal_after off a frame in flight goes to disk for a receipt, and not by itself", arguments: [1, 2])
+        func withoutJournal(eventLoops: Int) async throws {
+            let count = 100
+            try await RelayProcess.with(["event_loops": "\(eventLoops)", "journal_after": "off"]) { relay in
+                let sender = try relay.terminal(.sender)
+                let stuck = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                try sender.send(NumberedFrames.to(.receiver, 0..<count, size: 1_000))
+                try await relay.waitForStatus("ledger.accepted_total", count)
+                // The test is about time that passes: with a journal all would be on disk long since.
+                try await Task.sleep(for: .seconds(1))
+                #expect(try await Self.writes(relay) == [0, 0])
+                #expect(try await relay.admin.json("GET", "/api/v1/status").at("ledger.in_flight")?.int ?? 0 > 0)
+
+                try sender.register(.sender)
+                #expect(try await relay.admin.metrics()["ttms_frames_journaled_total"] ?? 0 > 0)
+                #expect(try stuck.receiveNumbers(count) == Array(0..<count))
+                try await relay.waitForStatus("ledger.delivered_total", count)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+            }
+        }
+
         @Test("With journal_after 0 every frame is on disk before its terminal gets it")
         func writeThrough() async throws {
             try await RelayProcess.with(["journal_after": "0"]) { relay in

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 extension Faults {
-    /// `SIGTERM`, and what a second process may do.
+    /// `SIGTERM`, `ttmsctl drain`, and what a second process may do.
     struct RestartTests {
         @Test("Stopping closes the terminals' connections, and exits with 0")
         func stop() async throws {
@@ -15,8 +15,18 @@ extension Faults {
             }
         }
 
-        @Test("Stopped under load, the relay loses nothing for which a terminal has a receipt", arguments: [1, 2])
-        func underLoad(eventLoops: Int) async throws {
+        /// How a relay is stopped in order.
+        enum Stop: CaseIterable {
+            case signal
+            case drain
+        }
+
+        @Test(
+            "Stopped under load, the relay loses nothing for which a terminal has a receipt",
+            arguments: Stop.allCases,
+            [1, 2]
+        )
+        func underLoad(stop: Stop, eventLoops: Int) async throws {
             let stops = Soak.rounds(2)
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
                 let address = try relay.terminals[0]
@@ -29,11 +39,26 @@ extension Faults {
                 )
                 for _ in 0..<stops {
                     try await load.waitForAccepted(5_000, at: relay)
-                    try await relay.stop()
+                    switch stop {
+                    case .signal: try await relay.stop()
+                    case .drain: try await Self.drain(relay)
+                    }
                     try await relay.start(listeners: ["\(address.host):\(address.port)"])
                 }
                 try await load.expectClean(at: relay)
             }
+        }
+
+        private static func drain(_ relay: RelayProcess) async throws {
+            let directory = try TemporaryDirectory()
+            let drain = try RunningProgram(
+                BuiltProgram.url("ttmsctl"),
+                arguments: ["drain", "--data-dir", relay.dataDirectory.path],
+                log: directory.url.appendingPathComponent("drain.log")
+            )
+            let exit = try await drain.waitForExit()
+            #expect(exit == .code(0), "\(drain.output)")
+            try await relay.waitForEnd()
         }
 
         @Test("A second start on the same data directory is refused, and does not disturb the first")

@@ -49,6 +49,15 @@ public final class TerminalClient {
         }
     }
 
+    /// Bytes that the kernel keeps at the most for a terminal that does not read, its own records about them included; 0 when
+    /// the socket is closed.
+    public var receiveBuffer: Int {
+        var value: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(self.descriptor, SOL_SOCKET, SO_RCVBUF, &value, &size)
+        return Int(value)
+    }
+
     // MARK: Sending
 
     /// Sends all of `bytes`.
