@@ -95,7 +95,7 @@ struct Fight {
             guard winner.isAnswered else { continue }
             let owner = try await admin.terminal(.receiver)?.at("connection.remote_address")?.string
             // Once more for a heartbeat that did not win the terminal, and to show that nothing comes behind the last frame.
-            let isSettled = owner == winner.address && self.isComplete && winner.tenures.last == []
+            let isSettled = owner == winner.address && winner.tenures.last == [] && self.isComplete
             if isSettled { return winner.address }
             try self.heartbeat(of: 0)
         }
