@@ -12,7 +12,7 @@ SWIFT ?= swift
 ARGS ?=
 # Rounds of make soak.
 ROUNDS ?= 10
-# Seeds of the simulation in make soak.
+# Seeds of the simulation in make soak. The first one is another each time, or SIMULATION_FIRST.
 SEEDS ?= 100000
 # Tests as they were built; ends with what failed and what was skipped.
 TEST = Tests/with-summary.sh $(SWIFT) test --skip-build
@@ -64,18 +64,21 @@ bench: build
 bench-page:
 	$(MAKE) bench ARGS="--page $(BENCHMARKS) $(ARGS)"
 
-# First the simulation. Then what can go on for ever, 20 times as long: kills, power cuts, restarts and ttms-bench verify under
-# load. Then all faults again and again, because what comes seldom shows only so.
 # FUZZ_SEED and FUZZ_EXAMPLES look further than CI does.
 fuzz: test-packages
 	$(SWIFT) build --product ttms-relayd
 	$(SWIFT) build --product ttmsctl
 	openapi/fuzz.sh
 
+# First the simulation, from a random seed on, so that each soak sees histories that no other has seen. Then what can go on for
+# ever, 20 times as long: kills, power cuts, restarts and ttms-bench verify under load. Then all faults again and again, because
+# what comes seldom shows only so.
 soak: export TEST_LIMIT := 0
 soak: test-packages
 	$(SWIFT) build --build-tests
-	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=$(SEEDS) $(TEST) --filter '$(SIMULATED)'
+	@first=$${SIMULATION_FIRST:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}; \
+	echo "soak: $(SEEDS) seeds of the simulation, the same ones again with SIMULATION_FIRST=$$first"; \
+	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_FIRST=$$first SIMULATION_SEEDS=$(SEEDS) $(TEST) --filter '$(SIMULATED)'
 	SOAK=20 $(TEST) --filter '^Faults\.'
 	for round in $$(seq $(ROUNDS)); do echo "soak: round $$round of $(ROUNDS)"; $(TEST) --filter '^Faults\.' || exit; done
 	@echo "soak: $(SEEDS) seeds of the simulation, all faults once for 20 times as long, and $(ROUNDS) times as in make test"

@@ -3,8 +3,9 @@ import Testing
 
 /// The relay's core under simulated time, sockets and disk: every seed is another history.
 ///
-/// `SIMULATION_SEED=n` runs one seed and prints what happened; `SIMULATION_SEEDS=n` says how many are run. Both want
-/// `SWIFT_DETERMINISTIC_HASHING=1`, without which the order of sets and dictionaries is another in every process.
+/// `SIMULATION_SEED=n` runs one seed and prints what happened; `SIMULATION_SEEDS=n` says how many are run, and `SIMULATION_FIRST=n`
+/// from which on, by default from 1. All want `SWIFT_DETERMINISTIC_HASHING=1`, without which the order of sets and dictionaries is
+/// another in every process.
 @Suite("Simulation")
 struct SimulationTests {
     private static let environment = ProcessInfo.processInfo.environment
