@@ -18,6 +18,7 @@ extension Faults {
                 let old = try relay.terminal(.receiver, receiveBuffer: 4_096)
                 try sender.send(NumberedFrames.to(.receiver, 0..<count, size: 1_000))
                 try await Self.waitForTwoAcknowledged(relay, of: count)
+                let kernel = old.receiveBuffer
 
                 let new = try relay.terminal(.receiver)
                 try sender.send(NumberedFrames.to(.receiver, count..<count + 10, size: 1_000))
@@ -28,7 +29,8 @@ extension Faults {
                 let acknowledged = try NumberedFrames.numbers(in: old.receiveUntilClosed())
                 #expect(acknowledged == Array(0..<acknowledged.count))
                 #expect(first <= acknowledged.count, "the frames between the two connections are lost")
-                #expect(first >= 2, "what the old connection had acknowledged was delivered")
+                // All of them came there in the end, but the relay could not know of more than the kernel had room for.
+                #expect((2...kernel / 1_000).contains(first))
             }
         }
 
@@ -63,6 +65,7 @@ extension Faults {
                 let old = try relay.terminal(.receiver, receiveBuffer: 4_096)
                 try sender.send(NumberedFrames.to(.receiver, 0..<count, size: 1_000))
                 try await Self.waitForTwoAcknowledged(relay, of: count)
+                let kernel = old.receiveBuffer
                 let kick = try await relay.admin.request("DELETE", "/api/v1/terminals/\(CCID.receiver)/connection")
                 #expect(kick.status == 204)
                 try await relay.waitForStatus("ledger.in_flight", 0)
@@ -71,7 +74,8 @@ extension Faults {
                 let new = try relay.terminal(.receiver)
                 try sender.send(NumberedFrames.to(.receiver, count..<count + 10, size: 1_000))
                 let first = try new.receiveNumbers(1)[0]
-                #expect(first >= 2, "what the old connection had acknowledged was delivered")
+                // What the kernel of the old connection had room for, and no more, can have been acknowledged.
+                #expect((2...kernel / 1_000).contains(first))
                 #expect(try new.receiveNumbers(count + 9 - first) == Array(first + 1..<count + 10))
                 try new.expectNothing(for: .receiver)
 
