@@ -26,11 +26,13 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
     public var unacknowledgedBytes: Int
     /// Whether its terminal reads so slowly that it is fed from disk.
     public var spilled: Bool
+    /// Why it is not read from: `no_room`, `store_behind`, `replies_unread` or `receipt_due`; `nil` while it is.
+    @Nullable public var paused: String?
     /// What came and was delivered.
     public var counters: ConnectionCountersResource
 
     enum CodingKeys: String, CodingKey {
-        case id, state, listener, dialect, ccids, spilled, counters
+        case id, state, listener, dialect, ccids, spilled, paused, counters
         case remoteAddress = "remote_address"
         case openedAt = "opened_at"
         case closedAt = "closed_at"
@@ -55,6 +57,7 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
         lastReceivedAt: String,
         unacknowledgedBytes: Int,
         spilled: Bool,
+        paused: String? = nil,
         counters: ConnectionCountersResource
     ) {
         self.id = id
@@ -70,6 +73,7 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
         self.lastReceivedAt = lastReceivedAt
         self.unacknowledgedBytes = unacknowledgedBytes
         self.spilled = spilled
+        self.paused = paused
         self.counters = counters
     }
 }
@@ -137,6 +141,7 @@ extension ConnectionResource: JSONWritable {
             json.member(CodingKeys.lastReceivedAt, self.lastReceivedAt)
             json.member(CodingKeys.listener, self.listener)
             json.member(CodingKeys.openedAt, self.openedAt)
+            json.member(CodingKeys.paused, self._paused)
             json.member(CodingKeys.remoteAddress, self.remoteAddress)
             json.member(CodingKeys.spilled, self.spilled)
             json.member(CodingKeys.state, self.state)

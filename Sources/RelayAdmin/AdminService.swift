@@ -198,12 +198,12 @@ extension ProblemDetails {
                     Use a new key for each message, and the old one only to ask for the same again.
                     """
             )
-        case .rejected(let cap):
+        case .rejected(let cap, let policy):
             self.init(
                 .queueFull,
                 detail: """
-                    The frame was not taken: the store is at its limit \(cap.rawValue), and its policy is reject-newest. Deliver \
-                    or delete messages, or raise the limit.
+                    The frame was not taken: the store is at its limit \(cap.rawValue), and its policy, \(policy.rawValue), makes \
+                    no room for it. Deliver or delete messages, or raise the limit.
                     """
             )
         case .stopping: self.init(.stopping, detail: "The frame was not taken. Try again when the relay has started anew.")

@@ -94,6 +94,7 @@ extension ConnectionResource {
             lastReceivedAt: connection.lastReceivedAt.text,
             unacknowledgedBytes: connection.unacknowledgedBytes,
             spilled: connection.isSpilled,
+            paused: connection.pause?.rawValue,
             counters: ConnectionCountersResource(connection.counters)
         )
     }

@@ -17,6 +17,9 @@ public struct AppendBatch: Sendable {
         /// Its trace is kept, also without its terminal's switch.
         public var isTraced: Bool
 
+        /// An operator sends the frame, and is answered by the receipt.
+        public var isFromOperator: Bool { self.token != 0 && !self.isInFlight }
+
         /// Makes an entry.
         @inlinable
         public init(

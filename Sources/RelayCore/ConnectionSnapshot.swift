@@ -24,8 +24,22 @@ public struct ConnectionSnapshot: Equatable, Sendable {
     public var unacknowledgedBytes: Int
     /// Whether the terminal reads so slowly that it is fed from disk.
     public var isSpilled: Bool
+    /// Why it is not read from; `nil` while it is.
+    public var pause: Pause?
     /// When and why it ended; `nil` while it is open.
     public var end: End?
+
+    /// Why a connection is not read from.
+    public enum Pause: String, CaseIterable, Sendable {
+        /// The store is at a cap, and its policy is ``StoreLimits/Policy/pushBack``.
+        case noRoom = "no_room"
+        /// More waits for the store's commit than may.
+        case storeBehind = "store_behind"
+        /// It does not read the replies to its heartbeats.
+        case repliesUnread = "replies_unread"
+        /// What it sent before its heartbeat is neither delivered nor on disk yet.
+        case receiptDue = "receipt_due"
+    }
 
     /// When and why a connection ended.
     public struct End: Equatable, Sendable {
@@ -57,6 +71,7 @@ public struct ConnectionSnapshot: Equatable, Sendable {
         counters: ConnectionCounters = ConnectionCounters(),
         unacknowledgedBytes: Int = 0,
         isSpilled: Bool = false,
+        pause: Pause? = nil,
         end: End? = nil
     ) {
         self.id = id
@@ -70,6 +85,7 @@ public struct ConnectionSnapshot: Equatable, Sendable {
         self.counters = counters
         self.unacknowledgedBytes = unacknowledgedBytes
         self.isSpilled = isSpilled
+        self.pause = pause
         self.end = end
     }
 }

@@ -29,6 +29,9 @@ public protocol GroupCommit: Sendable {
     /// The terminals for which the store keeps frames, as of the last submission that was carried out.
     var kept: KeptTerminals { get }
 
+    /// The terminals that have no room for more, as of the last submission that was carried out.
+    var full: FullTerminals { get }
+
     /// The terminals whose trace switch is on, as of the last work that was carried out.
     var traced: TracedTerminals { get }
 

@@ -6,11 +6,15 @@ import TTMSProtocol
 /// It says what the contract means; the store on disk has to behave like it, call by call.
 public final class MemoryStore: MessageStore {
     /// Caps, policy, and the default time to live.
-    public var limits: StoreLimits
+    public var limits: StoreLimits {
+        didSet { self.noteLimits() }
+    }
     /// Frames and bytes kept, and what has become of all others.
     public private(set) var totals = StoreTotals()
     /// The terminals for which frames are kept.
     public let kept = KeptTerminals()
+    /// The terminals that have no room for more.
+    public let full = FullTerminals()
     /// Changes since the last commit.
     public internal(set) var staged = 0
 
@@ -33,6 +37,7 @@ public final class MemoryStore: MessageStore {
     /// Makes an empty store.
     public init(limits: StoreLimits = StoreLimits()) {
         self.limits = limits
+        self.noteLimits()
     }
 
     /// Opens what `other` holds as a store on disk is opened after its process has died: everything kept is queued.
@@ -48,6 +53,12 @@ public final class MemoryStore: MessageStore {
             self.kept.insert(ccid)
             self.rewind(ccid)
         }
+        self.noteLimits()
+    }
+
+    private func noteLimits() {
+        self.full.reset(policy: self.limits.policy)
+        for (ccid, queue) in self.queues { self.full.note(ccid, queue.load, all: self.load, self.limits) }
     }
 
     // MARK: Appending
@@ -64,7 +75,9 @@ public final class MemoryStore: MessageStore {
         guard let id = self.nextID(of: ccid) else { return self.reject(.identifiers) }
         let isFirst = (self.queues[ccid]?.load.frames ?? 0) == 0
         if !isInFlight, isFirst, self.totals.terminals >= self.limits.terminals { return self.reject(.terminals) }
-        if !isInFlight, let cap = self.makeRoom(for: ccid, size: frame.count) { return self.reject(cap) }
+        if !isInFlight, self.limits.policy != .pushBack, let cap = self.makeRoom(for: ccid, size: frame.count) {
+            return self.reject(cap)
+        }
 
         let acceptedAt = self.clock.next(acceptedAt)
         let message = StoredMessage(
@@ -124,9 +137,14 @@ public final class MemoryStore: MessageStore {
     }
 
     private func reject(_ cap: StoreLimits.Cap) -> AppendOutcome {
+        self.countRefused()
+        return .rejected(cap)
+    }
+
+    /// Counts a frame that is not kept.
+    public func countRefused() {
         self.totals.rejected += 1
         self.staged += 1
-        return .rejected(cap)
     }
 
     // MARK: Delivering
@@ -272,6 +290,7 @@ public final class MemoryStore: MessageStore {
     /// Evicts on a copy of itself.
     public func preview(size: Int, to ccid: CCID, timeToLive: UInt32?) throws(StoreError) -> AppendPreview {
         let copy = MemoryStore(limits: self.limits)
+        if self.limits.policy == .pushBack { copy.limits.policy = .rejectNewest }
         (copy.queues, copy.ccids, copy.totals) = (self.queues, self.ccids, self.totals)
         (copy.inFlightFrames, copy.inFlightBytes) = (self.inFlightFrames, self.inFlightBytes)
         let outcome = [UInt8](repeating: 0, count: size).withUnsafeBytes { frame in
@@ -339,6 +358,7 @@ public final class MemoryStore: MessageStore {
         self.totals.terminals += (after.frames > 0 ? 1 : 0) - (before.frames > 0 ? 1 : 0)
         if before.frames == 0, after.frames > 0 { self.kept.insert(ccid) }
         if before.frames > 0, after.frames == 0 { self.kept.remove(ccid) }
+        self.full.note(ccid, after, all: self.load, self.limits)
     }
 }
 

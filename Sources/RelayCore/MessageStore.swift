@@ -28,6 +28,9 @@ public protocol MessageStore: TraceStore {
     /// The terminals for which frames are kept, those in flight included, for other threads to look at.
     var kept: KeptTerminals { get }
 
+    /// The terminals that have no room for more, for other threads to look at: senders have to wait for them.
+    var full: FullTerminals { get }
+
     /// Changes staged since the last successful commit. Rises with each change; 0 when a commit would write nothing.
     var staged: Int { get }
 
@@ -39,6 +42,9 @@ public protocol MessageStore: TraceStore {
     func hasStagedFrames(for ccid: CCID) -> Bool
 
     /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
+    ///
+    /// With ``StoreLimits/Policy/pushBack`` the caps on frames and bytes do neither: the frame was taken when there was room, or could
+    /// not be left with its sender (``refusal(of:size:)``).
     ///
     /// - Parameters:
     ///   - frame: 13...65535 bytes, as its destination gets them.
@@ -56,6 +62,9 @@ public protocol MessageStore: TraceStore {
         isInFlight: Bool,
         isTraced: Bool
     ) throws(StoreError) -> AppendOutcome
+
+    /// Stages that a frame was refused that is not given to ``append(_:to:acceptedAt:timeToLive:isInFlight:isTraced:)`` at all.
+    func countRefused()
 
     /// Reads queued frames of `ccid`, oldest first, and puts them in flight.
     ///
@@ -126,6 +135,13 @@ public protocol MessageStore: TraceStore {
 }
 
 extension MessageStore {
+    /// Why a frame of `size` bytes is not to be appended, although no cap would refuse it there: with ``StoreLimits/Policy/pushBack``
+    /// a terminal is made to wait, but an operator waits for the answer, and gets the one of ``StoreLimits/Policy/rejectNewest``.
+    package func refusal(of entry: AppendBatch.Entry, size: Int) throws(StoreError) -> StoreLimits.Cap? {
+        guard self.limits.policy == .pushBack, entry.isFromOperator else { return nil }
+        return try self.preview(size: size, to: entry.ccid, timeToLive: entry.timeToLive).rejection
+    }
+
     /// Stages a frame that is traced only if its terminal's switch is on.
     public func append(
         _ frame: UnsafeRawBufferPointer,
@@ -149,7 +165,7 @@ extension MessageStore {
 public enum AppendOutcome: Equatable, Sendable {
     /// It is staged under this id.
     case queued(MessageID)
-    /// A cap stood in its way, and the policy is ``StoreLimits/Policy/rejectNewest``.
+    /// A cap stood in its way, and nothing gave way to it.
     case rejected(StoreLimits.Cap)
 }
 

@@ -185,8 +185,8 @@ public struct InjectionOutcome: Equatable, Sendable {
 public enum InjectionError: Error, Equatable, Sendable {
     /// The frame would pass the largest frame; at most `maximumPayload` bytes of payload fit.
     case payloadTooLong(maximumPayload: Int)
-    /// A cap of the store stands in its way.
-    case rejected(StoreLimits.Cap)
+    /// A cap of the store stands in its way, and by the policy in force nothing gives way to it.
+    case rejected(StoreLimits.Cap, StoreLimits.Policy)
     /// Its key has been used for another content.
     case keyReused
     /// The relay stops and takes nothing more.

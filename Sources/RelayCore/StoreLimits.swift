@@ -6,6 +6,9 @@ public struct StoreLimits: Equatable, Sendable {
         case dropOldest = "drop-oldest"
         /// The frame that would pass the cap is not kept.
         case rejectNewest = "reject-newest"
+        /// Nothing: senders are not read from while there is no room for what they send (``FullTerminals``). The caps are passed
+        /// by what was taken before that was known.
+        case pushBack = "push-back"
     }
 
     /// Which cap a frame ran into.

@@ -22,11 +22,17 @@ struct PendingInjections {
 
     /// The frame is durable.
     ///
-    /// - Parameter isExpected: its terminal reads, so that it will be written soon.
-    mutating func completed(_ receipt: StoreCompletion.Receipt, isExpected: Bool) {
+    /// - Parameters:
+    ///   - isExpected: its terminal reads, so that it will be written soon.
+    ///   - policy: of the store.
+    mutating func completed(
+        _ receipt: StoreCompletion.Receipt,
+        isExpected: Bool,
+        policy: @autoclosure () -> StoreLimits.Policy
+    ) {
         guard let promise = self.unstored.removeValue(forKey: receipt.token) else { return }
         switch receipt.outcome {
-        case .rejected(let cap): promise.fail(InjectionError.rejected(cap))
+        case .rejected(let cap): promise.fail(InjectionError.rejected(cap, policy()))
         case .queued(let id) where isExpected: self.stored[id] = Stored(ccid: receipt.ccid, promise: promise)
         case .queued(let id): promise.succeed(InjectionOutcome(id: id, state: .queued))
         }

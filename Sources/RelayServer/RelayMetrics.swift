@@ -88,9 +88,15 @@ enum RelayMetrics {
         }
         return [
             gauge("connections", "Open connections, registered or not.") { $0.connections },
-            gauge("connections_paused", "Senders that are not read from because the store is behind.") {
-                $0.pausedConnections
-            },
+            MetricFamily(
+                "ttms_connections_paused",
+                .gauge,
+                help: "Senders that are not read from because the store is behind, or has no room (when_full: push-back).",
+                samples: Self.byPause(
+                    behind: shards.reduce(0) { $0 + Double($1.pausedConnections) },
+                    noRoom: shards.reduce(0) { $0 + Double($1.heldBackConnections) }
+                )
+            ),
             gauge("terminals_online", "Terminals with a connection.") { $0.terminalsOnline },
             gauge("terminals_known", "Terminals seen and remembered, online or offline.") { $0.terminalsKnown },
             gauge("unacknowledged_bytes", "Bytes put to connections and not acknowledged.") { $0.inFlightBytes },
@@ -104,8 +110,22 @@ enum RelayMetrics {
             counter("registrations", "Terminals registered by a heartbeat on a new connection.") { $0.registrations },
             counter("takeovers", "Terminals that a newer connection took over.") { $0.takeovers },
             counter("spills", "Times that a slow terminal began to be fed from disk.") { $0.spills },
-            counter("pauses", "Times that a sender was held back because the store was behind.") { $0.pauses },
+            MetricFamily(
+                "ttms_pauses_total",
+                .counter,
+                help: "Times that a sender was held back because the store was behind, or had no room.",
+                samples: Self.byPause(
+                    behind: Double(Self.sum(shards) { $0.pauses }),
+                    noRoom: Double(Self.sum(shards) { $0.fullPauses })
+                )
+            ),
         ]
+    }
+
+    private static func byPause(behind: Double, noRoom: Double) -> [MetricFamily.Sample] {
+        [(ConnectionSnapshot.Pause.storeBehind, behind), (.noRoom, noRoom)].map { reason, value in
+            MetricFamily.Sample(value, labels: [.init("reason", reason.rawValue)])
+        }
     }
 
     private static func times(_ shards: [ShardStatistics], _ store: GroupCommitStatistics) -> [MetricFamily] {

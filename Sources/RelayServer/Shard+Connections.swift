@@ -81,7 +81,11 @@ extension Shard {
 
     /// A terminal that this shard has not known.
     func makeTerminal(_ ccid: CCID) -> Terminal {
-        let terminal = Terminal(ccid: ccid, isWriteThrough: self.options.journal == .after(.zero))
+        let terminal = Terminal(
+            ccid: ccid,
+            isWriteThrough: self.options.journal == .after(.zero),
+            liveTerminals: self.liveTerminals
+        )
         self.terminals.insert(terminal)
         return terminal
     }
@@ -227,6 +231,7 @@ extension Shard {
         self.tracedFrames.disconnected(connection.id)
         self.forget(connection)
         self.paused[connection.id] = nil
+        self.heldBack[connection.id] = nil
         self.log(connection, reason)
         self.leaveSource(of: connection)
         self.remember(connection, reason, now: now)

@@ -20,12 +20,17 @@ extension Shard {
         let heldBefore = self.heldBytes
         let elsewhereBefore = self.framesElsewhere
         var step = FrameParser.Step.needsBytes
+        let isAnyFull = self.full.isAny
         while offset < bytes.count {
             step = parser.step(start + offset, count: bytes.count &- offset, boundary: boundary)
             guard case .frame(let size, let isSound) = step else { break }
             let frame = FrameView(bytes: start + offset, size: size, isSound: isSound)
             offset &+= size
             if frame.command == Command.data.rawValue, let source = connection.session.source {
+                if isAnyFull, self.holdBack(connection, for: frame.address) {
+                    offset &-= size
+                    break
+                }
                 taken.add(frame)
                 connection.destinations.note(frame.address)
                 self.deliver(frame, from: source)

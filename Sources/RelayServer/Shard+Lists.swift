@@ -189,7 +189,8 @@ extension Shard {
             lastReceivedAt: self.wallTime(of: connection.lastReceived, now: self.clock.now),
             counters: connection.counters,
             unacknowledgedBytes: connection.outbound.unacknowledged,
-            isSpilled: spilled
+            isSpilled: spilled,
+            pause: connection.pause
         )
     }
 

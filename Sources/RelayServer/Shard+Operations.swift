@@ -45,7 +45,7 @@ extension Shard {
     func injectionStored(_ receipt: StoreCompletion.Receipt) {
         let connection = self.terminals[receipt.ccid]?.connection
         let isReading = connection.map { $0.outbound.unacknowledged < self.options.outbound.lowWatermark }
-        self.injections.completed(receipt, isExpected: isReading ?? false)
+        self.injections.completed(receipt, isExpected: isReading ?? false, policy: self.full.policy)
         if case .queued(let id) = receipt.outcome, isReading == true { self.boundInjection(id) }
     }
 
@@ -67,6 +67,7 @@ extension Shard {
             if !connection.window.isEmpty { result.inFlightBytes += connection.outbound.unacknowledged }
         }
         result.pausedConnections = self.paused.count
+        result.heldBackConnections = self.heldBack.count
         return result
     }
 
@@ -91,4 +92,5 @@ struct ShardStatistics: Sendable {
     var terminalsKnown = 0
     var inFlightBytes = 0
     var pausedConnections = 0
+    var heldBackConnections = 0
 }

@@ -85,6 +85,7 @@ extension Shard: GroupCommitClient {
         self.checkSafety()
         self.releaseSettled()
         self.goOnReading()
+        self.goOnWithRoom()
     }
 
     // MARK: Reads

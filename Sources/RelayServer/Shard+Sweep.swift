@@ -67,7 +67,8 @@ extension Shard {
         due.removeAll(keepingCapacity: true)
         swap(&due, &self.spareDue)
         self.goOnReading()
-        if !self.awaitingAcknowledgement.isEmpty || !self.paused.isEmpty { self.scheduleSweep() }
+        self.goOnWithRoom()
+        if !self.awaitingAcknowledgement.isEmpty || !self.paused.isEmpty || !self.heldBack.isEmpty { self.scheduleSweep() }
     }
 
     private func lookAt(_ connection: TerminalConnection, now: NIODeadline) {
@@ -202,6 +203,7 @@ extension Shard {
         self.forgetTerminals()
         self.reportLateTerminals()
         self.reportStore()
+        self.reportHeldBack()
         self.startTimer()
     }
 

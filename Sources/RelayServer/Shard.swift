@@ -17,7 +17,7 @@ import TTMSProtocol
 /// register, takeover, close), `Shard+Move` (to the shard of their terminal), `Shard+Finish` (the peer's last byte), `Shard+Sweep`
 /// (acknowledgement and timeouts), `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards),
 /// `Shard+Stop` (the end), `Shard+Operations` and `Shard+Lists` (what operators ask), `Shard+Blocks` (whom they shut out),
-/// `Shard+Events` (what is reported to who follows), `Shard+Traces` (what becomes of traced frames).
+/// `Shard+Full` (senders that wait for room in the store), `Shard+Events` (what is reported to who follows), `Shard+Traces` (what becomes of traced frames).
 final class Shard: @unchecked Sendable {
     let index: Int
     /// Also the clock for everything that is due some time: its `now`, never `NIODeadline.now()`.
@@ -25,6 +25,8 @@ final class Shard: @unchecked Sendable {
     let sockets: any Sockets
     let options: ServerOptions
     let groupCommit: any GroupCommit
+    /// The store's, at hand for every read.
+    let full: FullTerminals
     let limiter: ConnectionLimiter
     let clock: RelayClock
     let steadyClock: SteadyClock
@@ -75,6 +77,13 @@ final class Shard: @unchecked Sendable {
     /// Connections by their numbers that are not read from, because the store is behind: when thousands of them close at once, each
     /// has to be found among the others.
     var paused: [UInt64: TerminalConnection] = [:]
+    /// Connections by their numbers that are not read from, because there is no room for what they send.
+    var heldBack: [UInt64: HeldBack] = [:]
+    var heldBackReport = HeldBackReport()
+    /// `nil` with one event loop.
+    private(set) var liveTerminals: LiveTerminals?
+    /// All shards use that of the first.
+    private let ownLiveTerminals = LiveTerminals()
     /// Receipts that wait for frames to be safe, in the order of their heartbeats.
     var safetyWaits: [SafetyWait] = []
     var isSafetyCheckScheduled = false
@@ -127,6 +136,7 @@ final class Shard: @unchecked Sendable {
         self.awaitingAcknowledgement = TimerWheel(now: eventLoop.now)
         self.options = options
         self.groupCommit = groupCommit
+        self.full = groupCommit.full
         self.limiter = limiter
         self.clock = clock
         self.steadyClock = steadyClock
@@ -139,6 +149,7 @@ final class Shard: @unchecked Sendable {
     func meet(_ shards: [Shard]) {
         self.shards = shards
         self.peerBatches = shards.map { _ in AppendBatch() }
+        self.liveTerminals = shards.count > 1 ? shards.first?.ownLiveTerminals : nil
     }
 
     /// A read begins: what it puts is of this time.
@@ -214,6 +225,8 @@ struct ShardCounters: Sendable {
     var spills: UInt64 = 0
     /// Times that a sender was held back because the store was behind.
     var pauses: UInt64 = 0
+    /// Times that a sender was held back because there was no room for what it sent.
+    var fullPauses: UInt64 = 0
     var closed: [UInt64] = Array(repeating: 0, count: CloseReason.allCases.count)
     /// Seconds from putting a frame to its connection until it was known to be delivered, for each frame.
     var acknowledgedTimes = Histogram(Histogram.latencies)

@@ -8,6 +8,8 @@ import TTMSProtocol
 /// it, and on its way only the message knows it. `live` is what the hot path asks: it is set exactly while the mailbox is live.
 final class Terminal: @unchecked Sendable {
     let ccid: CCID
+    /// Where other event loops see whether it is live; `nil` when there are none.
+    private let liveTerminals: LiveTerminals?
     private(set) var mailbox: Mailbox
     /// The connection that the terminal registered on last.
     private(set) var connection: TerminalConnection?
@@ -32,8 +34,9 @@ final class Terminal: @unchecked Sendable {
     /// Journaled runs of which frames were delivered before the receipt came: how many, from the first on.
     var deliveredBeforeReceipt: [UInt32: Int] = [:]
 
-    init(ccid: CCID, isWriteThrough: Bool = false) {
+    init(ccid: CCID, isWriteThrough: Bool = false, liveTerminals: LiveTerminals? = nil) {
         self.ccid = ccid
+        self.liveTerminals = liveTerminals
         self.mailbox = Mailbox(isWriteThrough: isWriteThrough)
     }
 
@@ -49,7 +52,9 @@ final class Terminal: @unchecked Sendable {
 
     private func updateLive() {
         let isLive = self.mailbox.mode == .live && !self.isSyncing
-        self.live = isLive ? self.connection.map(Unmanaged.passUnretained) : nil
+        let live = isLive ? self.connection.map(Unmanaged.passUnretained) : nil
+        if (live == nil) != (self.live == nil) { self.liveTerminals?.note(self.ccid, isLive: live != nil) }
+        self.live = live
     }
 
     func attach(_ connection: TerminalConnection, registration: UInt64, storeIsEmpty: Bool, now: Timestamp) {

@@ -77,6 +77,8 @@ final class TerminalConnection {
         get { self.pauses.contains(.receipt) }
         set { newValue ? self.pause(for: .receipt) : self.goOnReading(after: .receipt) }
     }
+    /// Something that it brought has to wait, and what comes behind that waits, too.
+    var isKeepingBack: Bool { self.pauses.contains(.receipt) || self.pauses.contains(.full) }
     /// The peer has sent its last byte; what is on its way to it may still arrive.
     var isFinishing: Bool { self.pauses.contains(.finish) }
 
@@ -243,6 +245,14 @@ final class TerminalConnection {
 
     func isPaused(for reason: PauseReasons) -> Bool { self.pauses.contains(reason) }
 
+    /// Why it is not read from, as operators see it: of several causes the one that may last longest.
+    var pause: ConnectionSnapshot.Pause? {
+        if self.pauses.contains(.full) { return .noRoom }
+        if self.pauses.contains(.store) { return .storeBehind }
+        if self.pauses.contains(.replies) { return .repliesUnread }
+        return self.pauses.contains(.receipt) ? .receiptDue : nil
+    }
+
     /// Stops reading: TCP then holds the sender back.
     func pause(for reason: PauseReasons) {
         let wasReading = self.pauses.isEmpty
@@ -318,4 +328,6 @@ struct PauseReasons: OptionSet {
     static let stop = PauseReasons(rawValue: 8)
     /// The peer has sent its last byte.
     static let finish = PauseReasons(rawValue: 16)
+    /// The store has no room for the next frame on it.
+    static let full = PauseReasons(rawValue: 32)
 }

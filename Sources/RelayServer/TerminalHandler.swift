@@ -55,7 +55,7 @@ final class TerminalHandler: ChannelInboundHandler {
         connection.reads &+= 1
         // A read that fills its buffer says nothing of what follows.
         let boundary: FrameParser.Boundary = buffer.writableBytes == 0 && connection.hasMoreToRead ? .more : .burstEnd
-        if connection.isAwaitingReceipt {
+        if connection.isKeepingBack {
             connection.unfinished.writeBuffer(&buffer)
         } else if connection.unfinished.readableBytes > 0 {
             connection.unfinished.writeBuffer(&buffer)
@@ -71,7 +71,8 @@ final class TerminalHandler: ChannelInboundHandler {
         }
     }
 
-    /// The heartbeat that nothing overtakes has been answered: what came behind it is next.
+    /// The heartbeat that nothing overtakes has been answered, or there is room for the frame that had to wait: what came behind is
+    /// next.
     func goOn() {
         guard let connection, connection.closeReason == nil, connection.unfinished.readableBytes > 0 else { return }
         self.receiveUnfinished(connection, .burstEnd)
@@ -173,8 +174,9 @@ final class TerminalHandler: ChannelInboundHandler {
     /// Nothing more comes: handles what has, and lets `body` end the connection.
     private func end(_ body: (TerminalConnection) -> Void) {
         guard let connection, connection.closeReason == nil else { return }
-        if !connection.isAwaitingReceipt, connection.parser.dialect == .marker, connection.unfinished.readableBytes > 0 {
-            // Nothing will follow, so there is no quiet time to wait for.
+        let isMarker = connection.parser.dialect == .marker
+        if !connection.isAwaitingReceipt, isMarker || connection.isPaused(for: .full), connection.unfinished.readableBytes > 0 {
+            // Nothing will follow, so there is no quiet time to wait for. And there may be room now for what was held back.
             self.receiveUnfinished(connection, .quiet)
         }
         body(connection)

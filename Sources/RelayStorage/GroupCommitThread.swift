@@ -35,6 +35,8 @@ public final class GroupCommitThread: GroupCommit {
 
     /// The terminals for which the store keeps frames.
     public let kept: KeptTerminals
+    /// The terminals that have no room for more.
+    public let full: FullTerminals
     /// The terminals whose trace switch is on.
     public let traced: TracedTerminals
     private let inbox: StoreInbox
@@ -60,6 +62,7 @@ public final class GroupCommitThread: GroupCommit {
         self.inbox = inbox
         self.gathering = pace.gathering
         self.kept = store.kept
+        self.full = store.full
         self.traced = store.traced
         self.report.update { $0.noteTotals(of: store) }
         // The worker is handed to its thread here and touched by no other.

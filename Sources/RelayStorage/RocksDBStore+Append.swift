@@ -21,7 +21,9 @@ extension RocksDBStore {
         if known != nil, self.table[slot].next > MessageID.maximumSequence { return self.reject(.identifiers) }
         let isFirst = known.map { self.table[$0].frames == 0 } ?? true
         if !isInFlight, isFirst, self.totals.terminals >= self.limits.terminals { return self.reject(.terminals) }
-        if !isInFlight, let cap = self.makeRoom(in: known, size: frame.count) { return self.reject(cap) }
+        if !isInFlight, self.limits.policy != .pushBack, let cap = self.makeRoom(in: known, size: frame.count) {
+            return self.reject(cap)
+        }
         if known == nil { self.table.assign(ccid, to: slot) }
 
         let acceptedAt = self.clock.next(acceptedAt).microseconds
@@ -79,13 +81,19 @@ extension RocksDBStore {
         self.totals.appended += 1
         self.staged += 1
         self.noteChange(of: slot)
+        self.noteLoad(of: slot)
         return .queued(MessageID(slot: slot, sequence: sequence))
     }
 
     private func reject(_ cap: StoreLimits.Cap) -> AppendOutcome {
+        self.countRefused()
+        return .rejected(cap)
+    }
+
+    /// Stages that a frame was refused.
+    public func countRefused() {
         self.totals.rejected += 1
         self.staged += 1
-        return .rejected(cap)
     }
 
     /// Evicts until a frame of `size` bytes fits.

@@ -167,6 +167,7 @@ extension RocksDBStore {
         self.deadBytes += bytes + frames * (Chunk.headerSize + Chunk.entrySize)
         self.staged += frames
         self.noteChange(of: slot)
+        self.noteLoad(of: slot)
     }
 
     /// Makes holes of frames.

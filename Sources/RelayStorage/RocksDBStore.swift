@@ -13,7 +13,9 @@ import TTMSProtocol
 /// Like every store it belongs to one thread.
 public final class RocksDBStore: MessageStore {
     /// Caps, policy, and the default time to live.
-    public var limits: StoreLimits
+    public var limits: StoreLimits {
+        didSet { self.noteLimits() }
+    }
     /// Frames and bytes kept, and what has become of all others since the store was made.
     public internal(set) var totals = StoreTotals()
     /// Changes staged since the last successful commit.
@@ -72,6 +74,8 @@ public final class RocksDBStore: MessageStore {
     var chunkWriter = ChunkWriter()
     /// The terminals for which frames are kept.
     public let kept = KeptTerminals()
+    /// The terminals that have no room for more.
+    public let full = FullTerminals()
 
     /// Opens the store in `directory`, which is made if it is missing, and counts what it holds.
     ///
@@ -95,6 +99,7 @@ public final class RocksDBStore: MessageStore {
         }
         self.database = try Database(path: self.directory.databasePath, creates: false, options: options)
         try self.readState()
+        self.noteLimits()
         if self.totals.frames > 0 {
             let lastTime = self.clock.last
             self.lastReading = self.directory.clockReading ?? ClockReading(steady: lastTime, wall: lastTime)
@@ -141,6 +146,19 @@ public final class RocksDBStore: MessageStore {
             inFlightFrames: self.inFlightFrames,
             inFlightBytes: self.inFlightBytes
         )
+    }
+
+    private func noteLimits() {
+        self.full.reset(policy: self.limits.policy)
+        guard self.limits.policy == .pushBack else { return }
+        for slot in self.table.queues.indices { self.noteLoad(of: UInt32(truncatingIfNeeded: slot)) }
+    }
+
+    /// Tells other threads when the queue in `slot`, or the store, is full, or has room again.
+    @inline(__always)
+    func noteLoad(of slot: UInt32) {
+        guard self.limits.policy == .pushBack, let ccid = self.table[slot].ccid else { return }
+        self.full.note(ccid, self.table[slot].load, all: self.load, self.limits)
     }
 
     /// Has the next commit tell of the queue in `slot`.

@@ -205,10 +205,15 @@ final class StoreWorker {
         acceptedAt: Timestamp,
         key: IdempotencyKey?
     ) -> AppendOutcome {
+        let outcome: AppendOutcome
         do throws(StoreError) {
             // Where keys cannot be read none can be remembered either, and the frame must not be kept without its own.
             if let key { _ = try self.store.use(of: key) }
-            let outcome = try self.store.append(
+            if let cap = try self.store.refusal(of: entry, size: frame.count) {
+                self.store.countRefused()
+                return .rejected(cap)
+            }
+            outcome = try self.store.append(
                 frame,
                 to: entry.ccid,
                 acceptedAt: acceptedAt,
@@ -216,13 +221,25 @@ final class StoreWorker {
                 isInFlight: entry.isInFlight,
                 isTraced: entry.isTraced
             )
-            if let key, case .queued(let id) = outcome {
-                try self.store.remember(UsedKey(key, id: id, usedAt: self.store.now))
-            }
-            return outcome
         } catch {
             self.logger.error("A frame could not be kept.", metadata: ["ccid": "\(entry.ccid)", "error": "\(error)"])
+            // What has been written to its terminal stays in flight there.
+            if !entry.isInFlight { self.store.countRefused() }
             return .rejected(.eviction)
+        }
+        if let key, case .queued(let id) = outcome { self.remember(UsedKey(key, id: id, usedAt: self.store.now)) }
+        return outcome
+    }
+
+    /// The frame is kept, so a failure is let pass: who asks again with the key may send it twice.
+    private func remember(_ use: UsedKey) {
+        do throws(StoreError) {
+            try self.store.remember(use)
+        } catch {
+            self.logger.error(
+                "The key of a message could not be remembered; who asks again with it may send the message twice.",
+                metadata: ["message": "\(use.id)", "error": "\(error)"]
+            )
         }
     }
 

@@ -146,6 +146,7 @@ extension JSONTests {
                 lastReceivedAt: "2023-11-14T22:13:21.000Z",
                 unacknowledgedBytes: 31,
                 spilled: false,
+                paused: closedAt == nil ? "no_room" : nil,
                 counters: Self.counters
             )
         }

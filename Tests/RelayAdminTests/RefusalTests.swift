@@ -184,7 +184,7 @@ import Testing
             #expect(try await server.send("DELETE", "/api/v1/messages/1099511627777").problemCode == .inFlight)
             let errors: [(any Error, ProblemCode)] = [
                 (InjectionError.payloadTooLong(maximumPayload: 100), .payloadTooLong),
-                (InjectionError.rejected(.terminalFrames), .queueFull),
+                (InjectionError.rejected(.terminalFrames, .rejectNewest), .queueFull),
                 (InjectionError.stopping, .stopping),
                 (StoreError(.diskFull, "The disk is full."), .storeUnavailable),
                 (CancellationError(), .internalError),

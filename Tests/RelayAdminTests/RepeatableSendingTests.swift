@@ -135,7 +135,7 @@ import Testing
         let relay = FakeRelay()
         relay.withState {
             $0.terminals[CCID(rawValue: 2)] = FakeRelay.online(CCID(rawValue: 2))
-            $0.injectionFailure = (after: 3, error: InjectionError.rejected(.terminalFrames))
+            $0.injectionFailure = (after: 3, error: InjectionError.rejected(.terminalFrames, .rejectNewest))
         }
         let body = """
             {"messages":[{"destinations":["00000001","00000002"],"payload":"hi","payload_encoding":"utf8","idempotency_key":"k"},

@@ -120,6 +120,93 @@ import Testing
             #expect(store.totals.evicted == 0)
         }
     }
+
+    @Test(arguments: StoreKind.allCases) func fullTerminalsAreToldAndNothingIsRefused(_ kind: StoreKind) throws {
+        let limits = StoreLimits(terminalFrames: 16, terminalBytes: 1_000, totalFrames: 100, policy: .pushBack)
+        try kind.withStore(limits) { store in
+            var ids: [MessageID] = []
+            for number in 0..<20 {
+                #expect(store.full.cap(for: .a) == (number < 16 ? nil : .terminalFrames))
+                ids.append(try #require(try store.append("a", to: .a).id))
+            }
+            #expect(store.full.isAny)
+            #expect(store.full.count == 1)
+            #expect(store.full.cap(for: .b) == nil)
+            try store.append([UInt8](repeating: 0, count: 1_000), to: .b)
+            #expect(store.full.cap(for: .b) == .terminalBytes)
+            #expect(store.totals.rejected == 0)
+            #expect(store.totals.evicted == 0)
+            // An eighth of the cap has to be free.
+            for id in ids.prefix(5) { #expect(try store.delete(id) == .deleted) }
+            #expect(store.full.cap(for: .a) == .terminalFrames)
+            try store.commit()
+            let run = try store.readNext(of: .a, maximumBytes: 1, now: .second(0))
+            #expect(store.full.cap(for: .a) == .terminalFrames, "what is in flight takes room")
+            try store.remove(of: .a, through: try #require(run.marks.last?.id))
+            #expect(store.full.cap(for: .a) == nil)
+            _ = try store.deleteAll(of: .b)
+            #expect(!store.full.isAny)
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func fullStoreIsTold(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(totalFrames: 100, totalBytes: 80, policy: .pushBack)) { store in
+            try store.append([UInt8](repeating: 0, count: 40), to: .a)
+            #expect(store.full.cap(for: .c) == nil)
+            try store.append([UInt8](repeating: 0, count: 39), to: .b, timeToLive: 9)
+            #expect(!store.full.isAny)
+            try store.append("1", to: .a)
+            #expect(store.full.cap(for: .c) == .totalBytes)
+            #expect(store.full.count == 0)
+            #expect(try store.expire(now: .second(60), limit: 9) == 1)
+            #expect(!store.full.isAny)
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func otherLimitsMakeOthersFull(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(terminalFrames: 2)) { store in
+            for _ in 0..<3 { try store.append("a", to: .a) }
+            try store.append("b", to: .b)
+            #expect(!store.full.isAny)
+            store.limits.policy = .pushBack
+            #expect(store.full.cap(for: .a) == .terminalFrames)
+            #expect(store.full.cap(for: .b) == nil)
+            #expect(store.full.policy == .pushBack)
+            store.limits.totalFrames = 3
+            #expect(store.full.cap(for: .b) == .totalFrames)
+            store.limits.policy = .rejectNewest
+            #expect(!store.full.isAny)
+            #expect(store.full.policy == .rejectNewest)
+        }
+    }
+
+    @Test func fullTerminalsAreFoundAtTheStart() throws {
+        let directory = try TemporaryDirectory()
+        let limits = StoreLimits(terminalFrames: 2, policy: .pushBack)
+        let first = try RocksDBStore.open(directory, limits: limits)
+        for _ in 0..<2 { try first.append("a", to: .a) }
+        try first.append("b", to: .b)
+        try first.close()
+        let second = try RocksDBStore.open(directory, limits: limits)
+        #expect(second.full.cap(for: .a) == .terminalFrames)
+        #expect(second.full.cap(for: .b) == nil)
+        try second.close()
+    }
+
+    @Test(arguments: StoreKind.allCases) func operatorsAreRefusedWhereTerminalsWait(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(terminalFrames: 2, policy: .pushBack)) { store in
+            let (terminals, operators) = (AppendBatch.Entry(ccid: .a), AppendBatch.Entry(ccid: .a, token: 1))
+            #expect(try store.refusal(of: operators, size: 20) == nil)
+            for _ in 0..<2 { try store.append("a", to: .a) }
+            #expect(try store.refusal(of: terminals, size: 20) == nil)
+            #expect(try store.refusal(of: operators, size: 20) == .terminalFrames)
+            #expect(try store.preview(size: 20, to: .a, timeToLive: nil).rejection == .terminalFrames)
+            store.countRefused()
+            #expect(store.totals.rejected == 1)
+            store.limits.policy = .rejectNewest
+            #expect(try store.refusal(of: operators, size: 20) == nil, "there the append refuses it")
+        }
+    }
 }
 
 extension MessageStore {

@@ -14,7 +14,7 @@ import Testing
             terminalBytes: 1_200,
             totalFrames: Int.random(in: 20...120, using: &random),
             totalBytes: 4_000,
-            policy: seed % 3 == 0 ? .rejectNewest : .dropOldest,
+            policy: StoreLimits.Policy.allCases[Int(seed) % StoreLimits.Policy.allCases.count],
             timeToLive: seed % 2 == 0 ? 30 : 0
         )
         if seed % 4 == 3 { limits = StoreLimits() }

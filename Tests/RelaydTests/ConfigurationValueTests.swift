@@ -125,7 +125,7 @@ struct ConfigurationValueTests {
         .count("maximum_terminals", 1...16_777_215),
         .count("maximum_frames", 1...1_000_000_000_000),
         .size("maximum_bytes", good: [("64KiB", "64KiB"), ("1024TiB", "1024TiB")], tooSmall: "65535", tooLarge: "1025TiB"),
-        .choice("when_full", ["drop-oldest", "reject-newest"]),
+        .choice("when_full", ["drop-oldest", "reject-newest", "push-back"]),
         Row(
             "trace_retention",
             good: [("24h", "1d"), ("86401s", "86401s"), ("366d", "366d")],

@@ -97,13 +97,19 @@ final class ClaimedConnection {
 
     /// Hands out what has been handled.
     ///
+    /// - Parameter dropped: what never will be: it waited for room in the store when the connection ended.
     /// - Returns: whether that is all that was read.
-    func takeHandled(_ body: (Item) -> Void) -> Bool {
+    func takeHandled(dropped: (Item) -> Void, _ body: (Item) -> Void) -> Bool {
         guard !self.isMoving else { return false }
         let isOpen = self.connection.map { $0.closeReason == nil } ?? false
-        let kept = isOpen ? self.connection?.unfinished.readableBytes ?? 0 : 0
+        let isHeldBack = self.connection?.isPaused(for: .full) ?? false
+        let kept = isOpen || isHeldBack ? self.connection?.unfinished.readableBytes ?? 0 : 0
         while self.handled < self.read, self.items[self.handled].end <= self.socket.given - kept {
             body(self.items[self.handled].item)
+            self.handled += 1
+        }
+        while !isOpen, self.handled < self.read {
+            dropped(self.items[self.handled].item)
             self.handled += 1
         }
         return self.handled == self.read

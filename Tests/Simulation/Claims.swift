@@ -121,7 +121,7 @@ final class Claims {
         for number in self.receipts { self.checkReceipt(number) }
         self.receipts = []
         self.unhandled.removeAll { connection in
-            connection.takeHandled { item in
+            connection.takeHandled(dropped: { self.dropped($0) }) { item in
                 switch item {
                 case .noise: return
                 case .heartbeat(let ccid):
@@ -133,6 +133,11 @@ final class Claims {
                 }
             }
         }
+    }
+
+    /// It had to wait for room in the store until its connection ended: it was never taken.
+    private func dropped(_ item: ClaimedConnection.Item) {
+        if case .data(let number) = item { self.messages[number].readIn = nil }
     }
 
     // MARK: To terminals

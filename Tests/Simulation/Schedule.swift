@@ -93,7 +93,7 @@ struct Schedule {
         if Int.random(in: 0..<4, using: &random) == 0 { limits.timeToLive = 1 }
         if Int.random(in: 0..<4, using: &random) == 0 { limits.terminalFrames = Int.random(in: 3...30, using: &random) }
         if Int.random(in: 0..<6, using: &random) == 0 { limits.totalBytes = Int.random(in: 500...5_000, using: &random) }
-        limits.policy = Bool.random(using: &random) ? .dropOldest : .rejectNewest
+        limits.policy = StoreLimits.Policy.allCases.randomElement(using: &random) ?? .dropOldest
         return limits
     }
 

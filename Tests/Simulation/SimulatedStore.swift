@@ -68,6 +68,8 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
 
     var kept: KeptTerminals { self.memory.kept }
 
+    var full: FullTerminals { self.memory.full }
+
     var traced: TracedTerminals { self.memory.traced }
 
     var statistics: GroupCommitStatistics {
@@ -225,6 +227,11 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
     private func keep(_ entry: AppendBatch.Entry, _ frame: [UInt8], acceptedAt: Timestamp) -> AppendOutcome {
         let number = NumberedPayload.number(frame[Frame.contentOffset...])
         var outcome = AppendOutcome.rejected(.identifiers)
+        if let cap = try? self.memory.refusal(of: entry, size: frame.count) {
+            self.memory.countRefused()
+            self.claims.ended(number)
+            return .rejected(cap)
+        }
         self.watchingEnds {
             frame.withUnsafeBytes { frame in
                 let kept = try? self.memory.append(
@@ -238,6 +245,9 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
             }
         }
         if case .queued(let id) = outcome { self.numbers[id] = number } else { self.claims.ended(number) }
+        if self.memory.limits.policy == .pushBack, case .rejected(let cap) = outcome {
+            self.claims.violated("G6: message \(number) was refused at \(cap), though its sender could wait.")
+        }
         return outcome
     }
 
@@ -246,6 +256,11 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
         let before = self.memory.totals
         body()
         let after = self.memory.totals
+        if self.memory.limits.policy == .pushBack, after.evicted != before.evicted {
+            self.claims.violated(
+                "G6: \(after.evicted - before.evicted) messages were evicted, though their senders could wait."
+            )
+        }
         guard (before.expired, before.deleted, before.evicted) != (after.expired, after.deleted, after.evicted) else { return }
         let remaining = Self.numbers(in: self.memory)
         for (id, number) in self.numbers where remaining[id] == nil {

@@ -12,12 +12,17 @@ final class Stage {
     let relay: SimulatedRelay
     private var connections = 0
 
-    init(eventLoops: Int = 1, movesConnections: Bool = false, _ configure: (inout ServerOptions) -> Void = { _ in }) {
+    init(
+        eventLoops: Int = 1,
+        movesConnections: Bool = false,
+        limits: StoreLimits = StoreLimits(),
+        _ configure: (inout ServerOptions) -> Void = { _ in }
+    ) {
         var options = ServerOptions(listeners: [ListenerOptions(host: "", port: 0)])
         options.eventLoops = eventLoops
         configure(&options)
         self.claims = Claims(options: options, absent: [])
-        self.store = SimulatedStore(reopening: MemoryStore(), claims: self.claims, clock: self.clock, fault: nil)
+        self.store = SimulatedStore(reopening: MemoryStore(limits: limits), claims: self.claims, clock: self.clock, fault: nil)
         self.relay = SimulatedRelay(
             options: options,
             store: self.store,

@@ -94,7 +94,8 @@ extension Shard {
         for case .recalling in self.handover.loans.values { recalling += 1 }
         let counts: [(String, Int)] = [
             ("held", self.holding.count), ("journals", self.journals.count), ("waiting receipts", self.safetyWaits.count),
-            ("starved", self.starved.count), ("paused", self.paused.count), ("awaiting removal", self.awaitingRemoval),
+            ("starved", self.starved.count), ("paused", self.paused.count), ("held back", self.heldBack.count),
+            ("awaiting removal", self.awaitingRemoval),
             ("dirty", self.dirty.count), ("ending", self.endings.waiting.count), ("finishing", self.finishing.count),
             ("recalling", recalling),
             ("recalled", self.handover.recalled.count),

@@ -183,7 +183,11 @@ enum ConfigurationTable {
             1...Int(MessageID.maximumSlot),
             "Terminals for which frames are kept; frames for one more are refused whatever `when_full` says"
         ),
-        .choice("when_full", \.storeLimits.policy, "What gives way at these limits"),
+        .choice(
+            "when_full",
+            \.storeLimits.policy,
+            "What gives way at these limits; with push-back nothing does, and senders are not read from"
+        ),
         // Clients count on a day, in which they may ask again under the same key.
         .duration(
             "trace_retention",

@@ -1,0 +1,96 @@
+import Synchronization
+import TTMSProtocol
+
+/// What has no room in a store whose policy is ``StoreLimits/Policy/pushBack``, known to all threads.
+///
+/// A terminal is full from its cap on, in frames or bytes, until an eighth of the cap is free, and so is the store with the caps
+/// over all: senders that stop and go on with each single frame would cost more than their frames. The store tells of each change
+/// when it is staged. What it has not carried out yet is not seen here, so the caps are passed by what is submitted meanwhile.
+///
+/// Under the other policies nothing is ever full.
+public final class FullTerminals: Sendable {
+    private struct State {
+        var policy = StoreLimits.Policy.dropOldest
+        /// Terminals at a cap of their own, and which.
+        var terminals: [UInt32: StoreLimits.Cap] = [:]
+        /// The cap over all that is reached.
+        var all: StoreLimits.Cap?
+    }
+
+    private let state = Mutex(State())
+    /// Whether anything is full. Every read of a connection asks, and nearly always this is the answer.
+    private let hasAny = Atomic(false)
+
+    /// Nothing is full.
+    public init() {}
+
+    /// Whether anything is full, as far as the store's thread has come; cheap enough for every read of a connection.
+    @inline(__always)
+    public var isAny: Bool { self.hasAny.load(ordering: .relaxed) }
+
+    /// Why there is no room for a frame for `ccid`; `nil` when there is.
+    public func cap(for ccid: CCID) -> StoreLimits.Cap? {
+        self.state.withLock { $0.terminals[ccid.rawValue] ?? $0.all }
+    }
+
+    /// Terminals at a cap of their own.
+    public var count: Int { self.state.withLock(\.terminals.count) }
+
+    /// What gives way at a cap.
+    public var policy: StoreLimits.Policy { self.state.withLock(\.policy) }
+
+    /// The store has other limits: from here on it tells anew of all that is full.
+    package func reset(policy: StoreLimits.Policy) {
+        self.state.withLock { state in
+            state = State(policy: policy)
+            self.publish(state)
+        }
+    }
+
+    /// The store keeps `terminal` for `ccid`, and `all` for all terminals.
+    @inline(__always)
+    package func note(_ ccid: CCID, _ terminal: StoreLoad, all: StoreLoad, _ limits: StoreLimits) {
+        if limits.policy == .pushBack { self.update(ccid, terminal, all: all, limits) }
+    }
+
+    private func update(_ ccid: CCID, _ terminal: StoreLoad, all: StoreLoad, _ limits: StoreLimits) {
+        let (terminalCap, totalCap) = (limits.terminalCap(reachedBy: terminal), limits.totalCap(reachedBy: all))
+        // Nothing is full, and nothing becomes so.
+        guard terminalCap != nil || totalCap != nil || self.isAny else { return }
+        self.state.withLock { state in
+            if let terminalCap {
+                state.terminals[ccid.rawValue] = terminalCap
+            } else if limits.terminalHasRoomAgain(terminal) {
+                state.terminals[ccid.rawValue] = nil
+            }
+            if let totalCap { state.all = totalCap } else if limits.hasRoomAgain(all) { state.all = nil }
+            self.publish(state)
+        }
+    }
+
+    private func publish(_ state: State) {
+        self.hasAny.store(state.all != nil || !state.terminals.isEmpty, ordering: .relaxed)
+    }
+}
+
+extension StoreLimits {
+    fileprivate func terminalCap(reachedBy load: StoreLoad) -> Cap? {
+        if load.frames >= self.terminalFrames { return .terminalFrames }
+        return load.bytes >= self.terminalBytes ? .terminalBytes : nil
+    }
+
+    fileprivate func totalCap(reachedBy load: StoreLoad) -> Cap? {
+        if load.frames >= self.totalFrames { return .totalFrames }
+        return load.bytes >= self.totalBytes ? .totalBytes : nil
+    }
+
+    fileprivate func terminalHasRoomAgain(_ load: StoreLoad) -> Bool {
+        Self.hasRoomAgain(load.frames, cap: self.terminalFrames) && Self.hasRoomAgain(load.bytes, cap: self.terminalBytes)
+    }
+
+    fileprivate func hasRoomAgain(_ load: StoreLoad) -> Bool {
+        Self.hasRoomAgain(load.frames, cap: self.totalFrames) && Self.hasRoomAgain(load.bytes, cap: self.totalBytes)
+    }
+
+    private static func hasRoomAgain(_ used: Int, cap: Int) -> Bool { used <= cap - max(cap / 8, 1) }
+}
