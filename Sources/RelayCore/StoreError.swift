@@ -18,6 +18,14 @@ public struct StoreError: Error, Equatable, Sendable {
         case noPermission = "no_permission"
         /// Anything else that the library reports.
         case other
+
+        /// Trying again cannot help: what is on disk is not what this process wrote there, or can read.
+        public var isLasting: Bool {
+            switch self {
+            case .damaged, .newerFormat, .missing: true
+            case .diskFull, .inputOutput, .inUse, .noPermission, .other: false
+            }
+        }
     }
 
     /// The kind of trouble.

@@ -39,6 +39,8 @@ public final class GroupCommitThread: GroupCommit {
     public let full: FullTerminals
     /// The terminals whose trace switch is on.
     public let traced: TracedTerminals
+    /// Yields once when the store is damaged, or gone, so that trying again does not help: whoever runs the thread then shuts it down.
+    public let losses: AsyncStream<StoreError>
     private let inbox: StoreInbox
     private let gathering: Duration
     private let report = StoreReport()
@@ -65,6 +67,8 @@ public final class GroupCommitThread: GroupCommit {
         self.full = store.full
         self.traced = store.traced
         self.report.update { $0.noteTotals(of: store) }
+        let (losses, loss) = AsyncStream.makeStream(of: StoreError.self)
+        self.losses = losses
         // The worker is handed to its thread here and touched by no other.
         nonisolated(unsafe) let worker = StoreWorker(
             store: store,
@@ -73,7 +77,8 @@ public final class GroupCommitThread: GroupCommit {
             logger: logger,
             pace: pace,
             clock: clock,
-            observer: observer
+            observer: observer,
+            onLoss: { loss.yield($0) }
         )
         guard let thread = StoreThread(name: "ttms-store", { worker.run() }) else {
             throw StoreError(.other, "The system has no thread for the store. Raise its limit of processes and threads.")

@@ -32,10 +32,13 @@ final class StoreWorker {
     private let pace: GroupCommitThread.Pace
     private let clock: @Sendable () -> Timestamp
     private let observer: @Sendable ([MessageTrace]) -> Void
+    private let onLoss: @Sendable (StoreError) -> Void
 
     private var answers: [Answer] = []
     /// Why the last commit failed; `nil` when it succeeded.
     private var failure: StoreError?
+    /// How often in a row the store has failed in a way that trying again cannot mend.
+    private var lastingFailures = 0
     private var nextAttempt = ContinuousClock.now
     private var nextSweep = ContinuousClock.now
     private var sweepFailure: StoreError?
@@ -49,7 +52,8 @@ final class StoreWorker {
         logger: Logger,
         pace: GroupCommitThread.Pace,
         clock: @escaping @Sendable () -> Timestamp,
-        observer: @escaping @Sendable ([MessageTrace]) -> Void
+        observer: @escaping @Sendable ([MessageTrace]) -> Void,
+        onLoss: @escaping @Sendable (StoreError) -> Void
     ) {
         self.store = store
         self.inbox = inbox
@@ -58,6 +62,7 @@ final class StoreWorker {
         self.pace = pace
         self.clock = clock
         self.observer = observer
+        self.onLoss = onLoss
         store.now = clock()
     }
 
@@ -100,7 +105,7 @@ final class StoreWorker {
             let isDurable = self.commit()
             self.answer(isDurable: isDurable)
             let rest = deadline - ContinuousClock.now
-            if isDurable || rest <= .zero { return }
+            if isDurable || rest <= .zero || self.isLost { return }
             if !isAnnounced {
                 self.logger.warning(
                     "The relay stops, but the store cannot commit; it goes on trying until the stop has taken too long.",
@@ -279,6 +284,10 @@ final class StoreWorker {
         guard self.store.staged > 0 else { return true }
         let begin = ContinuousClock.now
         guard self.failure == nil || begin >= self.nextAttempt else { return false }
+        guard !self.isLost else {
+            self.nextAttempt = begin + self.pace.retry
+            return false
+        }
         do throws(StoreError) {
             try self.store.commit()
             self.noteSuccess(took: ContinuousClock.now - begin)
@@ -299,7 +308,15 @@ final class StoreWorker {
         }
         if self.failure != nil { self.logger.notice("The store commits again; what waited is durable.") }
         self.failure = nil
+        self.lastingFailures = 0
     }
+
+    /// Attempts in a row that find the store damaged, or gone, until it is given up: a disk in trouble can make a file look so once
+    /// that is whole when it is read again.
+    private static let lastingAttempts = 3
+
+    /// Nothing that is in memory can be written any more.
+    private var isLost: Bool { self.lastingFailures >= Self.lastingAttempts }
 
     private func noteFailure(_ error: StoreError) {
         self.report.update { content in
@@ -313,6 +330,19 @@ final class StoreWorker {
             )
         }
         self.failure = error
+        self.lastingFailures = error.code.isLasting ? self.lastingFailures + 1 : 0
+        if self.lastingFailures == Self.lastingAttempts { self.giveUp(error) }
+    }
+
+    private func giveUp(_ error: StoreError) {
+        self.logger.critical(
+            """
+            The store on disk cannot be written any more, and trying again does not help, so the relay stops. Before you start it \
+            again, let `ttmsctl store check` say what is left of the store, and restore it or move it away.
+            """,
+            metadata: ["error": "\(error)", "only_in_memory": "\(self.store.stagedFrames)"]
+        )
+        self.onLoss(error)
     }
 
     /// Notes how long the frames of everything that waits have waited.

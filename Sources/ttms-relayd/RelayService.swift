@@ -76,7 +76,9 @@ final class RelayService: Service {
         )
     }
 
-    /// Serves until a graceful shutdown is asked for, by a signal or by an operator.
+    /// Serves until a graceful shutdown is asked for, by a signal or by an operator, or until the store on disk is lost.
+    ///
+    /// - Throws: what kept the relay from starting; `StoreError` when the store was lost, or what was pending could not be written.
     func run() async throws {
         do {
             await self.admin.enforceBlocks()
@@ -89,11 +91,31 @@ final class RelayService: Service {
             throw error
         }
         SystemdNotifier.notify("READY=1")
-        for await _ in self.server.drainRequests.cancelOnGracefulShutdown() { break }
+        let loss = await self.waitForEnd()
         SystemdNotifier.notify("STOPPING=1")
         self.logger.info("The relay stops")
         try await self.stop()
+        if let loss { throw loss }
         self.logger.info("The relay has stopped")
+    }
+
+    /// Waits for a graceful shutdown, an operator's drain, or the loss of the store.
+    ///
+    /// - Returns: why the store is lost.
+    private func waitForEnd() async -> StoreError? {
+        let (drains, losses) = (self.server.drainRequests, self.groupCommit.losses)
+        return await withTaskGroup(of: StoreError?.self) { group in
+            group.addTask {
+                for await _ in drains.cancelOnGracefulShutdown() { break }
+                return nil
+            }
+            group.addTask {
+                for await loss in losses.cancelOnGracefulShutdown() { return loss }
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
     }
 
     /// Reads the settings and the admin token again, as at `SIGHUP`; the log says what came of it.

@@ -214,6 +214,47 @@ extension Faults {
             }
         }
 
+        /// What can happen to a store under a process that cannot write to it.
+        enum Damage: CaseIterable, Sendable {
+            case garbledName, missingFile
+
+            func happen(to store: URL) throws {
+                let current = store.appendingPathComponent("queue/CURRENT")
+                switch self {
+                case .garbledName: try Data("garbled".utf8).write(to: current)
+                case .missingFile:
+                    let name = try String(contentsOf: current, encoding: .utf8).trimmingCharacters(in: .newlines)
+                    try FileManager.default.removeItem(at: store.appendingPathComponent("queue/\(name)"))
+                }
+            }
+        }
+
+        @Test(
+            "Where the store is damaged when the disk takes writes again, the relay ends with an error, and says what is lost",
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason),
+            arguments: Damage.allCases
+        )
+        func damaged(damage: Damage) async throws {
+            let disk = try SmallDisk()
+            let data = disk.url.appendingPathComponent("data")
+            // It does not wait so long for a disk that cannot get better.
+            try await RelayProcess.with(["stop_timeout": "1h"], dataDirectory: data) { relay in
+                try await Self.fillUnder(relay, disk)
+                try await relay.waitForStatus("ledger.accepted_total", 2 * Self.count)
+                try damage.happen(to: data.appendingPathComponent("store"))
+                disk.free()
+                let failure = await #expect(throws: RelayProcess.Failure.self) { try await relay.waitForEnd() }
+                #expect(failure?.description.contains("code(1)") == true)
+                #expect(relay.output.contains("so the relay stops"))
+                #expect(relay.output.contains("ttmsctl store check"))
+                let lost = try #require(relay.output.firstMatch(of: /: ([0-9]+) frames that were only in memory are lost/))
+                #expect((1...Self.count).contains(Int(lost.1) ?? 0))
+                // The next one says at once what it is.
+                await #expect(throws: RelayProcess.Failure.self) { try await relay.start() }
+                #expect(relay.output.contains("cannot start: damaged"))
+            }
+        }
+
         private static func fillUnder(_ relay: RelayProcess, _ disk: SmallDisk) async throws {
             let sender = try relay.terminal(.sender)
             try sender.send(NumberedFrames.to(.receiver, 0..<Self.count, size: Self.size))

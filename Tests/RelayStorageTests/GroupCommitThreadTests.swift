@@ -108,6 +108,50 @@ import Testing
         try await thread.shutdown()
     }
 
+    @Test func aFrameWhoseKeyCannotBeReadIsCountedAsRefused() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        // As after a failure; the second attempt to commit opens it anew.
+        store.database = nil
+        let thread = try self.thread(store)
+        let client = Client()
+        var submission = StoreSubmission(number: 1, client: client, acceptedAt: .second(0))
+        submission.appends = self.batch(["without", "with"], to: .a)
+        submission.keys = [1: IdempotencyKey(name: Array("key".utf8), content: Array("with".utf8))]
+        thread.submit(submission)
+        let completions = try await client.wait(for: 1)
+        #expect(completions.flatMap(\.receipts).map(\.outcome) == [.rejected(.eviction)])
+        let totals = thread.statistics.totals
+        #expect(totals.appended == 1 && totals.frames == 1)
+        #expect(totals.rejected == 1)
+        try await thread.shutdown()
+    }
+
+    @Test func aDamagedStoreIsGivenUp() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        store.database = nil
+        store.failure = StoreError(.inputOutput, "The disk fails.")
+        try Data("garbled".utf8).write(to: URL(fileURLWithPath: "\(directory.path)/queue/CURRENT"))
+        let thread = try self.thread(store)
+        let submission = StoreSubmission(
+            number: 1,
+            client: Client(),
+            acceptedAt: .second(0),
+            appends: self.batch(["1", "2"], to: .a)
+        )
+        thread.submit(submission)
+        let loss = await thread.losses.first { _ in true }
+        #expect(loss?.code == .damaged)
+        #expect(thread.statistics.failures == 3)
+        await #expect {
+            // It does not wait for what cannot come.
+            try await thread.shutdown(patience: .seconds(3_600))
+        } throws: { error in
+            (error as? StoreError)?.message.hasPrefix("2 frames that were only in memory are lost") == true
+        }
+    }
+
     @Test func whatBelongsTogetherIsCommittedTogether() async throws {
         let directory = try TemporaryDirectory()
         let thread = try self.thread(try RocksDBStore.open(directory), pace: .init(gathering: .seconds(60)))
