@@ -20,6 +20,7 @@ public final class FullTerminals: Sendable {
     private let state = Mutex(State())
     /// Whether anything is full. Every read of a connection asks, and nearly always this is the answer.
     private let hasAny = Atomic(false)
+    private let endings = Atomic(UInt64(0))
 
     /// Nothing is full.
     public init() {}
@@ -27,6 +28,9 @@ public final class FullTerminals: Sendable {
     /// Whether anything is full, as far as the store's thread has come; cheap enough for every read of a connection.
     @inline(__always)
     public var isAny: Bool { self.hasAny.load(ordering: .relaxed) }
+
+    /// How often something that was full has got room again: who waits for room need not look before this changes.
+    public var releases: UInt64 { self.endings.load(ordering: .relaxed) }
 
     /// Why there is no room for a frame for `ccid`; `nil` when there is.
     public func cap(for ccid: CCID) -> StoreLimits.Cap? {
@@ -44,6 +48,7 @@ public final class FullTerminals: Sendable {
         self.state.withLock { state in
             state = State(policy: policy)
             self.publish(state)
+            self.endings.add(1, ordering: .relaxed)
         }
     }
 
@@ -60,10 +65,15 @@ public final class FullTerminals: Sendable {
         self.state.withLock { state in
             if let terminalCap {
                 state.terminals[ccid.rawValue] = terminalCap
-            } else if limits.terminalHasRoomAgain(terminal) {
-                state.terminals[ccid.rawValue] = nil
+            } else if limits.terminalHasRoomAgain(terminal), state.terminals.removeValue(forKey: ccid.rawValue) != nil {
+                self.endings.add(1, ordering: .relaxed)
             }
-            if let totalCap { state.all = totalCap } else if limits.hasRoomAgain(all) { state.all = nil }
+            if let totalCap {
+                state.all = totalCap
+            } else if state.all != nil, limits.hasRoomAgain(all) {
+                state.all = nil
+                self.endings.add(1, ordering: .relaxed)
+            }
             self.publish(state)
         }
     }

@@ -7,7 +7,7 @@ import TTMSProtocol
 public final class MemoryStore: MessageStore {
     /// Caps, policy, and the default time to live.
     public var limits: StoreLimits {
-        didSet { self.noteLimits() }
+        didSet { if self.limits != oldValue { self.noteLimits() } }
     }
     /// Frames and bytes kept, and what has become of all others.
     public private(set) var totals = StoreTotals()

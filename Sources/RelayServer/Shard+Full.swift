@@ -10,10 +10,13 @@ struct HeldBack {
     var destination: CCID
 }
 
-/// What the log was told of senders that are held back, so that a store at its cap does not fill the log, too.
-struct HeldBackReport {
-    /// When somebody was held back last; `nil` when the log says that nobody is.
-    var latest: NIODeadline?
+/// When somebody looked after the senders that are held back.
+struct HeldBackLooks {
+    /// When it was looked last whether there is room for them, and ``FullTerminals/releases`` then.
+    var time = NIODeadline.uptimeNanoseconds(0)
+    var releases: UInt64 = 0
+    /// When somebody was held back last; `nil` when the log says that nobody is. A store at its cap should not fill the log, too.
+    var reported: NIODeadline?
 }
 
 // `when_full: push-back` (G6). A frame that there is no room for is not taken: it stays with what its connection has not handled, in
@@ -44,9 +47,20 @@ extension Shard {
         return true
     }
 
+    /// How often it is looked after senders while nothing that was full has got room: a terminal may have become live.
+    private static let lookInterval = TimeAmount.milliseconds(20)
+
     /// Handles what was held back where there is room now. What becomes full again by that holds back those that follow.
+    ///
+    /// Called often, and looks seldom: thousands can be held back.
     func goOnWithRoom() {
         guard !self.heldBack.isEmpty, !self.isStopping else { return }
+        let releases = self.full.releases
+        guard releases != self.heldBackLooks.releases || self.tickTime - self.heldBackLooks.time >= Self.lookInterval else {
+            return
+        }
+        self.heldBackLooks.releases = releases
+        self.heldBackLooks.time = self.tickTime
         for (id, held) in self.heldBack where self.missingRoom(for: held.destination) == nil {
             // Thousands may have waited for the same room: what they bring is bounded as that of all senders is.
             if self.isStoreBehind { return }
@@ -66,7 +80,7 @@ extension Shard {
     func reportHeldBack() {
         let now = self.eventLoop.now
         if let held = self.heldBack.values.first {
-            if self.heldBackReport.latest == nil {
+            if self.heldBackLooks.reported == nil {
                 self.logger.warning(
                     "The store has no room for what terminals send; they are not read from until there is some.",
                     metadata: [
@@ -75,9 +89,9 @@ extension Shard {
                     ]
                 )
             }
-            self.heldBackReport.latest = now
-        } else if let latest = self.heldBackReport.latest, now - latest >= Self.reportPatience {
-            self.heldBackReport.latest = nil
+            self.heldBackLooks.reported = now
+        } else if let latest = self.heldBackLooks.reported, now - latest >= Self.reportPatience {
+            self.heldBackLooks.reported = nil
             self.logger.notice("The store has room again; all terminals are read from.")
         }
     }

@@ -79,7 +79,7 @@ final class Shard: @unchecked Sendable {
     var paused: [UInt64: TerminalConnection] = [:]
     /// Connections by their numbers that are not read from, because there is no room for what they send.
     var heldBack: [UInt64: HeldBack] = [:]
-    var heldBackReport = HeldBackReport()
+    var heldBackLooks = HeldBackLooks()
     /// `nil` with one event loop.
     private(set) var liveTerminals: LiveTerminals?
     /// All shards use that of the first.

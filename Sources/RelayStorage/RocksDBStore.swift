@@ -14,7 +14,7 @@ import TTMSProtocol
 public final class RocksDBStore: MessageStore {
     /// Caps, policy, and the default time to live.
     public var limits: StoreLimits {
-        didSet { self.noteLimits() }
+        didSet { if self.limits != oldValue { self.noteLimits() } }
     }
     /// Frames and bytes kept, and what has become of all others since the store was made.
     public internal(set) var totals = StoreTotals()
