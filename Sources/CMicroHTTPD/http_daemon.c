@@ -24,6 +24,13 @@ struct ttms_http_daemon {
     MHD_socket quiesced;
 };
 
+// What is noted of a connection's latest request before the library cuts it to pieces.
+typedef struct {
+    // The target as it came, up to its first zero.
+    const char *target;
+    size_t target_size;
+} connection_notes;
+
 static struct MHD_Connection *mhd_connection(ttms_http_connection *connection) {
     return (struct MHD_Connection *)connection;
 }
@@ -40,6 +47,20 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
     (void)context;
     (void)connection;
     return strlen(text);
+}
+
+static connection_notes *notes_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+// The only moment at which the target is whole: after it, the library puts zeros for `?`, `&` and `=`.
+static void *note_target(void *context, const char *target, struct MHD_Connection *connection) {
+    (void)context;
+    connection_notes *notes = notes_of(connection);
+    if (notes != NULL) *notes = (connection_notes){target, strlen(target)};
+    // The library takes it for what names the request, which begins later.
+    return NULL;
 }
 
 static enum MHD_Result handle(
@@ -82,10 +103,16 @@ static void connection_changed(
 ) {
     ttms_http_daemon *daemon = context;
     const ttms_http_callbacks *callbacks = &daemon->callbacks;
-    (void)socket_context;
     int descriptor = ttms_http_descriptor((ttms_http_connection *)connection);
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) callbacks->opened(callbacks->context, descriptor);
-    else callbacks->closed(callbacks->context, descriptor);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        // Without it, every request of the connection is refused: its head cannot be trusted.
+        *socket_context = calloc(1, sizeof(connection_notes));
+        callbacks->opened(callbacks->context, descriptor);
+    } else {
+        callbacks->closed(callbacks->context, descriptor);
+        free(*socket_context);
+        *socket_context = NULL;
+    }
 }
 
 ttms_http_daemon *ttms_http_start(
@@ -122,6 +149,7 @@ ttms_http_daemon *ttms_http_start(
         // Its strict mode answers a missing Host twice over; RequestFraming checks that instead.
         MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_UNESCAPE_CALLBACK, &keep_escapes, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, &note_target, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, &complete, daemon,
         MHD_OPTION_NOTIFY_CONNECTION, &connection_changed, daemon,
         MHD_OPTION_END
@@ -209,8 +237,8 @@ static enum MHD_Result find_folded(
     return MHD_YES;
 }
 
-// Later releases put it where it belongs, and where they keep a name and its value is their own business.
-static bool glues_folds_to_names(void) {
+// Later releases put it where it belongs, refuse zeros themselves, and where they keep a head is their own business.
+static bool cuts_heads_in_place(void) {
     int major = 0, minor = 0, patch = 0;
     if (sscanf(MHD_get_version(), "%d.%d.%d", &major, &minor, &patch) != 3) return false;
     return major == 0 && (minor < 9 || (minor == 9 && patch < 77));
@@ -218,9 +246,60 @@ static bool glues_folds_to_names(void) {
 
 bool ttms_http_has_folded_header(ttms_http_connection *connection) {
     bool is_folded = false;
-    if (!glues_folds_to_names()) return false;
+    if (!cuts_heads_in_place()) return false;
     MHD_get_connection_values_n(mhd_connection(connection), MHD_HEADER_KIND, &find_folded, &is_folded);
     return is_folded;
+}
+
+// A walk over the lines of a head, from which the library has handed out strings.
+typedef struct {
+    // Where the next line has to begin.
+    const char *line;
+    bool is_exact;
+} head_walk;
+
+static bool are_zeros(const char *bytes, size_t count) {
+    while (count > 0) {
+        if (bytes[--count] != '\0') return false;
+    }
+    return true;
+}
+
+// Each name begins where the line before it ended, and each value is followed by the zeros that stand for CRLF and nothing else.
+static enum MHD_Result step_over_header(
+    void *context,
+    enum MHD_ValueKind kind,
+    const char *name,
+    size_t name_size,
+    const char *value,
+    size_t value_size
+) {
+    head_walk *walk = context;
+    (void)kind;
+    walk->is_exact = false;
+    if (value == NULL || name != walk->line || name[name_size] != '\0') return MHD_NO;
+    const char *start = name + name_size + 1;
+    start += strspn(start, " \t");
+    if (start != value || !are_zeros(value + value_size, 2)) return MHD_NO;
+    walk->is_exact = true;
+    walk->line = value + value_size + 2;
+    return MHD_YES;
+}
+
+bool ttms_http_has_hidden_bytes(ttms_http_connection *connection, const char *method, const char *version) {
+    if (!cuts_heads_in_place()) return false;
+    const connection_notes *notes = notes_of(mhd_connection(connection));
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd_connection(connection), MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (notes == NULL || notes->target == NULL || info == NULL) return true;
+    if (notes->target != method + strlen(method) + 1) return true;
+    if (version != notes->target + notes->target_size + 1) return true;
+    size_t version_size = strlen(version);
+    if (!are_zeros(version + version_size, 2)) return true;
+    head_walk walk = {version + version_size + 2, true};
+    MHD_get_connection_values_n(mhd_connection(connection), MHD_HEADER_KIND, &step_over_header, &walk);
+    // What remains is the empty line.
+    return !walk.is_exact || walk.line + 2 != method + info->header_size || !are_zeros(walk.line, 2);
 }
 
 void ttms_http_query(

@@ -43,7 +43,8 @@ private func begin(
             .map { RequestHead.Field(name: $0.name.lowercased(), value: $0.value) },
         query: fields { ttms_http_query(connection, $0, collect) },
         remoteAddress: remoteAddress(of: connection),
-        hasFoldedHeader: ttms_http_has_folded_header(connection)
+        hasFoldedHeader: ttms_http_has_folded_header(connection),
+        hasHiddenBytes: ttms_http_has_hidden_bytes(connection, method, version)
     )
     let exchange = HTTPExchange(connection: connection, head: head, daemon: daemon)
     daemon.begin(exchange)

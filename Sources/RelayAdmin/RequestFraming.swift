@@ -3,11 +3,15 @@ import AdminAPI
 /// Refuses requests whose end two parsers would see in different places (request smuggling), or that name no or two hosts.
 ///
 /// libmicrohttpd 0.9.75 lets all of these pass: it prefers chunked over a length, takes the first of two lengths, waits for ever
-/// on an unknown coding, takes `Content-Length :` for another header, and glues the second line of a header to its name.
+/// on an unknown coding, takes `Content-Length :` for another header, glues the second line of a header to its name, ends a line at a
+/// CR that stands alone, and does not see what follows a zero: `chunked\0x` is `chunked` to it.
 enum RequestFraming {
     /// What is wrong with the head; `nil` when nothing is. The connection has to be closed behind the answer.
     static func problem(of head: RequestHead) -> ProblemDetails? {
         if head.hasFoldedHeader { return self.malformed("A header goes on over several lines.") }
+        if head.hasHiddenBytes {
+            return self.malformed("The head has a zero byte, a second space, or a line that does not end with CRLF.")
+        }
         for field in head.headers {
             guard self.isToken(field.name) else { return self.malformed("A header's name is not a token.") }
             guard self.isFieldValue(field.value ?? "") else {

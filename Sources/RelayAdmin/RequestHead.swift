@@ -24,6 +24,8 @@ struct RequestHead: Sendable {
     let query: [Field]
     /// Whether a header went on over several lines, so that its name is not what a proxy took it for.
     let hasFoldedHeader: Bool
+    /// Whether it had bytes that are in none of these texts: a zero, or a line that did not end with CRLF.
+    let hasHiddenBytes: Bool
     /// Where it came from: an address without a port.
     let remoteAddress: String
 
@@ -34,7 +36,8 @@ struct RequestHead: Sendable {
         headers: [Field],
         query: [Field],
         remoteAddress: String,
-        hasFoldedHeader: Bool = false
+        hasFoldedHeader: Bool = false,
+        hasHiddenBytes: Bool = false
     ) {
         self.method = method
         self.path = path
@@ -43,6 +46,7 @@ struct RequestHead: Sendable {
         self.query = query
         self.remoteAddress = remoteAddress
         self.hasFoldedHeader = hasFoldedHeader
+        self.hasHiddenBytes = hasHiddenBytes
         self.id = Self.requestID(headers)
     }
 

@@ -54,6 +54,15 @@ import Testing
             status: 501,
             code: .unsupportedTransferEncoding
         ),
+        Shape(testDescription: "a zero in a coding", head: "Transfer-Encoding: chunked\0x"),
+        Shape(testDescription: "a zero behind a coding", head: "Transfer-Encoding: chunked\0"),
+        Shape(testDescription: "zeros behind a coding", head: "Transfer-Encoding: chunked\0\0\0\0\0x"),
+        Shape(testDescription: "a zero in a length", head: "Content-Length: 0\u{0}6"),
+        Shape(testDescription: "a zero in a value", head: "X-Y: a\0b"),
+        Shape(testDescription: "a zero before other headers", head: "X-Y: a\0b\r\nA: 1\r\nB: 2"),
+        Shape(testDescription: "a zero behind the blanks", head: "X-Y: \0b"),
+        Shape(testDescription: "a header behind a bare LF", head: "X-Y: a\nContent-Length: 5"),
+        Shape(testDescription: "a header behind a bare CR", head: "X-Y: a\rContent-Length: 5"),
         Shape(testDescription: "chunked, in two headers", head: "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"),
     ]
 
@@ -68,6 +77,44 @@ import Testing
             #expect(reply.problemCode == shape.code)
             #expect(reply.header("connection")?.lowercased() == "close")
             #expect(try await client.isClosedByServer())
+        }
+    }
+
+    @Test(
+        "a zero in the first line or in the host is refused",
+        arguments: [
+            "GET\0 /livez HTTP/1.1\r\nHost: localhost", "GET \0/livez HTTP/1.1\r\nHost: localhost",
+            "GET /livez\0 HTTP/1.1\r\nHost: localhost", "GET /livez\0/../api HTTP/1.1\r\nHost: localhost",
+            "GET /livez?\0 HTTP/1.1\r\nHost: localhost", "GET /livez?&\0a=1 HTTP/1.1\r\nHost: localhost",
+            "GET /livez HTTP/1.1\0x\r\nHost: localhost", "GET /livez HTTP/1.1\r\nHost: localhost\0.evil",
+            "GET  /livez HTTP/1.1\r\nHost: localhost",
+        ]
+    )
+    func zero(_ head: String) async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            try await client.send("\(head)\r\n\r\n")
+            let text = try await client.everything()
+            #expect(text.isEmpty || text.hasPrefix("HTTP/1.1 400 ") || text.hasPrefix("HTTP/1.0 400 "), "\(text)")
+        }
+    }
+
+    @Test("a long head that comes piece by piece is no less exact")
+    func pieces() async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            for _ in 0..<2 {
+                try await client.send("GET /livez HTTP/1.1\r\nHo")
+                try await client.send("st: localhost\r\nCookie: a=1; b=2\r\n")
+                for index in 0..<12 {
+                    try await client.send("X-\(index): \(String(repeating: "x", count: 1_000))\r")
+                    try await client.send("\n")
+                }
+                try await client.send("\r\n")
+                #expect(try await client.reply().status == 200)
+            }
+            try await client.send("GET /api/v1/status?a=1&b=2&&c HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(try await client.reply().status == 401)
         }
     }
 

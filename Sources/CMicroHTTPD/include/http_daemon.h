@@ -77,6 +77,12 @@ void ttms_http_headers(
 /// Whether a header went on over several lines (obs-fold), and the library has glued the rest of its value to its name: before
 /// release 0.9.77, `Transfer-Encoding:` with ` chunked` below it is a header called `Transfer-Encodingchunked`.
 bool ttms_http_has_folded_header(ttms_http_connection *connection);
+/// Whether the head has bytes that none of its strings shows: a zero, behind which the library sees nothing and another parser does; a
+/// line that ends otherwise than with CRLF; a folded header. Before release 0.9.77; later ones refuse such heads themselves. From
+/// `begin` only, with what that got.
+///
+/// The library puts zeros where a head is cut, so one zero cannot be told from them: before a LF or CR that stands alone.
+bool ttms_http_has_hidden_bytes(ttms_http_connection *connection, const char *method, const char *version);
 /// Calls `visit` with each query parameter in order: `+` stands for a space already, `%XX` is as it came. `value` is NULL when
 /// there is no `=`.
 void ttms_http_query(
