@@ -8,6 +8,7 @@ struct BulkEndpoints: Sendable {
 
     @Sendable
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        try KeyHeader.refuse(in: request)
         let sendings = try BulkBody.parse(request)
         let results = await self.operations.injectAll(sendings.map(\.injection))
         let data = try zip(sendings, results).map { sending, result in

@@ -26,6 +26,20 @@ enum KeyHeader {
         }
         return key
     }
+
+    /// Refuses a request that has a key where none is looked at: its sender believes that it can be repeated safely.
+    static func refuse(in request: HTTPRequest) throws(ProblemDetails) {
+        guard !request.head.values("idempotency-key").isEmpty else { return }
+        let detail = """
+            It names one message, and this path takes several. Leave it out, or post to \(RoutePath.bulk.rawValue) with an \
+            `idempotency_key` for each message.
+            """
+        throw ProblemDetails(
+            .invalidParameter,
+            detail: "Nothing was sent, because of the header Idempotency-Key: \(detail)",
+            errors: [ProblemDetails.Flaw(pointer: "Idempotency-Key", detail: detail)]
+        )
+    }
 }
 
 extension IdempotencyKey {

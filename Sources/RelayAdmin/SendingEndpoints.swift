@@ -46,6 +46,7 @@ struct SendingEndpoints: Sendable {
     @Sendable
     func frames(_ request: HTTPRequest) async throws -> HTTPResponse {
         try Self.require(.octets, request)
+        try KeyHeader.refuse(in: request)
         guard let source = try request.query.ccid("source") else {
             throw QueryParameters.invalid("source", "It is required: the CCID that the destinations see as the sender.")
         }

@@ -126,6 +126,31 @@ import Testing
         }
     }
 
+    @Test("the header is refused where several messages are sent, with the way that has keys", arguments: ["frames", "bulk"])
+    func misplacedKey(_ place: String) async throws {
+        try await TestServer.run { server async throws in
+            let (target, type) =
+                place == "bulk"
+                ? (Self.bulk, "application/json") : ("/api/v1/frames?source=00000001", "application/octet-stream")
+            let body = #"{"messages":[{"destinations":["0000002a"],"payload":"","payload_encoding":"hex"}]}"#
+            let reply = try await server.send(
+                "POST",
+                target,
+                headers: ["Content-Type": type, "Idempotency-Key": "one"],
+                body: place == "bulk" ? Array(body.utf8) : Self.frame
+            )
+            let problem = try reply.model(ProblemDetails.self)
+            #expect(problem.code == .invalidParameter && problem.errors?.map(\.pointer) == ["Idempotency-Key"])
+            #expect(problem.detail.contains("`idempotency_key`"), "\(problem.detail)")
+            #expect(server.relay.withState { $0.injected.isEmpty })
+        }
+    }
+
+    /// "hi" to 00000002.
+    private static let frame: [UInt8] = [
+        0x24, 0x54, 0x54, 0x4d, 0x53, 0x00, 0x0f, 0x00, 0x00, 0x00, 0x02, 0xaa, 0x68, 0x69, 0x9c,
+    ]
+
     // MARK: Many
 
     private static let bulk = "/api/v1/messages/bulk"
