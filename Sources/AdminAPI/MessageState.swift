@@ -1,4 +1,6 @@
 /// Where a message is, or what has become of it.
+///
+/// One that was written and came back to its queue, because its connection ended, may have arrived whatever becomes of it then.
 public enum MessageState: String, Codable, JSONWritable, CaseIterable, Sendable {
     /// The relay has taken it.
     case accepted
@@ -10,9 +12,9 @@ public enum MessageState: String, Codable, JSONWritable, CaseIterable, Sendable 
     case acknowledged
     /// A heartbeat has come after that on the same connection.
     case confirmed
-    /// Its time to live ended before it was written.
+    /// Its time to live ended while it was queued.
     case expired
-    /// An operator deleted it before it was written.
+    /// An operator deleted it while it was queued.
     case deleted
     /// It was dropped at a limit of the queue, as the oldest.
     case evicted

@@ -26,10 +26,22 @@ struct Explanation {
         case .confirmed:
             "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)), and a heartbeat came after that"
                 + "\(self.at(.confirmed))."
-        case .expired: "It was not delivered: its time to live ended before it was written, and it expired\(self.at(.expired))."
-        case .deleted: "It was not delivered: an operator deleted it\(self.at(.deleted)) before it was written."
-        case .evicted: "It was not delivered: the queue was full, and it was dropped as the oldest\(self.at(.evicted))."
+        case .expired: self.dropped("its time to live ended, and it expired\(self.at(.expired))")
+        case .deleted: self.dropped("an operator deleted it\(self.at(.deleted))")
+        case .evicted:
+            self.dropped(
+                "the queue was full, and it was dropped as the oldest\(self.at(.evicted)), as `when_full` says, at one of the limits "
+                    + "maximum_frames_per_terminal, maximum_bytes_per_terminal, maximum_frames and maximum_bytes"
+            )
         }
+    }
+
+    /// How it ended without being acknowledged. One that was written before may have arrived all the same.
+    private func dropped(_ end: String) -> String {
+        guard (self.message.attempts ?? 0) > 0 else { return "It was not delivered: \(end), before it was written." }
+        return
+            "It was written\(self.at(.inFlight)) and not acknowledged, so the terminal may have it; then it came back to its queue, "
+            + "and \(end)."
     }
 
     private var waiting: String {
@@ -43,7 +55,7 @@ struct Explanation {
         }
         let since = terminal.since.map { " since \($0.text)" } ?? ""
         guard let connection = terminal.connection else {
-            let reason = terminal.lastCloseReason.map { " (\($0.rawValue))" } ?? ""
+            let reason = terminal.lastCloseReason.map { ", when \($0.words)" } ?? ""
             return "It waits\(again), with \(before), because the terminal \(place) is offline\(since)\(reason)"
         }
         guard connection.isSpilled else {
@@ -66,11 +78,16 @@ struct Explanation {
     /// How the terminal keeps to its habit; empty when that is not known.
     private var habit: String {
         guard let cadence = self.terminal?.cadence else { return "" }
-        let seconds = Double(cadence.intervalMilliseconds) / 1_000
-        // To three digits or so: a habit is no more exact than that.
-        let interval = seconds < 10 ? "\((seconds * 10).rounded() / 10)" : "\(Int64(seconds.rounded()))"
         let next = cadence.isLate ? "the next is overdue since" : "the next is due by"
-        return "; its heartbeats come every \(interval) s, and \(next) \(cadence.dueAt.text)"
+        return
+            "; its heartbeats come every \(Self.text(milliseconds: cadence.intervalMilliseconds)), and \(next) \(cadence.dueAt.text)"
+    }
+
+    /// To two digits or so: a habit is no more exact than that.
+    private static func text(milliseconds: Int64) -> String {
+        let seconds = Double(milliseconds) / 1_000
+        if milliseconds < 1_000 { return "\(milliseconds) ms" }
+        return seconds < 10 ? "\((seconds * 10).rounded() / 10) s" : "\(Int64(seconds.rounded())) s"
     }
 
     private var expiry: String {
@@ -107,5 +124,29 @@ struct Explanation {
                 expiresAt: self.message.expiresAt
             )
         )
+    }
+}
+
+extension CloseReason {
+    /// What happened to the connection, behind "when".
+    fileprivate var words: String {
+        switch self {
+        case .badHeader: "the relay closed its connection because a frame did not begin with $TTMS"
+        case .tooShort: "the relay closed its connection because a frame was too short"
+        case .tooLong: "the relay closed its connection because a frame was too long"
+        case .checksumMismatch: "the relay closed its connection because a checksum was wrong"
+        case .notRegistered: "the relay closed its connection because data came before the first heartbeat"
+        case .unknownCommand: "the relay closed its connection because of a command that it does not know"
+        case .registrationTimeout: "the relay closed its connection because no heartbeat came"
+        case .idleTimeout: "the relay closed its connection because it was silent for too long"
+        case .tooManyConnections: "the relay had too many connections"
+        case .tooManyCCIDs: "the relay closed its connection because too many terminals were to share it"
+        case .superseded: "a newer connection took the place of its own"
+        case .kicked: "an operator closed its connection"
+        case .blocked: "it was blocked"
+        case .shutdown: "the relay stopped"
+        case .peerClosed: "it closed its connection"
+        case .connectionLost: "its connection broke"
+        }
     }
 }

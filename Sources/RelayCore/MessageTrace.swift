@@ -17,9 +17,9 @@ public struct MessageTrace: Equatable, Sendable {
         case acknowledged
         /// A heartbeat has come after that on the same connection.
         case confirmed
-        /// Its time to live ended before it was written.
+        /// Its time to live ended while it was queued.
         case expired
-        /// An operator deleted it before it was written.
+        /// An operator deleted it while it was queued.
         case deleted
         /// It was dropped at a cap, as the oldest.
         case evicted

@@ -100,6 +100,8 @@ import Testing
             dueAt: Self.time(4),
             isLate: false
         )
+        var hasty = punctual
+        hasty.cadence?.intervalMilliseconds = 250
         let cases: [(MessageTrace.State, TerminalSnapshot?, Int?, [String])] = [
             (
                 .queued, late, 0,
@@ -114,15 +116,23 @@ import Testing
                 .queued, nil, 0,
                 ["none before it", "has not been seen since the relay started", "expires at 2023-11-14T22:14:50"]
             ),
+            (.acknowledged, hasty, nil, ["every 250 ms, and"]),
             (.queued, unseen, 1, ["1 frame before it", "has not been seen"]),
-            (.queued, offline, 3, ["3 frames before it", "is offline since 2023-11-14T22:13:20.000Z (idle_timeout)"]),
+            (
+                .queued, offline, 3,
+                [
+                    "3 frames before it",
+                    "is offline since 2023-11-14T22:13:20.000Z, when the relay closed its connection because it was silent for too long",
+                ]
+            ),
             (.queued, online, 0, ["about to be written", "is online since"]),
             (.queued, slow, 2, ["reads slowly: 77 bytes"]),
             (.inFlight, online, nil, ["was written", "at 2023-11-14T22:13:22.000Z", "has not acknowledged it yet: 77 bytes"]),
             (.acknowledged, offline, nil, ["delivered", "at 2023-11-14T22:13:23.000Z", "no heartbeat"]),
             (.confirmed, online, nil, ["delivered", "a heartbeat came after that at 2023-11-14T22:13:24.000Z"]),
             (.expired, offline, nil, ["not delivered", "time to live", "at 2023-11-14T22:13:25.000Z"]),
-            (.deleted, offline, nil, ["an operator deleted it at"]), (.evicted, nil, nil, ["the queue was full"]),
+            (.deleted, offline, nil, ["an operator deleted it at", "before it was written"]),
+            (.evicted, nil, nil, ["the queue was full", "maximum_frames_per_terminal"]),
         ]
         for (state, terminal, ahead, words) in cases {
             guard let message = MessageResource(MessageReport(trace: Self.trace(state)), encoding: .base64) else {
@@ -136,6 +146,22 @@ import Testing
             #expect(explanation.facts.terminalState == (terminal?.isOnline == true ? .online : .offline))
             #expect(explanation.facts.cadence == terminal?.cadence.map { TerminalResource.Cadence($0) })
         }
+    }
+
+    @Test(
+        "why says of a message that was written before it was dropped that it may have arrived",
+        arguments: [
+            MessageTrace.State.expired, .deleted, .evicted,
+        ]
+    )
+    func writtenAndDropped(_ state: MessageTrace.State) throws {
+        var trace = Self.trace(.inFlight)
+        trace.requeued(at: Self.time(4))
+        trace.dropped(state, at: Self.time(5))
+        let message = try #require(MessageResource(MessageReport(trace: trace), encoding: .base64))
+        let why = Explanation(message: message).text
+        #expect(why.hasPrefix("It was written at 2023-11-14T22:13:22.000Z and not acknowledged, so the terminal may have it"))
+        #expect(why.contains(" at 2023-11-14T22:13:25.000Z") && !why.contains("before it was written"), "\(why)")
     }
 
     @Test("why says that a block keeps the terminal out, by its number or by its address, and until when")
