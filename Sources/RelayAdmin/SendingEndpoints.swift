@@ -17,7 +17,8 @@ struct SendingEndpoints: Sendable {
         }
         let outcome = try await self.operations.inject(injection)
         var receipt = MessageReceipt(outcome, injection)
-        if let wait, let trace = try await self.operations.awaitEnd(of: outcome.id, timeout: .milliseconds(wait)) {
+        // It is taken, whatever the wait comes to: its client has to hear its id.
+        if let wait, let trace = try? await self.operations.awaitEnd(of: outcome.id, timeout: .milliseconds(wait)) {
             receipt.state = MessageState(trace.state)
         }
         var response = try HTTPResponse.json(receipt, status: Self.status(receipt.state))

@@ -8,6 +8,7 @@ public final class MessageWatch: Sendable {
     private struct State {
         var waiting: [MessageID: [UInt64: AsyncStream<MessageTrace>.Continuation]] = [:]
         var nextNumber: UInt64 = 0
+        var isClosed = false
     }
 
     private let state = Mutex(State())
@@ -25,7 +26,16 @@ public final class MessageWatch: Sendable {
         }
     }
 
-    /// Waits until the message has ended, is waited for by a task that is cancelled, or `timeout` is over.
+    /// Nobody waits any more, or will: the relay stops, and what is not delivered by then will not be in the time that they have.
+    public func close() {
+        let waiting = self.state.withLock { state in
+            state.isClosed = true
+            return state.waiting.values.flatMap { Array($0.values) }
+        }
+        for continuation in waiting { continuation.finish() }
+    }
+
+    /// Waits until the message has ended, the watch is closed, the waiting task is cancelled, or `timeout` is over.
     ///
     /// - Parameter current: reads the message's trace. It is asked once changes are noted, so that none falls between.
     /// - Returns: the trace by then; `nil` when there is none.
@@ -55,6 +65,7 @@ public final class MessageWatch: Sendable {
         self.state.withLock { state in
             state.nextNumber += 1
             state.waiting[id, default: [:]][state.nextNumber] = continuation
+            if state.isClosed { continuation.finish() }
             return state.nextNumber
         }
     }

@@ -52,7 +52,7 @@ public protocol RelayOperations: Sendable {
     /// What is known of a message, kept or not; `nil` when that is nothing (any more).
     func report(on id: MessageID) async throws -> MessageReport?
 
-    /// Waits until a traced message has been acknowledged or has ended otherwise, or until `timeout` is over.
+    /// Waits until a traced message has been acknowledged or has ended otherwise, until `timeout` is over, or the relay stops.
     ///
     /// - Returns: the message's trace by then; `nil` when it is not traced.
     func awaitEnd(of id: MessageID, timeout: Duration) async throws -> MessageTrace?

@@ -200,6 +200,19 @@ extension Faults {
             }
         }
 
+        @Test("A request that waits is answered with its receipt when the relay is drained")
+        func drained() async throws {
+            try await RelayProcess.with { relay in
+                let admin = try relay.admin
+                async let waiting = admin.json("POST", "\(Self.messages)?wait_ms=25000", json: Self.hello, status: 202)
+                try await relay.waitForBacklog(of: .receiver, 1)
+                _ = try await relay.admin.json("POST", "/api/v1/drain", status: 202)
+                let receipt = try await waiting
+                #expect(receipt["state"] == "queued")
+                #expect(receipt["id"]?.string != nil)
+            }
+        }
+
         @Test("A preview has the bytes that are then delivered, and evicts what it said, and only then")
         func preview() async throws {
             try await RelayProcess.with(["maximum_frames_per_terminal": "2"]) { relay in
