@@ -1,5 +1,4 @@
 import AdminAPI
-import FoundationEssentials
 
 /// A JSON object that a request sends, read field by field, so that a wrong one is answered with everything that is wrong in it.
 struct JSONBody {
@@ -17,12 +16,20 @@ struct JSONBody {
         guard request.mediaType == "application/json" else {
             throw ProblemDetails(.unsupportedMediaType, detail: "Set Content-Type to application/json.")
         }
-        guard let content = try? APIJSON.decode(JSONField.self, from: Data(request.body)) else {
-            throw ProblemDetails(.invalidJSON, detail: "The body has to be one JSON object in UTF-8.")
+        let content: JSONField
+        do throws(JSONParser.Flaw) {
+            content = try JSONParser.parse(request.body)
+        } catch {
+            throw ProblemDetails(
+                .invalidJSON,
+                detail: """
+                    The body has to be one JSON object in UTF-8, and nothing was done. It is wrong at line \(error.line), byte \
+                    \(error.byte): \(error.detail)
+                    """
+            )
         }
         guard case .object(let fields) = content else {
-            let flaw = ProblemDetails.Flaw(pointer: "", detail: "The body has to be a JSON object.")
-            throw ProblemDetails(.invalidBody, errors: [flaw])
+            throw Self.problem(of: [ProblemDetails.Flaw(pointer: "", detail: "The body has to be a JSON object.")])
         }
         self.init(fields, at: "", fields: names)
     }
@@ -113,45 +120,27 @@ struct JSONBody {
     var isSound: Bool { self.flaws.isEmpty }
 
     /// The answer to a body that is not sound.
-    var problem: ProblemDetails { ProblemDetails(.invalidBody, errors: self.flaws) }
+    var problem: ProblemDetails { Self.problem(of: self.flaws) }
+
+    private static func problem(of flaws: [ProblemDetails.Flaw]) -> ProblemDetails {
+        let first = flaws.first.map { $0.pointer.isEmpty ? $0.detail : "\($0.pointer): \($0.detail)" } ?? ""
+        let rest = flaws.count > 1 ? " `errors` has all \(flaws.count) flaws." : ""
+        return ProblemDetails(
+            .invalidBody,
+            detail: "Nothing was done, because the body is wrong. \(first)\(rest)",
+            errors: flaws
+        )
+    }
 }
 
 /// Any JSON value.
-enum JSONField: Equatable, Decodable {
+enum JSONField: Equatable {
     case null
     case bool(Bool)
     case number(Double)
     case text(String)
     case list([JSONField])
     case object([String: JSONField])
-    /// Something deeper than whatever has a meaning. Nobody has looked at it.
-    case deep
-
-    /// No body of the API is as deep. What each level costs rises with its depth, so that a kilobyte of brackets would cost half a
-    /// second.
-    private static let maximumDepth = 8
-
-    init(from decoder: any Decoder) throws {
-        guard decoder.codingPath.count <= Self.maximumDepth else {
-            self = .deep
-            return
-        }
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(String.self) {
-            // First, because it is what most are, and each attempt that fails costs a microsecond.
-            self = .text(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode([JSONField].self) {
-            self = .list(value)
-        } else {
-            self = .object(try container.decode([String: JSONField].self))
-        }
-    }
 
     /// The whole number, if it is one of these.
     func number(in range: ClosedRange<UInt32>) -> UInt32? {

@@ -77,6 +77,7 @@ import Testing
         let bodies: [[UInt8]] =
             [
                 "", "null", "7", "[]", "[{}]", "\"text\"", "{", "{}{}", "{\"nothing\":1}", "{1:1}", "{'a':1}", "{\"a\":NaN}",
+                "{\"reason\":\"\",}", "{\"reason\":\"\",\"reason\":\"\"}", "\u{feff}{}",
                 String(repeating: "[", count: 100_000), String(repeating: "{\"a\":", count: 100_000),
                 "[" + String(repeating: "1,", count: 100_000) + "1]",
             ].map { Array($0.utf8) } + [[0xff, 0xfe], [0], Array("{\"payload\":\"".utf8) + [0xc3, 0x28] + Array("\"}".utf8)]

@@ -6,24 +6,6 @@ import Testing
 
 /// The small texts of the API: times, cursors, payloads, escapes, paths.
 @Suite struct TextTests {
-    @Test("JSON is read as it is, and not deeper than it has a meaning")
-    func json() throws {
-        func read(_ text: String) -> JSONField? { try? APIJSON.decode(JSONField.self, from: Data(text.utf8)) }
-        let all = #"{"a":[null,true,false,0,1,-1.5,"","1","true"],"b":{}}"#
-        let values: [JSONField] = [
-            .null, .bool(true), .bool(false), .number(0), .number(1), .number(-1.5), .text(""), .text("1"), .text("true"),
-        ]
-        #expect(read(all) == .object(["a": .list(values), "b": .object([:])]))
-        func nested(_ depth: Int, around field: JSONField) -> JSONField {
-            depth == 0 ? field : .list([nested(depth - 1, around: field)])
-        }
-        func brackets(_ depth: Int) -> String { String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
-        #expect(read(brackets(9)) == nested(8, around: .list([])))
-        #expect(read(brackets(10)) == nested(9, around: .deep))
-        #expect(read(brackets(400)) == nested(9, around: .deep))
-        #expect(read("[1,") == nil)
-    }
-
     @Test("times have milliseconds, and what RFC 3339 cannot say becomes the nearest that it can")
     func times() {
         let cases: [(Int64, String)] = [
