@@ -16,7 +16,7 @@ public struct AuditResource: Codable, Equatable, Sendable {
     public var method: String
     /// The path's template, such as `/api/v1/messages/{id}`; `nil` when there is no such path.
     @Nullable public var route: String?
-    /// The path as it came, cut to 256 characters.
+    /// The path as it came, cut to 256 characters; of a request that was allowed, with what it asked for in its query.
     public var target: String
     /// The answer's HTTP status.
     public var status: Int
@@ -26,9 +26,11 @@ public struct AuditResource: Codable, Equatable, Sendable {
     public var requestID: String
     /// How many denials this entry stands for; 1 for everything else.
     public var count: Int
+    /// What was done, as far as the path does not say it: names, and what they were; `nil` when there is nothing to add. No secrets.
+    @Nullable public var details: [String: String]?
 
     enum CodingKeys: String, CodingKey {
-        case id, at, outcome, method, route, target, status, code, count
+        case id, at, outcome, method, route, target, status, code, count, details
         case tokenID = "token_id"
         case tokenName = "token_name"
         case remoteAddress = "remote_address"
@@ -49,7 +51,8 @@ public struct AuditResource: Codable, Equatable, Sendable {
         status: Int,
         code: String?,
         requestID: String,
-        count: Int = 1
+        count: Int = 1,
+        details: [String: String]? = nil
     ) {
         self.id = id
         self.at = at
@@ -64,6 +67,7 @@ public struct AuditResource: Codable, Equatable, Sendable {
         self.code = code
         self.requestID = requestID
         self.count = count
+        self.details = details
     }
 }
 

@@ -119,7 +119,7 @@ struct AdminService: HTTPService {
         _ body: [UInt8]
     ) async -> HTTPResponse {
         var response: HTTPResponse
-        var code: ProblemCode?
+        var problem: ProblemDetails?
         do {
             let query = try QueryParameters(head.query, known: route.query)
             response = try await route.handler(
@@ -133,20 +133,23 @@ struct AdminService: HTTPService {
                 ]
             )
         } catch {
-            let problem = self.problem(of: error, head)
-            code = problem.code
-            response = self.refusal(problem, head)
+            let refusal = self.problem(of: error, head)
+            problem = refusal
+            response = self.refusal(refusal, head)
+            if let taken = refusal.taken { response.record = .messages(taken.map(\.id)) }
         }
         if route.method != .get {
-            let entry = AuditResource(
+            var entry = AuditResource(
                 head,
                 caller,
                 route: route,
                 outcome: AuditOutcome(status: response.status),
                 status: response.status,
-                code: code,
+                code: problem?.code,
                 at: Timestamp.now.text
             )
+            entry.addQuery(of: head, known: route.query)
+            if !response.record.isEmpty { entry.details = response.record }
             await self.access.audit.record(entry)
         }
         return response

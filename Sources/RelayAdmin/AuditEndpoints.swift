@@ -61,6 +61,29 @@ extension AuditResource {
             requestID: head.id
         )
     }
+
+    /// Adds what the request asked for in its query: a preview is no sending. What the route has no meaning for stays out; it may be
+    /// anything, even a secret.
+    mutating func addQuery(of head: RequestHead, known names: [String]) {
+        let parameters = head.query.filter { names.contains($0.name) }.map { field in
+            field.value.map { "\(field.name)=\($0)" } ?? field.name
+        }
+        guard !parameters.isEmpty else { return }
+        self.target += "?" + parameters.joined(separator: "&").prefix(Self.targetLimit)
+    }
+}
+
+extension [String: String] {
+    /// Ids in one entry of the audit log at the most; of more, it says how many they are.
+    private static let maximumIDs = 100
+
+    /// What the audit log says of messages that were taken.
+    static func messages(_ ids: [String]) -> [String: String] {
+        guard !ids.isEmpty else { return [:] }
+        var record = ["message_ids": ids.prefix(Self.maximumIDs).joined(separator: ", ")]
+        if ids.count > 1 { record["messages"] = String(ids.count) }
+        return record
+    }
 }
 
 extension AuditOutcome {

@@ -32,6 +32,8 @@ struct BlockEndpoints: Sendable {
         let (closed, isNew) = try await self.blocks.add(block, now: now)
         var response = try HTTPResponse.json(BlockResource(block, closedConnections: closed), status: isNew ? 201 : 200)
         response.headers.append(HTTPResponse.Header("Location", RoutePath.block.path(target.description)))
+        response.record = ["target": target.description, "reason": block.reason, "closed_connections": String(closed)]
+        response.record["expires_at"] = block.expiresAt?.text
         return response
     }
 

@@ -28,7 +28,11 @@ struct BulkEndpoints: Sendable {
                 problem: nil
             )
         }
-        return try .json(BulkReceipt(data: data))
+        let receipt = BulkReceipt(data: data)
+        var response = try HTTPResponse.json(receipt)
+        response.record = .messages(data.filter { !$0.repeated }.compactMap { $0.receipt?.id })
+        response.record["refused"] = String(receipt.meta.refused)
+        return response
     }
 
     private static func refused(_ sending: BulkBody.Sending, _ problem: ProblemDetails) -> BulkReceipt.Sending {

@@ -8,6 +8,8 @@ struct HTTPResponse: Sendable {
     var headers: [Header] = []
     /// The body; may be empty.
     var body: [UInt8] = []
+    /// What was done, for the audit log: names, and what they were. Never a secret; at most some kilobytes.
+    var record: [String: String] = [:]
     /// What the body goes on with, for as long as it has something to say.
     var stream: (any HTTPStream)?
 

@@ -103,7 +103,10 @@ struct MessageEndpoints: Sendable {
     func deleteAll(_ request: HTTPRequest) async throws -> HTTPResponse {
         let ccid = try request.ccid
         guard try await self.operations.terminal(ccid) != nil else { throw TerminalEndpoints.unknown(ccid) }
-        return try .json(DeletionReceipt(deleted: try await self.operations.deleteMessages(of: ccid)))
+        let deleted = try await self.operations.deleteMessages(of: ccid)
+        var response = try HTTPResponse.json(DeletionReceipt(deleted: deleted))
+        response.record = ["deleted": String(deleted)]
+        return response
     }
 
     /// Reads up to `limit` messages, fewer when their frames are large, and finds out whether more follow.

@@ -23,7 +23,11 @@ struct SendingEndpoints: Sendable {
         }
         var response = try HTTPResponse.json(receipt, status: Self.status(receipt.state))
         response.headers.append(HTTPResponse.Header("Location", RoutePath.message.path(receipt.id)))
-        if outcome.isRepeated { response.headers.append(HTTPResponse.Header("Idempotency-Replayed", "true")) }
+        response.record = .messages([receipt.id])
+        if outcome.isRepeated {
+            response.headers.append(HTTPResponse.Header("Idempotency-Replayed", "true"))
+            response.record["repeated"] = "true"
+        }
         return response
     }
 
@@ -62,7 +66,9 @@ struct SendingEndpoints: Sendable {
         if let problem = Self.problem(of: receipts) { throw problem }
         let taken = receipts.compactMap { try? $0.get() }
         let isWritten = taken.allSatisfy { $0.state == .inFlight }
-        return try .json(List(data: taken), status: isWritten ? 200 : 202)
+        var response = try HTTPResponse.json(List(data: taken), status: isWritten ? 200 : 202)
+        response.record = .messages(taken.map(\.id))
+        return response
     }
 
     private func injection(_ request: HTTPRequest, to destination: CCID) throws -> Injection {

@@ -31,7 +31,12 @@ struct SettingEndpoints: Sendable {
         do {
             let changes = try await self.settings.reload()
             try await self.access.tokens.reload()
-            return try .json(ConfigurationReceipt(changes))
+            var response = try HTTPResponse.json(ConfigurationReceipt(changes))
+            response.record = [
+                "changed": changes.changed.joined(separator: ", "),
+                "needs_restart": changes.needsRestart.joined(separator: ", "),
+            ].filter { !$0.value.isEmpty }
+            return response
         } catch let error as SettingFlaws {
             throw ProblemDetails(
                 .invalidConfiguration,
@@ -68,7 +73,10 @@ struct LogLevelEndpoints: Sendable {
         let level = body.required("level", "It has to be one of \(words).") { $0.text.flatMap(LogSeverity.init(rawValue:)) }
         let seconds = body.requiredNumber("for_seconds", in: 1 ... .max)
         guard body.isSound, let level, let seconds else { throw body.problem }
-        return try .json(LogLevelResource(await self.settings.setLogLevel(level, seconds: seconds)))
+        let resource = LogLevelResource(await self.settings.setLogLevel(level, seconds: seconds))
+        var response = try HTTPResponse.json(resource)
+        response.record = ["level": resource.level.rawValue, "for_seconds": String(seconds)]
+        return response
     }
 
     @Sendable

@@ -26,13 +26,25 @@ struct TokenEndpoints: Sendable {
         let (token, secret) = try await self.tokens.create(name: name, scopes: scopes, expiresAt: expiry, now: now)
         var response = try HTTPResponse.json(TokenResource(token, secret: secret), status: 201)
         response.headers.append(HTTPResponse.Header("Location", RoutePath.token.path(token.id)))
+        response.record = Self.record(token)
         return response
     }
 
     @Sendable
     func revoke(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try await self.tokens.revoke(request.parameters["id"] ?? "")
-        return .noContent
+        var response = HTTPResponse.noContent
+        response.record = Self.record(try await self.tokens.revoke(request.parameters["id"] ?? ""))
+        return response
+    }
+
+    /// What the audit log says of a token that was made or revoked.
+    private static func record(_ token: KeptToken) -> [String: String] {
+        var record = [
+            "token_id": token.id, "token_name": token.name,
+            "scopes": Scope.allCases.filter(token.scopes.contains).map(\.rawValue).joined(separator: ", "),
+        ]
+        record["expires_at"] = token.expiresAt?.text
+        return record
     }
 
     private static func scopes(_ field: JSONField) -> [Scope]? {

@@ -115,8 +115,10 @@ actor TokenRegistry {
 
     /// Takes a token out of force.
     ///
+    /// - Returns: the token.
     /// - Throws: ``ProblemDetails``.
-    func revoke(_ id: String) throws(ProblemDetails) {
+    @discardableResult
+    func revoke(_ id: String) throws(ProblemDetails) -> KeptToken {
         guard id != Self.adminID else {
             throw ProblemDetails(
                 .tokenInFile,
@@ -127,8 +129,9 @@ actor TokenRegistry {
         guard let index = tokens.firstIndex(where: { $0.id == id }) else {
             throw ProblemDetails(.tokenNotFound, detail: "There is no token with this id, or it has been revoked already.")
         }
-        tokens.remove(at: index)
+        let token = tokens.remove(at: index)
         try self.replace(tokens)
+        return token
     }
 
     /// Reads the file `admin.token` again; what it held before is out of force then.

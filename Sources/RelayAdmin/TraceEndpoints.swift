@@ -20,7 +20,11 @@ struct TraceEndpoints: Sendable {
         let frames = body.number("frames", in: TraceRequest.frameCounts) ?? TraceRequest.defaultFrames
         guard body.isSound, let seconds else { throw body.problem }
         let traceSwitch = try await self.operations.setTracing(of: ccid, for: seconds, frames: frames)
-        return try .json(TraceResource(ccid, traceSwitch))
+        let trace = TraceResource(ccid, traceSwitch)
+        var response = try HTTPResponse.json(trace)
+        response.record["until"] = trace.until
+        response.record["frames"] = trace.remainingFrames.map { String($0) }
+        return response
     }
 
     @Sendable

@@ -40,6 +40,44 @@ import Testing
         }
     }
 
+    @Test("an entry says what was done, without secrets")
+    func details() async throws {
+        try await TestServer.run { server async throws in
+            let messages = "/api/v1/terminals/0000002a/messages"
+            let message = #"{"payload":"secret","payload_encoding":"utf8"}"#
+            let bulk = #"{"messages":[{"destinations":["0000002a","0000002b"],"payload":"","payload_encoding":"hex"}]}"#
+            let requests = [
+                ("POST", "\(messages)?preview=true", message), ("POST", "\(messages)?wait_ms=0", message),
+                ("POST", "/api/v1/messages/bulk", bulk),
+                ("POST", "/api/v1/blocks", #"{"target":"192.0.2.0/24","reason":"noise","for_seconds":60}"#),
+                ("POST", "/api/v1/tokens", #"{"name":"monitor","scopes":["read","messages:write"]}"#),
+                ("PUT", "/api/v1/log-level", #"{"level":"debug","for_seconds":900}"#),
+                ("PUT", "/api/v1/terminals/0000002a/trace", #"{"for_seconds":60,"frames":7}"#),
+                ("POST", "/api/v1/config/validate?secret=1", "{}"),
+            ]
+            var secret = ""
+            for (method, target, body) in requests {
+                let reply = try await server.sendJSON(method, target, body)
+                if target == "/api/v1/tokens" { secret = try #require(try reply.model(TokenResource.self).token) }
+            }
+            #expect(try await server.send("DELETE", messages).problemCode == .terminalNotFound)
+            let reply = try await server.send("GET", "/api/v1/audit")
+            #expect(!reply.text.contains(secret) && !reply.text.contains("secret"))
+            let entries = try reply.model(Page<AuditResource>.self).data.reversed().map { ($0.target, $0.details ?? [:]) }
+            #expect(entries.map(\.0) == requests.map { $0.1.replacing("?secret=1", with: "") } + [messages])
+            let details = entries.map(\.1)
+            #expect(details[0].isEmpty && details[8].isEmpty)
+            #expect(details[1] == ["message_ids": "2199023255553"])
+            #expect(details[2] == ["message_ids": "2199023255554, 2199023255555", "messages": "2", "refused": "0"])
+            #expect(details[3]["target"] == "192.0.2.0/24" && details[3]["reason"] == "noise")
+            #expect(details[3]["expires_at"] != nil && details[3]["closed_connections"] == "3")
+            #expect(details[4]["token_name"] == "monitor" && details[4]["scopes"] == "read, messages:write")
+            #expect(details[4]["token_id"]?.count == 16)
+            #expect(details[5] == ["level": "debug", "for_seconds": "900"])
+            #expect(details[6] == ["until": "2023-11-14T22:14:20.000Z", "frames": "7"])
+        }
+    }
+
     @Test("a denial is recorded: without a token, with a wrong one, without the scope, for another host")
     func denials() async throws {
         try await TestServer.run { server async throws in

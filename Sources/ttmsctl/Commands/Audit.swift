@@ -52,19 +52,25 @@ struct Audit: AsyncParsableCommand {
         return APITime.text(milliseconds: seconds * 1_000)
     }
 
+    /// Anybody may have sent it.
+    private static func visible(_ text: String) -> String {
+        PayloadText.isVisible(text) ? text : PayloadText.text(text.utf8)
+    }
+
     static func printer(_ format: OutputFormat) -> ListPrinter<AuditResource> {
         ListPrinter(
             format,
             columns: [
                 ("AT", .left), ("OUTCOME", .left), ("STATUS", .left), ("TOKEN", .left), ("FROM", .left), ("METHOD", .left),
-                ("TARGET", .left), ("COUNT", .right),
+                ("TARGET", .left), ("COUNT", .right), ("DETAILS", .left),
             ]
         ) { entry in
             [
                 entry.at, entry.outcome.rawValue, "\(entry.status)", entry.tokenName ?? "-",
                 entry.remoteAddress.isEmpty ? "many" : entry.remoteAddress, entry.method,
-                // Anybody may have sent it.
-                PayloadText.isVisible(entry.target) ? entry.target : PayloadText.text(entry.target.utf8), "\(entry.count)",
+                Self.visible(entry.target), "\(entry.count)",
+                (entry.details ?? [:]).sorted { $0.key < $1.key }
+                    .map { "\($0.key)=\(Self.visible($0.value))" }.joined(separator: "; "),
             ]
         }
     }
