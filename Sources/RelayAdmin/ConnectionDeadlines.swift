@@ -57,6 +57,17 @@ final class ConnectionDeadlines: Sendable {
         }
     }
 
+    /// Cuts off a client that has ended its side although nothing more than an answer that goes on was expected of it: it has gone.
+    ///
+    /// - Returns: whether it had.
+    func cutOffIfEnded(_ descriptor: Int32) -> Bool {
+        self.deadlines.withLock { deadlines in
+            guard deadlines.index(forKey: descriptor) != nil, ttms_http_has_ended(descriptor) else { return false }
+            shutdown(descriptor, Int32(SHUT_RDWR))
+            return true
+        }
+    }
+
     private func set(_ deadline: ContinuousClock.Instant?, for descriptor: Int32) {
         self.deadlines.withLock { deadlines in
             guard deadlines.index(forKey: descriptor) != nil else { return }

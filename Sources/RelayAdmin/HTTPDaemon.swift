@@ -114,7 +114,9 @@ final class HTTPDaemon: Sendable {
     /// Ends what is over its deadline. One timer for all: one per request takes two tasks, and wakes the dispatcher's thread.
     private func sweep(now: ContinuousClock.Instant) {
         self.deadlines.sweep(now: now)
-        for exchange in self.state.withLock({ Array($0.suspended.values) }) { exchange.expire(now: now) }
+        let (exchanges, streams) = self.state.withLock { (Array($0.suspended.values), Array($0.streams.values)) }
+        for exchange in exchanges { exchange.expire(now: now) }
+        for stream in streams { stream.endIfAbandoned() }
     }
 
     /// Whether nothing new is to begin.

@@ -65,6 +65,14 @@ final class HTTPStreaming: @unchecked Sendable {
         self.wake()
     }
 
+    /// Ends when the client has gone: nobody looks at a connection that is suspended, and the place that it takes is another's.
+    func endIfAbandoned() {
+        guard self.daemon.deadlines.cutOffIfEnded(self.descriptor) else { return }
+        self.stream.end()
+        self.state.withLock { $0.isClosing = true }
+        self.wake()
+    }
+
     private func wake() {
         self.state.withLock { state in
             if state.isSuspended {

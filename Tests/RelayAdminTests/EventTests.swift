@@ -253,6 +253,28 @@ import Testing
         }
     }
 
+    @Test("a client that has gone gives its place up without a heartbeat or a deadline")
+    func placeOfOneWhoLeft() async throws {
+        try await TestServer.run(configure: {
+            $0.maximumEventStreams = 1
+            $0.eventHeartbeat = .seconds(600)
+            $0.clientTimeout = .seconds(600)
+        }) { server async throws in
+            do {
+                _ = try await Self.follow(server)
+                #expect(try await server.send("GET", "/api/v1/events").problemCode == .tooManyStreams)
+            }
+            let deadline = ContinuousClock.now + .seconds(20)
+            var hasPlace = false
+            while !hasPlace, ContinuousClock.now < deadline {
+                let client = try HTTPClient(port: server.port)
+                try await client.send(server.request("GET", "/api/v1/events"))
+                hasPlace = try await client.block().contains(" 200 ")
+            }
+            #expect(hasPlace)
+        }
+    }
+
     @Test("when nobody follows any more, nothing is recorded after one turn of the log")
     func leaving() async throws {
         try await TestServer.run(configure: { $0.eventHeartbeat = .milliseconds(50) }) { server async throws in
