@@ -9,8 +9,8 @@ public struct BulkReceipt: Codable, Equatable, Sendable {
     public struct Sending: Codable, Equatable, Sendable {
         /// Which of the request's messages it is, from 0.
         public var message: Int
-        /// The destination.
-        public var ccid: String
+        /// The destination; `nil` when the request names none, or something else.
+        @Nullable public var ccid: String?
         /// The status that a request for this one alone would have had.
         public var status: Int
         /// The receipt; `nil` when it was not taken.
@@ -23,7 +23,7 @@ public struct BulkReceipt: Codable, Equatable, Sendable {
         /// Makes what became of a sending.
         public init(
             message: Int,
-            ccid: String,
+            ccid: String?,
             status: Int,
             receipt: MessageReceipt?,
             repeated: Bool,

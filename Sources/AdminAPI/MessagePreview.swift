@@ -14,8 +14,10 @@ public struct MessagePreview: Codable, Equatable, Sendable {
     public var framesAhead: Int
     /// When it would expire; `nil` when it were kept for ever.
     @Nullable public var expiresAt: String?
-    /// The limit because of which it would be refused; `nil` when it would be taken.
+    /// The key of the setting because of which it would be refused, or `identifiers` or `eviction`; `nil` when it would be taken.
     @Nullable public var rejection: String?
+    /// Why, and what to do, in a sentence or two; `nil` when it would be taken.
+    @Nullable public var rejectionDetail: String?
     /// Messages that would be evicted for it.
     public var evictedFrames: Int
     /// The ids of the first 100 of them, in the order in which they would go.
@@ -27,6 +29,7 @@ public struct MessagePreview: Codable, Equatable, Sendable {
         case frameBytes = "frame_bytes"
         case framesAhead = "frames_ahead"
         case expiresAt = "expires_at"
+        case rejectionDetail = "rejection_detail"
         case evictedFrames = "evicted_frames"
     }
 
@@ -40,6 +43,7 @@ public struct MessagePreview: Codable, Equatable, Sendable {
         framesAhead: Int,
         expiresAt: String?,
         rejection: String?,
+        rejectionDetail: String? = nil,
         evictedFrames: Int,
         evicted: [String]
     ) {
@@ -51,6 +55,7 @@ public struct MessagePreview: Codable, Equatable, Sendable {
         self.framesAhead = framesAhead
         self.expiresAt = expiresAt
         self.rejection = rejection
+        self.rejectionDetail = rejectionDetail
         self.evictedFrames = evictedFrames
         self.evicted = evicted
     }

@@ -53,7 +53,10 @@ struct AdminService: HTTPService {
         let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: ", ")
         let problem = ProblemDetails(
             .insufficientScope,
-            detail: "It needs the scope \(scope.rawValue); the token has \(scopes.isEmpty ? "none" : scopes)."
+            detail: """
+                It needs the scope \(scope.rawValue); the token has \(scopes.isEmpty ? "none" : scopes). Use another token: one \
+                with the scope admin can make it, as by `ttmsctl token create NAME --scope \(scope.rawValue)`.
+                """
         )
         let challenge = "Bearer realm=\"ttms-relay\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\""
         return self.denied(
@@ -74,8 +77,10 @@ struct AdminService: HTTPService {
         let detail =
             if let former {
                 "The token \(former.tokenName) is not in force any more: it has expired. \(source)"
-            } else if hasToken {
+            } else if hasToken, authorizations.count == 1 {
                 "The token is not in force: it is none of this relay, or has been revoked. \(source)"
+            } else if authorizations.count > 1 {
+                "There is more than one Authorization header, so that nobody can tell whose request it is. Send one. \(source)"
             } else {
                 "Send `Authorization: Bearer TOKEN`. \(source)"
             }
@@ -201,14 +206,8 @@ extension ProblemDetails {
                     Use a new key for each message, and the old one only to ask for the same again.
                     """
             )
-        case .rejected(let cap, let policy):
-            self.init(
-                .queueFull,
-                detail: """
-                    The frame was not taken: the store is at its limit \(cap.rawValue), and its policy, \(policy.rawValue), makes \
-                    no room for it. Deliver or delete messages, or raise the limit.
-                    """
-            )
+        case .rejected(let cap):
+            self.init(.queueFull, detail: "The frame was not taken: \(cap.settingKey ?? cap.rawValue) is reached.")
         case .stopping: self.init(.stopping, detail: "The frame was not taken. Try again when the relay has started anew.")
         }
     }

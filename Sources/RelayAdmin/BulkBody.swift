@@ -2,63 +2,67 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Reads the JSON body that sends many messages. One with a wrong message is refused as a whole, so that nothing of it is sent.
+/// Reads the JSON body that sends many messages. One that is no list of them is refused as a whole; a message or a destination that is
+/// wrong is refused for itself, and keeps nothing else from being sent.
 enum BulkBody {
     /// One payload for one terminal, and which of the body's messages asks for it.
     struct Sending: Sendable {
         var message: Int
-        var injection: Injection
+        /// `nil` when the body names none.
+        var ccid: CCID?
+        /// What is to be sent, or why nothing is.
+        var injection: Result<Injection, ProblemDetails>
     }
 
     /// - Throws: ``ProblemDetails``.
     static func parse(_ request: HTTPRequest) throws(ProblemDetails) -> [Sending] {
         var body = try JSONBody(request, fields: BulkRequest.fieldNames)
-        let messages = body.objects("messages", fields: BulkMessage.fieldNames) { message, index in
-            self.sendings(&message, index, request.caller)
+        let messages = body.objects("messages", fields: BulkMessage.fieldNames)
+        let sendings = messages.enumerated().flatMap { index, message in
+            guard var message else {
+                let flaw = body.flaw("messages", at: index, "It has to be an object.")
+                return [Sending(message: index, injection: .failure(JSONBody.problem(of: [flaw], Self.notSent)))]
+            }
+            return self.sendings(&message, index, request.caller)
         }
-        let sendings = messages.flatMap(\.self)
         if body.isSound, !(1...BulkRequest.maximumSendings).contains(sendings.count) {
             let detail = "It has to ask for 1 to \(BulkRequest.maximumSendings) sendings, and asks for \(sendings.count)."
             body.refuse("messages", detail)
         }
-        guard body.isSound else { throw body.problem }
+        guard body.isSound else { throw body.problem("Nothing was sent, because the body is wrong.") }
         return sendings
     }
 
+    private static let notSent = "This was not sent, because it is wrong."
+
     /// - Parameter caller: names the idempotency keys' owner.
     private static func sendings(_ message: inout JSONBody, _ index: Int, _ caller: Caller?) -> [Sending] {
-        let destinations = self.destinations(&message)
+        let expected = "It has to be a list of one or more CCIDs, each a string of 8 hex digits."
+        let destinations = message.required("destinations", expected) { field in
+            field.list.flatMap { $0.isEmpty ? nil : $0 }
+        }
         let content = SendMessageBody.Content(&message)
         let key = message.optional("idempotency_key", KeyHeader.expectation) { field in
             field.text.flatMap { KeyHeader.isValid($0) ? $0 : nil }
         }
-        guard message.isSound, let content else { return [] }
-        return destinations.map { destination in
+        guard let destinations, let content, message.isSound else {
+            let problem = message.problem(self.notSent)
+            return (destinations ?? [.null]).map { Sending(message: index, ccid: $0.ccid, injection: .failure(problem)) }
+        }
+        var seen: Set<CCID> = []
+        return destinations.enumerated().map { place, item in
+            func refused(_ detail: String) -> Sending {
+                let flaw = message.flaw("destinations", at: place, detail)
+                return Sending(message: index, ccid: item.ccid, injection: .failure(JSONBody.problem(of: [flaw], self.notSent)))
+            }
+            guard let destination = item.ccid else { return refused(SendMessageBody.ccidExpectation) }
+            guard seen.insert(destination).inserted else { return refused("The message names the terminal twice.") }
             var injection = content.injection(to: destination)
             // Each destination is a sending of its own: one may be taken, and another refused.
             injection.key = key.map { key in
                 IdempotencyKey([caller?.tokenID ?? "", key, destination.description], of: injection)
             }
-            return Sending(message: index, injection: injection)
-        }
-    }
-
-    private static func destinations(_ message: inout JSONBody) -> [CCID] {
-        let expected = "It has to be a list of one or more CCIDs, each a string of 8 hex digits."
-        let items = message.required("destinations", expected) { field in
-            field.list.flatMap { $0.isEmpty ? nil : $0 }
-        }
-        var seen: Set<CCID> = []
-        return (items ?? []).enumerated().compactMap { place, item in
-            guard let destination = item.ccid else {
-                message.refuse("destinations", at: place, SendMessageBody.ccidExpectation)
-                return nil
-            }
-            guard seen.insert(destination).inserted else {
-                message.refuse("destinations", at: place, "The terminal is named twice.")
-                return nil
-            }
-            return destination
+            return Sending(message: index, ccid: destination, injection: .success(injection))
         }
     }
 }

@@ -5,28 +5,23 @@ import TTMSProtocol
 /// Many messages from an operator in one request: they go to disk together, and each has its own result.
 struct BulkEndpoints: Sendable {
     let operations: any RelayOperations
+    let problems: InjectionProblems
 
     @Sendable
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         try KeyHeader.refuse(in: request)
         let sendings = try BulkBody.parse(request)
-        let results = await self.operations.injectAll(sendings.map(\.injection))
-        let data = try zip(sendings, results).map { sending, result in
-            let outcome: InjectionOutcome
-            do {
-                outcome = try result.get()
-            } catch {
-                return Self.refused(sending, try Self.problem(of: error))
+        let injections = sendings.compactMap { try? $0.injection.get() }
+        var results = await self.operations.injectAll(injections)[...]
+        var data: [BulkReceipt.Sending] = []
+        for sending in sendings {
+            switch sending.injection {
+            case .failure(let problem): data.append(Self.refused(sending, problem))
+            case .success(let injection):
+                data.append(
+                    try await self.result(of: sending, injection, results.popFirst() ?? .failure(InjectionError.stopping))
+                )
             }
-            let receipt = MessageReceipt(outcome, sending.injection)
-            return BulkReceipt.Sending(
-                message: sending.message,
-                ccid: receipt.ccid,
-                status: SendingEndpoints.status(receipt.state),
-                receipt: receipt,
-                repeated: outcome.isRepeated,
-                problem: nil
-            )
         }
         let receipt = BulkReceipt(data: data)
         var response = try HTTPResponse.json(receipt)
@@ -35,22 +30,36 @@ struct BulkEndpoints: Sendable {
         return response
     }
 
+    private func result(
+        of sending: BulkBody.Sending,
+        _ injection: Injection,
+        _ result: Result<InjectionOutcome, any Error>
+    ) async throws -> BulkReceipt.Sending {
+        let outcome: InjectionOutcome
+        do {
+            outcome = try result.get()
+        } catch {
+            return Self.refused(sending, try await self.problems.problem(of: error, for: injection.destination))
+        }
+        let receipt = MessageReceipt(outcome, injection)
+        return BulkReceipt.Sending(
+            message: sending.message,
+            ccid: receipt.ccid,
+            status: SendingEndpoints.status(receipt.state),
+            receipt: receipt,
+            repeated: outcome.isRepeated,
+            problem: nil
+        )
+    }
+
     private static func refused(_ sending: BulkBody.Sending, _ problem: ProblemDetails) -> BulkReceipt.Sending {
         BulkReceipt.Sending(
             message: sending.message,
-            ccid: sending.injection.destination.description,
+            ccid: sending.ccid?.description,
             status: problem.status,
             receipt: nil,
             repeated: false,
             problem: problem
         )
-    }
-
-    private static func problem(of error: any Error) throws -> ProblemDetails {
-        switch error {
-        case let error as InjectionError: ProblemDetails(error)
-        case let error as StoreError: ProblemDetails(error)
-        default: throw error
-        }
     }
 }

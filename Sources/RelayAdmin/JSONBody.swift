@@ -29,7 +29,10 @@ struct JSONBody {
             )
         }
         guard case .object(let fields) = content else {
-            throw Self.problem(of: [ProblemDetails.Flaw(pointer: "", detail: "The body has to be a JSON object.")])
+            throw Self.problem(
+                of: [ProblemDetails.Flaw(pointer: "", detail: "It has to be a JSON object.")],
+                "Nothing was done."
+            )
         }
         self.init(fields, at: "", fields: names)
     }
@@ -81,33 +84,27 @@ struct JSONBody {
         "It has to be a whole number from \(range.lowerBound) to \(range.upperBound)."
     }
 
-    /// A list of objects that has to be there.
+    /// A list that has to be there, of objects each of which is read with flaws of its own.
     ///
-    /// - Parameters:
-    ///   - names: the fields that each object has; any other is refused.
-    ///   - read: reads the object at an index; what it refuses is refused here.
-    /// - Returns: what was read, without what is no object.
-    mutating func objects<Value>(
-        _ name: String,
-        fields names: Set<String>,
-        read: (inout JSONBody, _ index: Int) -> Value
-    ) -> [Value] {
+    /// - Parameter names: the fields that each object has; any other is refused.
+    /// - Returns: `nil` for what is no object.
+    mutating func objects(_ name: String, fields names: Set<String>) -> [JSONBody?] {
         let items = self.required(name, "It has to be a list of objects.", read: \.list) ?? []
-        return items.enumerated().compactMap { index, item in
-            guard case .object(let fields) = item else {
-                self.refuse(name, at: index, "It has to be an object.")
-                return nil
-            }
-            var object = JSONBody(fields, at: self.pointer(name, index), fields: names)
-            defer { self.flaws += object.flaws.prefix(Self.maximumFlaws - self.flaws.count) }
-            return read(&object, index)
+        return items.enumerated().map { index, item in
+            guard case .object(let fields) = item else { return nil }
+            return JSONBody(fields, at: self.pointer(name, index), fields: names)
         }
     }
 
     /// Says that a field is wrong, or one element of it.
     mutating func refuse(_ name: String, at index: Int? = nil, _ detail: String) {
         guard self.flaws.count < Self.maximumFlaws else { return }
-        self.flaws.append(ProblemDetails.Flaw(pointer: self.pointer(name, index), detail: detail))
+        self.flaws.append(self.flaw(name, at: index, detail))
+    }
+
+    /// What would be said of a field that is wrong, or of one element of it.
+    func flaw(_ name: String, at index: Int? = nil, _ detail: String) -> ProblemDetails.Flaw {
+        ProblemDetails.Flaw(pointer: self.pointer(name, index), detail: detail)
     }
 
     /// A JSON pointer names the field; a client's own name is cut and escaped for it.
@@ -120,16 +117,16 @@ struct JSONBody {
     var isSound: Bool { self.flaws.isEmpty }
 
     /// The answer to a body that is not sound.
-    var problem: ProblemDetails { Self.problem(of: self.flaws) }
+    var problem: ProblemDetails { Self.problem(of: self.flaws, "Nothing was done, because the body is wrong.") }
 
-    private static func problem(of flaws: [ProblemDetails.Flaw]) -> ProblemDetails {
+    /// What is said of a part of the body that is not sound, while the rest is looked at for itself.
+    func problem(_ meaning: String) -> ProblemDetails { Self.problem(of: self.flaws, meaning) }
+
+    /// - Parameter meaning: what it means that there are flaws, in a sentence.
+    static func problem(of flaws: [ProblemDetails.Flaw], _ meaning: String) -> ProblemDetails {
         let first = flaws.first.map { $0.pointer.isEmpty ? $0.detail : "\($0.pointer): \($0.detail)" } ?? ""
         let rest = flaws.count > 1 ? " `errors` has all \(flaws.count) flaws." : ""
-        return ProblemDetails(
-            .invalidBody,
-            detail: "Nothing was done, because the body is wrong. \(first)\(rest)",
-            errors: flaws
-        )
+        return ProblemDetails(.invalidBody, detail: "\(meaning) \(first)\(rest)", errors: flaws)
     }
 }
 

@@ -25,7 +25,7 @@ struct MessageEndpoints: Sendable {
         }
         let found = try await self.read(ccid, after: after, limit: limit)
         if found.messages.isEmpty, try await self.operations.terminal(ccid) == nil {
-            throw TerminalEndpoints.unknown(ccid)
+            throw await TerminalEndpoints.unknown(ccid, self.operations)
         }
         let next = found.hasMore ? found.messages.last.map { Cursor(list: list, position: $0.id.description).text } : nil
         let data = found.messages.map { MessageResource($0, encoding: encoding) }
@@ -102,7 +102,9 @@ struct MessageEndpoints: Sendable {
     @Sendable
     func deleteAll(_ request: HTTPRequest) async throws -> HTTPResponse {
         let ccid = try request.ccid
-        guard try await self.operations.terminal(ccid) != nil else { throw TerminalEndpoints.unknown(ccid) }
+        guard try await self.operations.terminal(ccid) != nil else {
+            throw await TerminalEndpoints.unknown(ccid, self.operations)
+        }
         let deleted = try await self.operations.deleteMessages(of: ccid)
         var response = try HTTPResponse.json(DeletionReceipt(deleted: deleted))
         response.record = ["deleted": String(deleted)]
@@ -137,8 +139,10 @@ struct MessageEndpoints: Sendable {
     private static func unknown(_ id: MessageID) -> ProblemDetails {
         ProblemDetails(
             .messageNotFound,
-            detail:
-                "No message \(id) is kept or remembered: there never was one, or it was not traced and has come to its end."
+            detail: """
+                No message \(id) is kept or remembered: there never was one, or it has come to its end, and was not traced or its \
+                trace has been forgotten (`trace_retention`, `maximum_traces`).
+                """
         )
     }
 }

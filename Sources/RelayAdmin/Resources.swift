@@ -224,7 +224,7 @@ extension MessagePreview {
             frameBytes: preview.frame.count,
             framesAhead: preview.store.framesAhead,
             expiresAt: preview.expiresAt?.text,
-            rejection: preview.store.rejection?.rawValue,
+            rejection: preview.store.rejection.map { $0.settingKey ?? $0.rawValue },
             evictedFrames: preview.store.evictedFrames,
             evicted: preview.store.evicted.map(\.description)
         )

@@ -14,8 +14,9 @@ enum RouteTable {
         let terminals = TerminalEndpoints(operations: operations)
         let connections = ConnectionEndpoints(operations: operations)
         let messages = MessageEndpoints(operations: operations, blocks: access.blocks)
-        let sending = SendingEndpoints(operations: operations)
-        let bulk = BulkEndpoints(operations: operations)
+        let problems = InjectionProblems(settings: settings)
+        let sending = SendingEndpoints(operations: operations, problems: problems)
+        let bulk = BulkEndpoints(operations: operations, problems: problems)
         let traces = TraceEndpoints(operations: operations)
         return [
             Route(.get, .livez, .open, handler: status.livez),

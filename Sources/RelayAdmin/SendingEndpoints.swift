@@ -5,6 +5,7 @@ import TTMSProtocol
 /// Messages from operators. They take the way of a terminal's: delivered if the destination is online, kept if not.
 struct SendingEndpoints: Sendable {
     let operations: any RelayOperations
+    let problems: InjectionProblems
 
     @Sendable
     func message(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -15,7 +16,12 @@ struct SendingEndpoints: Sendable {
         injection.key = try KeyHeader.key(of: request).map { key in
             IdempotencyKey([request.caller?.tokenID ?? "", key], of: injection)
         }
-        let outcome = try await self.operations.inject(injection)
+        let outcome: InjectionOutcome
+        do {
+            outcome = try await self.operations.inject(injection)
+        } catch {
+            throw try await self.problems.problem(of: error, for: destination)
+        }
         var receipt = MessageReceipt(outcome, injection)
         // It is taken, whatever the wait comes to: its client has to hear its id.
         if let wait, let trace = try? await self.operations.awaitEnd(of: outcome.id, timeout: .milliseconds(wait)) {
@@ -45,7 +51,11 @@ struct SendingEndpoints: Sendable {
     private func preview(_ injection: Injection) async throws -> HTTPResponse {
         let preview = try await self.operations.preview(injection)
         let terminal = try await self.operations.terminal(injection.destination)
-        return try .json(MessagePreview(preview, injection, isOnline: terminal?.isOnline ?? false))
+        var resource = MessagePreview(preview, injection, isOnline: terminal?.isOnline ?? false)
+        if let cap = preview.store.rejection {
+            resource.rejectionDetail = "It would not be taken: \(await self.problems.reason(of: cap))"
+        }
+        return try .json(resource)
     }
 
     @Sendable
@@ -60,8 +70,13 @@ struct SendingEndpoints: Sendable {
             Injection(source: source, destination: frame.destination, payload: frame.payload, timeToLive: timeToLive)
         }
         let results = await self.operations.injectAll(injections)
-        let receipts = try zip(injections, results).map { injection, result in
-            try Self.receipt(of: result, injection)
+        var receipts: [Result<MessageReceipt, ProblemDetails>] = []
+        for (injection, result) in zip(injections, results) {
+            do {
+                receipts.append(.success(MessageReceipt(try result.get(), injection)))
+            } catch {
+                receipts.append(.failure(try await self.problems.problem(of: error, for: injection.destination)))
+            }
         }
         if let problem = Self.problem(of: receipts) { throw problem }
         let taken = receipts.compactMap { try? $0.get() }
@@ -106,19 +121,6 @@ struct SendingEndpoints: Sendable {
 
     private static func timeToLive(_ query: QueryParameters) throws(ProblemDetails) -> UInt32? {
         try query.number("time_to_live_seconds", in: 0...UInt32.max)
-    }
-
-    private static func receipt(
-        of result: Result<InjectionOutcome, any Error>,
-        _ injection: Injection
-    ) throws -> Result<MessageReceipt, ProblemDetails> {
-        do {
-            return .success(MessageReceipt(try result.get(), injection))
-        } catch let error as InjectionError {
-            return .failure(ProblemDetails(error))
-        } catch let error as StoreError {
-            return .failure(ProblemDetails(error))
-        }
     }
 
     /// The problem of the first frame that was not taken, with a flaw for each of those, and with those that were taken: they cannot be

@@ -25,6 +25,9 @@ struct SettingEndpoints: Sendable {
         return try .json(receipt)
     }
 
+    /// Some of them end with a full stop already.
+    private static func sentence(_ text: String) -> String { text.hasSuffix(".") ? text : "\(text)." }
+
     /// As at `SIGHUP`: the configuration, and the file `admin.token`.
     @Sendable
     func reload(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -44,7 +47,7 @@ struct SettingEndpoints: Sendable {
                 errors: error.flaws.map { flaw in
                     ProblemDetails.Flaw(
                         pointer: flaw.key,
-                        detail: "\(flaw.source): \(flaw.problem). Allowed: \(flaw.allowed)."
+                        detail: "\(flaw.source): \(Self.sentence(flaw.problem)) Allowed: \(Self.sentence(flaw.allowed))"
                     )
                 }
             )

@@ -55,7 +55,7 @@ struct TerminalEndpoints: Sendable {
     @Sendable
     func show(_ request: HTTPRequest) async throws -> HTTPResponse {
         let ccid = try request.ccid
-        guard let terminal = try await self.operations.terminal(ccid) else { throw Self.unknown(ccid) }
+        guard let terminal = try await self.operations.terminal(ccid) else { throw await Self.unknown(ccid, self.operations) }
         var resource = TerminalResource(terminal, now: .now)
         resource.history = terminal.history.map(TerminalResource.PastConnection.init)
         return .json(writing: resource)
@@ -70,9 +70,16 @@ struct TerminalEndpoints: Sendable {
         return .noContent
     }
 
-    /// The problem of a terminal that was never seen.
-    static func unknown(_ ccid: CCID) -> ProblemDetails {
-        ProblemDetails(.terminalNotFound, detail: "The terminal \(ccid) was never seen, and nothing is kept for it.")
+    /// The problem of a terminal of which nothing is known: it may have been there before the relay started, or be forgotten.
+    static func unknown(_ ccid: CCID, _ operations: any RelayOperations) async -> ProblemDetails {
+        let start = await operations.status().startedAt.text
+        return ProblemDetails(
+            .terminalNotFound,
+            detail: """
+                Nothing is kept for the terminal \(ccid), and it was not seen since the relay started at \(start), or has been \
+                forgotten because more than `maximum_offline_terminals` others were seen after it.
+                """
+        )
     }
 
     private func prefix(_ query: QueryParameters) throws(ProblemDetails) -> String {

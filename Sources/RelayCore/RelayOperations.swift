@@ -21,7 +21,8 @@ public protocol RelayOperations: Sendable {
     /// A page of the terminals that are online or known.
     func terminals(_ query: TerminalQuery) async throws -> ListPage<TerminalSnapshot>
 
-    /// One terminal, with the history of its connections; `nil` when it was never seen and nothing is kept for it.
+    /// One terminal, with the history of its connections; `nil` when it was not seen since the relay started, or is forgotten, and nothing is kept
+    /// for it.
     func terminal(_ ccid: CCID) async throws -> TerminalSnapshot?
 
     /// Closes the terminal's connection with the reason `kicked`.
@@ -186,7 +187,7 @@ public enum InjectionError: Error, Equatable, Sendable {
     /// The frame would pass the largest frame; at most `maximumPayload` bytes of payload fit.
     case payloadTooLong(maximumPayload: Int)
     /// A cap of the store stands in its way, and by the policy in force nothing gives way to it.
-    case rejected(StoreLimits.Cap, StoreLimits.Policy)
+    case rejected(StoreLimits.Cap)
     /// Its key has been used for another content.
     case keyReused
     /// The relay stops and takes nothing more.

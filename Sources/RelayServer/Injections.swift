@@ -22,17 +22,11 @@ struct PendingInjections {
 
     /// The frame is durable.
     ///
-    /// - Parameters:
-    ///   - isExpected: its terminal reads, so that it will be written soon.
-    ///   - policy: of the store.
-    mutating func completed(
-        _ receipt: StoreCompletion.Receipt,
-        isExpected: Bool,
-        policy: @autoclosure () -> StoreLimits.Policy
-    ) {
+    /// - Parameter isExpected: its terminal reads, so that it will be written soon.
+    mutating func completed(_ receipt: StoreCompletion.Receipt, isExpected: Bool) {
         guard let promise = self.unstored.removeValue(forKey: receipt.token) else { return }
         switch receipt.outcome {
-        case .rejected(let cap): promise.fail(InjectionError.rejected(cap, policy()))
+        case .rejected(let cap): promise.fail(InjectionError.rejected(cap))
         case .queued(let id) where isExpected: self.stored[id] = Stored(ccid: receipt.ccid, promise: promise)
         case .queued(let id): promise.succeed(InjectionOutcome(id: id, state: .queued))
         }

@@ -45,7 +45,7 @@ extension Shard {
     func injectionStored(_ receipt: StoreCompletion.Receipt) {
         let connection = self.terminals[receipt.ccid]?.connection
         let isReading = connection.map { $0.outbound.unacknowledged < self.options.outbound.lowWatermark }
-        self.injections.completed(receipt, isExpected: isReading ?? false, policy: self.full.policy)
+        self.injections.completed(receipt, isExpected: isReading ?? false)
         if case .queued(let id) = receipt.outcome, isReading == true { self.boundInjection(id) }
     }
 

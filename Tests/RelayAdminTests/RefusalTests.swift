@@ -164,6 +164,40 @@ import Testing
         }
     }
 
+    @Test("says what happened, what it means, and what to do")
+    func words() async throws {
+        let relay = FakeRelay()
+        let settings = FakeSettings()
+        settings.withState {
+            for (key, value) in [("maximum_frames_per_terminal", "7"), ("when_full", "push-back")] {
+                $0.settings.append(SettingSnapshot(key: key, value: value, source: "default", isReloadable: true))
+            }
+        }
+        relay.withState { $0.injectionFailure = (0, InjectionError.rejected(.terminalFrames)) }
+        try await TestServer.run(relay, settings: settings) { server async throws in
+            let full = try await server.send("POST", Self.messages, headers: Self.octets, body: [1]).model(ProblemDetails.self)
+            #expect(full.detail.contains("the terminal 0000002a was not taken: `maximum_frames_per_terminal` (7) is reached"))
+            #expect(full.detail.contains("as `when_full` is push-back"))
+            let unseen = try await server.send("GET", "/api/v1/terminals/0000002a").model(ProblemDetails.self)
+            #expect(unseen.detail.contains("since the relay started at 2023-11-14T22:13:20.000Z"), "\(unseen.detail)")
+            #expect(unseen.detail.contains("maximum_offline_terminals"))
+            let wrong = try await server.sendJSON("POST", Self.messages, #"{"payload":1,"payload_encoding":"hex"}"#)
+            #expect(
+                try wrong.model(ProblemDetails.self).detail
+                    == "Nothing was done, because the body is wrong. /payload: It has to be a string."
+            )
+            let unknown = try await server.send("GET", "/api/v1/messages/1").model(ProblemDetails.self)
+            #expect(unknown.detail.contains("trace has been forgotten"))
+            let bearer = "Authorization: Bearer \(server.token)\r\n"
+            let client = try HTTPClient(port: server.port)
+            try await client.send("GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\(bearer)\(bearer)\r\n")
+            let twice = try await client.reply().model(ProblemDetails.self)
+            #expect(twice.code == .unauthorized && twice.detail.hasPrefix("There is more than one Authorization header"))
+            let body = try await server.sendJSON("POST", Self.messages, #"{"payload":"","payload":""}"#)
+            #expect(try body.model(ProblemDetails.self).detail.contains("wrong at line 1, byte 15: "))
+        }
+    }
+
     @Test("says what a path allows")
     func allow() async throws {
         try await TestServer.run { server async throws in
@@ -184,7 +218,7 @@ import Testing
             #expect(try await server.send("DELETE", "/api/v1/messages/1099511627777").problemCode == .inFlight)
             let errors: [(any Error, ProblemCode)] = [
                 (InjectionError.payloadTooLong(maximumPayload: 100), .payloadTooLong),
-                (InjectionError.rejected(.terminalFrames, .rejectNewest), .queueFull),
+                (InjectionError.rejected(.terminalFrames), .queueFull),
                 (InjectionError.stopping, .stopping),
                 (StoreError(.diskFull, "The disk is full."), .storeUnavailable),
                 (CancellationError(), .internalError),

@@ -107,7 +107,11 @@ import Testing
         relay.withState {
             $0.preview = AppendPreview(framesAhead: 4, evicted: ids, evictedFrames: 2, rejection: .totalBytes, timeToLive: 0)
         }
-        try await TestServer.run(relay) { server async throws in
+        let settings = FakeSettings()
+        settings.withState {
+            $0.settings.append(SettingSnapshot(key: "maximum_bytes", value: "4GiB", source: "default", isReloadable: true))
+        }
+        try await TestServer.run(relay, settings: settings) { server async throws in
             let reply = try await server.send(
                 "POST",
                 "\(Self.target)?preview=true",
@@ -117,7 +121,8 @@ import Testing
             #expect(reply.status == 200)
             let preview = try reply.model(MessagePreview.self)
             #expect(preview.frame == "246869" && preview.frameBytes == 3)
-            #expect(preview.framesAhead == 4 && preview.rejection == "total_bytes")
+            #expect(preview.framesAhead == 4 && preview.rejection == "maximum_bytes")
+            #expect(preview.rejectionDetail?.contains("`maximum_bytes` (4GiB) is reached") == true)
             #expect(preview.evicted == ids.map(\.description) && preview.evictedFrames == 2)
             #expect(preview.terminalState == .offline && preview.expiresAt == nil)
             #expect(relay.withState { $0.injected.isEmpty && $0.outcomes.isEmpty })
@@ -160,7 +165,7 @@ import Testing
         let relay = FakeRelay()
         relay.withState {
             $0.terminals[CCID(rawValue: 2)] = FakeRelay.online(CCID(rawValue: 2))
-            $0.injectionFailure = (after: 3, error: InjectionError.rejected(.terminalFrames, .rejectNewest))
+            $0.injectionFailure = (after: 3, error: InjectionError.rejected(.terminalFrames))
         }
         let body = """
             {"messages":[{"destinations":["00000001","00000002"],"payload":"hi","payload_encoding":"utf8","idempotency_key":"k"},
@@ -184,46 +189,86 @@ import Testing
         }
     }
 
-    @Test("a body with a wrong message is refused as a whole, and says where")
-    func wrong() async throws {
-        func message(_ fields: String) -> String {
-            #"{"messages":[{"destinations":["00000001"],"payload":"","payload_encoding":"utf8"},{\#(fields)}]}"#
-        }
-        let rest = #","payload":"","payload_encoding":"utf8""#
+    @Test("a body that is no list of messages is refused as a whole, and says where")
+    func wrongBody() async throws {
         let many = (0...1_000).map { #""\#(CCID(rawValue: UInt32($0)))""# }.joined(separator: ",")
         let cases: [(String, [String])] = [
             (#"{"messages":[]}"#, ["/messages"]), (#"{}"#, ["/messages"]), (#"{"messages":1}"#, ["/messages"]),
-            (#"{"messages":[1]}"#, ["/messages/0"]), (#"{"messages":[],"more":1}"#, ["/more"]),
-            (message(#""destinations":[]"# + rest), ["/messages/1/destinations"]),
-            (message(#""destinations":["x"]"# + rest), ["/messages/1/destinations/0"]),
-            (message(#""destinations":[1]"# + rest), ["/messages/1/destinations/0"]),
-            (message(#""destinations":["00000002","00000002"]"# + rest), ["/messages/1/destinations/1"]),
-            (message(#""destinations":["00000002"],"payload":"x","payload_encoding":"hex""#), ["/messages/1/payload"]),
-            (message(#""destinations":["00000002"],"source":"x""# + rest), ["/messages/1/source"]),
-            (message(#""destinations":["00000002"],"idempotency_key":"""# + rest), ["/messages/1/idempotency_key"]),
-            (message(#""destinations":["00000002"],"time_to_live_seconds":-1"# + rest), ["/messages/1/time_to_live_seconds"]),
-            (message(#""destinations":["00000002"],"more":1"# + rest), ["/messages/1/more"]),
-            (message(#""destinations":["00000002"]"#), ["/messages/1/payload_encoding", "/messages/1/payload"]),
-            (
-                message(#""destinations":[],"source":1,"payload":1,"payload_encoding":1,"idempotency_key":1,"m/ore":1"#),
-                ["m~1ore", "destinations", "source", "payload_encoding", "payload", "idempotency_key"]
-                    .map { "/messages/1/\($0)" }
-            ),
-            (
-                "{\"messages\":[\(Array(repeating: "1", count: 200).joined(separator: ","))]}",
-                (0..<100).map { "/messages/\($0)" }
-            ),
-            (message(#""destinations":[\#(many)]"# + rest), ["/messages"]),
+            (#"{"messages":[],"more":1}"#, ["/more"]),
+            (#"{"messages":[{"destinations":[\#(many)],"payload":"","payload_encoding":"hex"}]}"#, ["/messages"]),
+            ("{\"messages\":[\(Array(repeating: "1", count: 1_001).joined(separator: ","))]}", ["/messages"]),
         ]
         let relay = FakeRelay()
         try await TestServer.run(relay) { server async throws in
             for (body, pointers) in cases {
                 let reply = try await server.sendJSON("POST", Self.bulk, body)
                 #expect(reply.problemCode == .invalidBody, "\(body.prefix(200))")
-                #expect(try reply.model(ProblemDetails.self).errors?.map(\.pointer) == pointers, "\(body.prefix(200))")
+                let problem = try reply.model(ProblemDetails.self)
+                #expect(problem.errors?.map(\.pointer) == pointers, "\(body.prefix(200))")
+                #expect(problem.detail.hasPrefix("Nothing was sent"), "\(problem.detail)")
             }
             #expect(try await server.send("GET", Self.bulk).problemCode == .methodNotAllowed)
             #expect(relay.withState { $0.injected.isEmpty })
+        }
+    }
+
+    @Test("a wrong message is refused for itself, and says where; the others are sent")
+    func wrongMessage() async throws {
+        let rest = #","payload":"","payload_encoding":"utf8""#
+        let cases: [(String, [String?], [String])] = [
+            ("1", [nil], ["/messages/1"]), (#"{"destinations":[]\#(rest)}"#, [nil], ["/messages/1/destinations"]),
+            (#"{"destinations":["x"]\#(rest)}"#, [nil], ["/messages/1/destinations/0"]),
+            (#"{"destinations":[1]\#(rest)}"#, [nil], ["/messages/1/destinations/0"]),
+            (
+                #"{"destinations":["00000002","00000003"],"payload":"x","payload_encoding":"hex"}"#, ["00000002", "00000003"],
+                ["/messages/1/payload"]
+            ),
+            (#"{"destinations":["00000002"],"source":"x"\#(rest)}"#, ["00000002"], ["/messages/1/source"]),
+            (#"{"destinations":["00000002"],"idempotency_key":""\#(rest)}"#, ["00000002"], ["/messages/1/idempotency_key"]),
+            (
+                #"{"destinations":["00000002"],"time_to_live_seconds":-1\#(rest)}"#, ["00000002"],
+                ["/messages/1/time_to_live_seconds"]
+            ),
+            (#"{"destinations":["00000002"],"more":1\#(rest)}"#, ["00000002"], ["/messages/1/more"]),
+            (#"{"destinations":["00000002"]}"#, ["00000002"], ["/messages/1/payload_encoding", "/messages/1/payload"]),
+            (
+                #"{"destinations":[],"source":1,"payload":1,"payload_encoding":1,"idempotency_key":1,"m/ore":1}"#, [nil],
+                ["m~1ore", "destinations", "source", "payload_encoding", "payload", "idempotency_key"].map {
+                    "/messages/1/\($0)"
+                }
+            ),
+        ]
+        for (message, ccids, pointers) in cases {
+            try await TestServer.run { server async throws in
+                let sound = #"{"destinations":["00000001"],"payload":"","payload_encoding":"utf8"}"#
+                let reply = try await server.sendJSON("POST", Self.bulk, #"{"messages":[\#(sound),\#(message),\#(sound)]}"#)
+                #expect(reply.status == 200)
+                let data = try reply.model(BulkReceipt.self).data
+                #expect(data.map(\.ccid) == ["00000001"] + ccids + ["00000001"], "\(message)")
+                #expect(data.map(\.status) == [202] + ccids.map { _ in 422 } + [202], "\(message)")
+                for refused in data.dropFirst().dropLast() {
+                    #expect(refused.message == 1 && refused.receipt == nil, "\(message)")
+                    #expect(refused.problem?.errors?.map(\.pointer) == pointers, "\(message)")
+                    #expect(refused.problem?.detail.hasPrefix("This was not sent") == true)
+                }
+                #expect(server.relay.withState { $0.injected.map(\.destination.description) } == ["00000001", "00000001"])
+            }
+        }
+    }
+
+    @Test("a wrong destination keeps the message from no other one")
+    func wrongDestination() async throws {
+        try await TestServer.run { server async throws in
+            let message = #"{"destinations":["00000001","2","00000001","00000003"],"payload":"","payload_encoding":"hex"}"#
+            let receipt = try await server.sendJSON("POST", Self.bulk, #"{"messages":[\#(message)]}"#).model(BulkReceipt.self)
+            #expect(receipt.data.map(\.status) == [202, 422, 422, 202])
+            #expect(receipt.data.map(\.ccid) == ["00000001", nil, "00000001", "00000003"])
+            #expect(
+                receipt.data.map { $0.problem?.errors?.first?.pointer } == [
+                    nil, "/messages/0/destinations/1", "/messages/0/destinations/2", nil,
+                ]
+            )
+            #expect(receipt.meta == .init(taken: 2, refused: 2))
         }
     }
 }

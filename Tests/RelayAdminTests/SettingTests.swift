@@ -46,6 +46,14 @@ import Testing
             #expect(refused.status == 422 && refused.problemCode == .invalidConfiguration)
             let error = try refused.model(ProblemDetails.self).errors
             #expect(error == [.init(pointer: "listen", detail: "a:1: it is bad. Allowed: a good one.")])
+            // What is said of a whole file ends as a sentence does.
+            server.settings.withState {
+                $0.outcome = .failure(
+                    SettingFlaws([.init(key: "", source: "a", problem: "It is not there.", allowed: "a file")])
+                )
+            }
+            let missing = try await server.send("POST", "/api/v1/config/reload").model(ProblemDetails.self).errors
+            #expect(missing?.first?.detail == "a: It is not there. Allowed: a file.")
         }
     }
 

@@ -135,7 +135,7 @@ struct Send: AsyncParsableCommand {
             ("frames ahead", "\(preview.framesAhead)"),
             ("expires", preview.expiresAt ?? "never"),
         ]
-        if let cap = preview.rejection { fields.append(("refused", "the queue is at its limit \(cap)")) }
+        if let rejection = preview.rejection { fields.append(("refused", preview.rejectionDetail ?? rejection)) }
         if preview.evictedFrames > 0 {
             let ids = preview.evicted.joined(separator: ", ")
             fields.append(("would evict", "\(preview.evictedFrames) messages: \(ids)"))

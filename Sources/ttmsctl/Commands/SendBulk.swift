@@ -47,9 +47,9 @@ struct SendBulk: AsyncParsableCommand {
     static func lines(_ receipt: BulkReceipt) -> [String] {
         receipt.data.map { sending in
             guard let message = sending.receipt else {
-                return "\(sending.message)  \(sending.ccid)  refused: \(sending.problem?.detail ?? "")"
+                return "\(sending.message)  \(sending.ccid ?? "-")  refused: \(sending.problem?.detail ?? "")"
             }
-            return "\(sending.message)  \(sending.ccid)  \(message.id)  \(message.state.rawValue)"
+            return "\(sending.message)  \(sending.ccid ?? "-")  \(message.id)  \(message.state.rawValue)"
                 + (sending.repeated ? " (as before)" : "")
         } + ["\(receipt.meta.taken) taken, \(receipt.meta.refused) refused"]
     }
