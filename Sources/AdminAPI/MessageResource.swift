@@ -74,13 +74,16 @@ public struct MessageReceipt: Codable, Equatable, Sendable {
     public var source: String
     /// Where the message was when the request was answered.
     public var state: MessageState
+    /// Whether what becomes of it is noted. If not, it is known only as long as it is kept, and no request can wait for its end.
+    public var traced: Bool
 
     /// Makes a receipt.
-    public init(id: String, ccid: String, source: String, state: MessageState) {
+    public init(id: String, ccid: String, source: String, state: MessageState, traced: Bool = true) {
         self.id = id
         self.ccid = ccid
         self.source = source
         self.state = state
+        self.traced = traced
     }
 }
 

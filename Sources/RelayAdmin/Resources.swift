@@ -242,7 +242,8 @@ extension MessageReceipt {
             id: outcome.id.description,
             ccid: injection.destination.description,
             source: injection.source.description,
-            state: state
+            state: state,
+            traced: outcome.isTraced
         )
     }
 }

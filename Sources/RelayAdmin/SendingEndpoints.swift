@@ -23,10 +23,7 @@ struct SendingEndpoints: Sendable {
             throw try await self.problems.problem(of: error, for: destination)
         }
         var receipt = MessageReceipt(outcome, injection)
-        // It is taken, whatever the wait comes to: its client has to hear its id.
-        if let wait, let trace = try? await self.operations.awaitEnd(of: outcome.id, timeout: .milliseconds(wait)) {
-            receipt.state = MessageState(trace.state)
-        }
+        if let wait, outcome.isTraced { await self.awaitEnd(of: outcome.id, .milliseconds(wait), &receipt) }
         var response = try HTTPResponse.json(receipt, status: Self.status(receipt.state))
         response.headers.append(HTTPResponse.Header("Location", RoutePath.message.path(receipt.id)))
         response.record = .messages([receipt.id])
@@ -35,6 +32,16 @@ struct SendingEndpoints: Sendable {
             response.record["repeated"] = "true"
         }
         return response
+    }
+
+    /// Waits, and notes what the message has come to. It is taken, whatever the wait comes to: its client has to hear its id.
+    private func awaitEnd(of id: MessageID, _ timeout: Duration, _ receipt: inout MessageReceipt) async {
+        guard let trace = try? await self.operations.awaitEnd(of: id, timeout: timeout) else {
+            // It has ended, and been forgotten to make room for others; or the store cannot be read.
+            receipt.traced = false
+            return
+        }
+        receipt.state = MessageState(trace.state)
     }
 
     /// Milliseconds that a request may wait for the acknowledgement: with the rest of its work less than its deadline.

@@ -172,6 +172,8 @@ public struct StoreCompletion: Sendable {
         public var token: UInt32
         /// Its id, or the cap that it ran into.
         public var outcome: AppendOutcome
+        /// Whether it is traced, if it was to be: there may be no room for it.
+        public var isTraced = true
 
         /// Makes a receipt.
         public init(ccid: CCID, token: UInt32, outcome: AppendOutcome) {

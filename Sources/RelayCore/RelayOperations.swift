@@ -173,12 +173,15 @@ public struct InjectionOutcome: Equatable, Sendable {
     public var state: State
     /// Its key had been used before: the frame is the one of then, and this what was answered then.
     public var isRepeated: Bool
+    /// What becomes of it is noted. It is not when all that may be remembered is of messages still kept (``StoreLimits/traces``).
+    public var isTraced: Bool
 
     /// Makes an outcome.
-    public init(id: MessageID, state: State, isRepeated: Bool = false) {
+    public init(id: MessageID, state: State, isRepeated: Bool = false, isTraced: Bool = true) {
         self.id = id
         self.state = state
         self.isRepeated = isRepeated
+        self.isTraced = isTraced
     }
 }
 

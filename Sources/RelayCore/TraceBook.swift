@@ -34,6 +34,8 @@ package struct TraceBook {
     private var ended = CircularBuffer<Memory>(initialCapacity: 0)
     private var keys = CircularBuffer<Memory>(initialCapacity: 0)
     private var transitions: [MessageTrace] = []
+    private var untraced: UInt64 = 0
+    private var forgottenEarly: UInt64 = 0
 
     package init() {}
 
@@ -42,6 +44,8 @@ package struct TraceBook {
         var totals = TraceTotals()
         totals.traces = self.liveCount + self.ended.count
         totals.keys = self.keys.count + self.overdueKeys.count
+        totals.untraced = self.untraced
+        totals.forgottenEarly = self.forgottenEarly
         return totals
     }
 
@@ -79,7 +83,11 @@ package struct TraceBook {
     package mutating func begin(_ trace: MessageTrace, isSwitched: Bool, maximum: Int, now: Timestamp) {
         if isSwitched { self.countSwitched(trace.destination) }
         while self.liveCount + self.ended.count >= maximum {
-            guard let oldest = self.ended.popFirst() else { return }
+            guard let oldest = self.ended.popFirst() else {
+                self.untraced += 1
+                return
+            }
+            self.forgottenEarly += 1
             self.changes.traces[MessageID(rawValue: oldest.number)] = .some(nil)
         }
         self.transitions.append(trace)

@@ -54,6 +54,10 @@ public struct TraceTotals: Equatable, Sendable {
     public var traces = 0
     /// Idempotency keys.
     public var keys = 0
+    /// Messages that were to be traced since the store was opened, and were not: all that may be remembered is of messages still kept.
+    public var untraced: UInt64 = 0
+    /// Ended messages that have been forgotten since then before their time, to make room for others.
+    public var forgottenEarly: UInt64 = 0
 
     /// Nothing is remembered.
     public init() {}

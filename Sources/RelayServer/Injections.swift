@@ -10,6 +10,11 @@ struct PendingInjections {
     private struct Stored {
         var ccid: CCID
         var promise: EventLoopPromise<InjectionOutcome>
+        var isTraced: Bool
+
+        func succeed(_ id: MessageID, _ state: InjectionOutcome.State) {
+            self.promise.succeed(InjectionOutcome(id: id, state: state, isTraced: self.isTraced))
+        }
     }
 
     private var unstored: [UInt32: EventLoopPromise<InjectionOutcome>] = [:]
@@ -27,8 +32,9 @@ struct PendingInjections {
         guard let promise = self.unstored.removeValue(forKey: receipt.token) else { return }
         switch receipt.outcome {
         case .rejected(let cap): promise.fail(InjectionError.rejected(cap))
-        case .queued(let id) where isExpected: self.stored[id] = Stored(ccid: receipt.ccid, promise: promise)
-        case .queued(let id): promise.succeed(InjectionOutcome(id: id, state: .queued))
+        case .queued(let id):
+            let stored = Stored(ccid: receipt.ccid, promise: promise, isTraced: receipt.isTraced)
+            if isExpected { self.stored[id] = stored } else { stored.succeed(id, .queued) }
         }
     }
 
@@ -36,14 +42,13 @@ struct PendingInjections {
     mutating func written(_ marks: [StoredRun.Mark]) {
         guard !self.stored.isEmpty else { return }
         for mark in marks {
-            let waiting = self.stored.removeValue(forKey: mark.id)
-            waiting?.promise.succeed(InjectionOutcome(id: mark.id, state: .inFlight))
+            self.stored.removeValue(forKey: mark.id)?.succeed(mark.id, .inFlight)
         }
     }
 
     /// The frame has not been written for some time.
     mutating func giveUp(_ id: MessageID) {
-        self.stored.removeValue(forKey: id)?.promise.succeed(InjectionOutcome(id: id, state: .queued))
+        self.stored.removeValue(forKey: id)?.succeed(id, .queued)
     }
 
     /// The terminal's connection ended, or is too slow to wait for.
@@ -51,7 +56,7 @@ struct PendingInjections {
         guard !self.stored.isEmpty else { return }
         for (id, waiting) in self.stored where waiting.ccid == ccid {
             self.stored[id] = nil
-            waiting.promise.succeed(InjectionOutcome(id: id, state: .queued))
+            waiting.succeed(id, .queued)
         }
     }
 
@@ -59,7 +64,7 @@ struct PendingInjections {
     mutating func failAll() {
         for promise in self.unstored.values { promise.fail(InjectionError.stopping) }
         self.unstored.removeAll()
-        for (id, waiting) in self.stored { waiting.promise.succeed(InjectionOutcome(id: id, state: .queued)) }
+        for (id, waiting) in self.stored { waiting.succeed(id, .queued) }
         self.stored.removeAll()
     }
 }

@@ -235,6 +235,18 @@ enum RelayMetrics {
                 value: store.traceTotals.traces
             ),
             MetricFamily(
+                "ttms_store_messages_untraced_total",
+                .counter,
+                help: "Messages that were to be traced and were not, since maximum_traces is used up by messages still kept.",
+                value: store.traceTotals.untraced
+            ),
+            MetricFamily(
+                "ttms_store_traces_forgotten_early_total",
+                .counter,
+                help: "Ended messages that were forgotten before trace_retention, at maximum_traces.",
+                value: store.traceTotals.forgottenEarly
+            ),
+            MetricFamily(
                 "ttms_store_idempotency_keys",
                 .gauge,
                 help: "Idempotency keys that are remembered.",

@@ -28,7 +28,11 @@ extension RelayServer {
 
     private func injectKeyed(_ injections: [Injection]) async throws -> [Result<InjectionOutcome, any Error>] {
         let uses = try await self.groupCommit.perform { store in
-            try injections.map { injection in try injection.key.flatMap { try store.use(of: $0) } }
+            try injections.map { injection in
+                try injection.key.flatMap { try store.use(of: $0) }.map { use in
+                    (use: use, isTraced: try store.trace(of: use.id) != nil)
+                }
+            }
         }
         var results: [Result<InjectionOutcome, any Error>?] = Array(repeating: nil, count: injections.count)
         /// The first of these injections that has the name.
@@ -36,7 +40,7 @@ extension RelayServer {
         var unsent: [Int] = []
         for (index, injection) in injections.enumerated() {
             if let key = injection.key, let use = uses[index] {
-                results[index] = Self.result(of: use, asked: key)
+                results[index] = Self.result(of: use.use, asked: key, isTraced: use.isTraced)
             } else if let key = injection.key, first.updateValue(first[key.name] ?? index, forKey: key.name) != nil {
                 continue
             } else {
@@ -57,14 +61,18 @@ extension RelayServer {
             }
             guard original.0.key == key else { return .failure(InjectionError.keyReused) }
             return (original.1 ?? .failure(InjectionError.stopping)).map {
-                InjectionOutcome(id: $0.id, state: $0.state, isRepeated: true)
+                InjectionOutcome(id: $0.id, state: $0.state, isRepeated: true, isTraced: $0.isTraced)
             }
         }
     }
 
-    private static func result(of use: UsedKey, asked key: IdempotencyKey) -> Result<InjectionOutcome, any Error> {
+    private static func result(
+        of use: UsedKey,
+        asked key: IdempotencyKey,
+        isTraced: Bool
+    ) -> Result<InjectionOutcome, any Error> {
         guard use.key == key else { return .failure(InjectionError.keyReused) }
-        return .success(InjectionOutcome(id: use.id, state: use.answer, isRepeated: true))
+        return .success(InjectionOutcome(id: use.id, state: use.answer, isRepeated: true, isTraced: isTraced))
     }
 
     /// A failure is let pass: the clients have been answered, and who asks again hears that the message is queued.

@@ -154,11 +154,12 @@ final class StoreWorker {
         )
         func keep(_ entry: AppendBatch.Entry, _ frame: UnsafeRawBufferPointer) {
             let key = submission.keys.isEmpty ? nil : submission.keys[entry.token]
+            let untraced = entry.isTraced ? self.store.traceTotals.untraced : 0
             let outcome = self.append(frame, entry, acceptedAt: submission.acceptedAt, key: key)
             if entry.token != 0 {
-                completion.content.receipts.append(
-                    StoreCompletion.Receipt(ccid: entry.ccid, token: entry.token, outcome: outcome)
-                )
+                var receipt = StoreCompletion.Receipt(ccid: entry.ccid, token: entry.token, outcome: outcome)
+                if entry.isTraced { receipt.isTraced = self.store.traceTotals.untraced == untraced }
+                completion.content.receipts.append(receipt)
             }
         }
         for removal in submission.removals {

@@ -213,6 +213,17 @@ extension Faults {
             }
         }
 
+        @Test("A message for whose trace there is no room is kept, says so, and is counted")
+        func untraced() async throws {
+            try await RelayProcess.with(["maximum_traces": "1"]) { relay in
+                let first = try await relay.admin.json("POST", Self.messages, json: Self.hello, status: 202)
+                let second = try await relay.admin.json("POST", "\(Self.messages)?wait_ms=20000", json: Self.hello, status: 202)
+                #expect(first["traced"] == true && second["traced"] == false)
+                #expect(try await relay.admin.metrics()["ttms_store_messages_untraced_total"] == 1)
+                #expect(try await relay.admin.backlog(of: .receiver) == 2)
+            }
+        }
+
         @Test("A preview has the bytes that are then delivered, and evicts what it said, and only then")
         func preview() async throws {
             try await RelayProcess.with(["maximum_frames_per_terminal": "2"]) { relay in

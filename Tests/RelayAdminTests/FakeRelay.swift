@@ -18,6 +18,8 @@ final class FakeRelay: RelayOperations {
         /// What the first injection under a key came to.
         var outcomes: [IdempotencyKey: InjectionOutcome] = [:]
         var switches: [CCID: TraceSwitch] = [:]
+        /// Whether there is room for the traces of injections.
+        var hasTraceRoom = true
         var preview = AppendPreview(framesAhead: 0)
         /// How many injections each call of ``injectAll(_:)`` had.
         var calls: [Int] = []
@@ -279,7 +281,7 @@ final class FakeRelay: RelayOperations {
             state.injected.append(injection)
             let isOnline = state.terminals[injection.destination]?.isOnline ?? false
             let id = MessageID(slot: 2, sequence: UInt64(state.injected.count))
-            let outcome = InjectionOutcome(id: id, state: isOnline ? .inFlight : .queued)
+            let outcome = InjectionOutcome(id: id, state: isOnline ? .inFlight : .queued, isTraced: state.hasTraceRoom)
             if let key = injection.key { state.outcomes[key] = outcome }
             return outcome
         }

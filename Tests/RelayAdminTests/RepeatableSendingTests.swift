@@ -100,6 +100,21 @@ import Testing
         }
     }
 
+    @Test("a message that is not traced says so, whether its request waits or not")
+    func untraced() async throws {
+        try await TestServer.run { server async throws in
+            func send(_ query: String) async throws -> Bool {
+                let body = String(decoding: Self.body, as: UTF8.self)
+                return try await server.sendJSON("POST", Self.target + query, body).model(MessageReceipt.self).traced
+            }
+            #expect(try await send(""))
+            #expect(try await !send("?wait_ms=25000"), "its trace is not there any more")
+            server.relay.withState { $0.hasTraceRoom = false }
+            #expect(try await !send(""))
+            #expect(try await !send("?wait_ms=25000"))
+        }
+    }
+
     @Test("a preview says what would happen, and sends nothing")
     func preview() async throws {
         let relay = FakeRelay()

@@ -183,6 +183,7 @@ import Testing
             ids.append(try store.traced("4", at: 4))
             ids.append(try store.traced("5", at: 5))
             #expect(try ids.map { try store.trace(of: $0) != nil } == [false, false, true, true, true, false])
+            #expect(store.traceTotals.forgottenEarly == 2 && store.traceTotals.untraced == 1)
         }
     }
 

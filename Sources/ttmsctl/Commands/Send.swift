@@ -118,6 +118,12 @@ struct Send: AsyncParsableCommand {
     }
 
     static func line(_ receipt: MessageReceipt) -> String {
+        let end =
+            receipt.traced ? "" : "; it is not traced, so that nobody will be able to tell what became of it (maximum_traces)"
+        return Self.result(receipt) + end
+    }
+
+    private static func result(_ receipt: MessageReceipt) -> String {
         switch receipt.state {
         case .accepted, .queued:
             "queued for \(receipt.ccid) with id \(receipt.id): it is on disk, and goes out with the terminal's next heartbeat"
