@@ -17,19 +17,51 @@ struct MessageEndpoints: Sendable {
         let ccid = try request.ccid
         let limit = try request.query.limit
         let encoding = try Self.encoding(request.query)
-        let list = "messages.\(ccid)"
+        let state = try request.query.word("state", as: AdminAPI.MessageState.self)
+        let list = "messages.\(ccid)" + (state.map { ".\($0.rawValue)" } ?? "")
         var after: MessageID?
         if let text = request.query["cursor"] {
             after = MessageID(try Cursor(text, of: list).position)
             if after == nil { throw Cursor.invalid }
         }
-        let found = try await self.read(ccid, after: after, limit: limit)
-        if found.messages.isEmpty, try await self.operations.terminal(ccid) == nil {
+        let found =
+            if let state, let end = MessageTrace.State(rawValue: state.rawValue), end.isEnd {
+                try await self.remembered(ccid, end, after: after, limit: limit, encoding)
+            } else {
+                try await self.kept(ccid, state, after: after, limit: limit, encoding)
+            }
+        if found.messages.isEmpty, found.next == nil, try await self.operations.terminal(ccid) == nil {
             throw await TerminalEndpoints.unknown(ccid, self.operations)
         }
-        let next = found.hasMore ? found.messages.last.map { Cursor(list: list, position: $0.id.description).text } : nil
-        let data = found.messages.map { MessageResource($0, encoding: encoding) }
-        return .json(writing: Page(data: data, limit: limit, nextCursor: next))
+        let next = found.next.map { Cursor(list: list, position: $0.description).text }
+        return .json(writing: Page(data: found.messages, limit: limit, nextCursor: next))
+    }
+
+    /// Messages and where the next page begins.
+    private typealias Found = (messages: [MessageResource], next: MessageID?)
+
+    private func remembered(
+        _ ccid: CCID,
+        _ state: MessageTrace.State,
+        after: MessageID?,
+        limit: Int,
+        _ encoding: PayloadEncoding
+    ) async throws -> Found {
+        let page = try await self.operations.endedMessages(of: ccid, in: state, after: after, limit: limit)
+        return (page.traces.compactMap { MessageResource(MessageReport(trace: $0), encoding: encoding) }, page.next)
+    }
+
+    /// Kept messages, of which one page looks through as many as it would show without a state.
+    private func kept(
+        _ ccid: CCID,
+        _ state: AdminAPI.MessageState?,
+        after: MessageID?,
+        limit: Int,
+        _ encoding: PayloadEncoding
+    ) async throws -> Found {
+        let found = try await self.read(ccid, after: after, limit: limit)
+        let messages = found.messages.map { MessageResource($0, encoding: encoding) }
+        return (messages.filter { state == nil || $0.state == state }, found.hasMore ? found.messages.last?.id : nil)
     }
 
     @Sendable

@@ -31,7 +31,7 @@ enum RouteTable {
             Route(.get, .connection, .scope(.read), handler: connections.show),
             Route(.delete, .connection, .scope(.terminalsWrite), handler: connections.disconnect),
             Route(.get, .events, .scope(.read), query: ["types", "ccids"], handler: events.follow),
-            Route(.get, .terminalMessages, .scope(.read), query: page + ["payload_encoding"], handler: messages.list),
+            Route(.get, .terminalMessages, .scope(.read), query: page + ["state", "payload_encoding"], handler: messages.list),
             Route(.delete, .terminalMessages, .scope(.messagesWrite), handler: messages.deleteAll),
             Route(
                 .post,

@@ -17,6 +17,22 @@ extension MemoryStore {
         return self.book.changes.traces[id] ?? self.endedTraces[id]
     }
 
+    /// Ended messages of a terminal.
+    public func endedTraces(
+        of ccid: CCID,
+        in state: MessageTrace.State,
+        after: MessageID?,
+        limit: Int
+    ) throws(StoreError) -> TracePage {
+        let all = self.endedTraces.merging(self.book.changes.traces.compactMapValues(\.self)) { $1 }
+        let found = all.values.filter { trace in
+            trace.destination == ccid && trace.state == state && after.map { trace.id.rawValue > $0.rawValue } ?? true
+                && self.book.changes.traces[trace.id] != .some(nil)
+        }
+        let traces = found.sorted { $0.id.rawValue < $1.id.rawValue }.prefix(limit)
+        return TracePage(traces: Array(traces), next: found.count > limit ? traces.last?.id : nil)
+    }
+
     /// Notes heartbeats after acknowledgements.
     public func confirm(_ ids: [MessageID]) throws(StoreError) {
         for id in ids {

@@ -50,6 +50,14 @@ public protocol RelayOperations: Sendable {
     /// Messages kept for a terminal, oldest first.
     func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage]
 
+    /// Messages for a terminal that have ended in `state` and are remembered, in the order in which the relay took them.
+    func endedMessages(
+        of ccid: CCID,
+        in state: MessageTrace.State,
+        after: MessageID?,
+        limit: Int
+    ) async throws -> TracePage
+
     /// What is known of a message, kept or not; `nil` when that is nothing (any more).
     func report(on id: MessageID) async throws -> MessageReport?
 

@@ -23,6 +23,18 @@ public protocol TraceStore: AnyObject {
     /// The trace of a message; `nil` when it was not traced, or is forgotten.
     func trace(of id: MessageID) throws(StoreError) -> MessageTrace?
 
+    /// Messages for `ccid` that have ended in `state` and are remembered, in the order in which the relay took them.
+    ///
+    /// - Parameters:
+    ///   - after: only messages behind this one.
+    ///   - limit: messages at the most, at least 1.
+    func endedTraces(
+        of ccid: CCID,
+        in state: MessageTrace.State,
+        after: MessageID?,
+        limit: Int
+    ) throws(StoreError) -> TracePage
+
     /// Stages that a heartbeat came after these messages were acknowledged, on the same connection. Others are left alone.
     func confirm(_ ids: [MessageID]) throws(StoreError)
 
@@ -46,6 +58,23 @@ public protocol TraceStore: AnyObject {
     /// - Parameter limit: traces and keys at the most, so that one call does not hold up the commits.
     /// - Returns: how many were forgotten; `limit` when there may be more.
     func forget(limit: Int) throws(StoreError) -> Int
+}
+
+/// Some of a terminal's ended messages.
+public struct TracePage: Equatable, Sendable {
+    /// The messages.
+    public var traces: [MessageTrace] = []
+    /// What to pass as `after` for the next page, which may have none; `nil` on the last one. A page may have none although more follow.
+    public var next: MessageID?
+
+    /// Traces that are looked at for one page at the most: one answer must not hold up the commits.
+    public static let maximumWalk = 1_000
+
+    /// Makes a page.
+    public init(traces: [MessageTrace] = [], next: MessageID? = nil) {
+        self.traces = traces
+        self.next = next
+    }
 }
 
 /// How much a ``TraceStore`` remembers.

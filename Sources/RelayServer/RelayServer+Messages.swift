@@ -11,6 +11,20 @@ extension RelayServer {
         return messages.map(self.shown)
     }
 
+    /// See ``RelayOperations/endedMessages(of:in:after:limit:)``.
+    public func endedMessages(
+        of ccid: CCID,
+        in state: MessageTrace.State,
+        after: MessageID?,
+        limit: Int
+    ) async throws -> TracePage {
+        var page = try await self.groupCommit.perform { store in
+            try store.endedTraces(of: ccid, in: state, after: after, limit: limit)
+        }
+        page.traces = page.traces.map { $0.withTimes(self.steadyClock.wallTime(of:)) }
+        return page
+    }
+
     /// See ``RelayOperations/report(on:)``.
     public func report(on id: MessageID) async throws -> MessageReport? {
         let report: MessageReport? = try await self.groupCommit.perform { store in

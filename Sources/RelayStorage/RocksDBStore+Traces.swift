@@ -27,6 +27,47 @@ extension RocksDBStore {
         return trace
     }
 
+    /// Ended messages of a terminal: those of its slot, which lie one behind the other. What is staged goes before what is on disk.
+    ///
+    /// A slot can pass to another terminal (``TerminalTable``). Traces of the former are then found by their ids only.
+    public func endedTraces(
+        of ccid: CCID,
+        in state: MessageTrace.State,
+        after: MessageID?,
+        limit: Int
+    ) throws(StoreError) -> TracePage {
+        guard let slot = self.table.slot(of: ccid) else { return TracePage() }
+        let first = max(MessageID(slot: slot, sequence: 0).rawValue, after.map { $0.rawValue &+ 1 } ?? 0)
+        let last = MessageID(slot: slot, sequence: MessageID.maximumSequence).rawValue
+        guard first <= last, after?.rawValue != .max else { return TracePage() }
+        var staged = self.book.changes.traces.filter { (first...last).contains($0.key.rawValue) }
+            .sorted { $0.key.rawValue < $1.key.rawValue }[...]
+        let iterator = try self.openDatabase().iterator(.traces)
+        iterator.seek(first)
+        var page = TracePage()
+        var latest: MessageID?
+        var walked = 0
+        while true {
+            if iterator.key == nil { try iterator.check() }
+            let recorded = iterator.key.flatMap { $0 <= last ? MessageID(rawValue: $0) : nil }
+            let isStaged = staged.first.map { $0.key.rawValue <= recorded?.rawValue ?? .max } ?? false
+            guard let id = isStaged ? staged.first?.key : recorded else { return page }
+            guard page.traces.count < limit, walked < TracePage.maximumWalk else {
+                page.next = latest
+                return page
+            }
+            var trace = isStaged ? staged.removeFirst().value : nil
+            if !isStaged {
+                trace = TraceRecord.read(id, from: iterator.value)
+                if trace == nil { throw Self.unreadable("trace") }
+            }
+            if recorded == id { iterator.next() }
+            if let trace, trace.state == state, trace.destination == ccid { page.traces.append(trace) }
+            latest = id
+            walked += 1
+        }
+    }
+
     /// Stages that a heartbeat came after these messages were acknowledged.
     public func confirm(_ ids: [MessageID]) throws(StoreError) {
         for id in ids {

@@ -205,6 +205,21 @@ final class FakeRelay: RelayOperations {
         }
     }
 
+    func endedMessages(
+        of ccid: CCID,
+        in state: MessageTrace.State,
+        after: MessageID?,
+        limit: Int
+    ) async throws -> TracePage {
+        try self.readStore { all in
+            let found = all.traces.values.filter { trace in
+                trace.destination == ccid && trace.state == state && after.map { trace.id.rawValue > $0.rawValue } ?? true
+            }.sorted { $0.id.rawValue < $1.id.rawValue }
+            let shown = Array(found.prefix(limit))
+            return TracePage(traces: shown, next: found.count > limit ? shown.last?.id : nil)
+        }
+    }
+
     func report(on id: MessageID) async throws -> MessageReport? {
         try self.readStore { state in
             let message = state.messages.first { $0.id == id }

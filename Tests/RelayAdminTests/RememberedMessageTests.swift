@@ -77,6 +77,45 @@ import Testing
         }
     }
 
+    @Test("messages that have ended are listed by their state, page by page")
+    func list() async throws {
+        let relay = FakeRelay()
+        relay.keep([1], for: Self.ccid)
+        relay.keep([2], for: Self.ccid, isInFlight: true)
+        relay.withState { state in
+            for (sequence, end) in [MessageTrace.State.acknowledged, .expired, .acknowledged].enumerated() {
+                var trace = MessageTrace(
+                    id: MessageID(slot: 9, sequence: UInt64(sequence)),
+                    destination: Self.ccid,
+                    source: CCID(rawValue: 1),
+                    frameBytes: 15,
+                    acceptedAt: Self.time(0),
+                    expiresAt: nil
+                )
+                if end == .expired { trace.dropped(end, at: Self.time(1)) } else { trace.acknowledged(at: Self.time(1)) }
+                state.traces[trace.id] = trace
+            }
+        }
+        try await TestServer.run(relay) { server async throws in
+            let path = "/api/v1/terminals/0000002a/messages"
+            func page(_ query: String) async throws -> Page<MessageResource> {
+                try await server.send("GET", "\(path)?\(query)").model(Page<MessageResource>.self)
+            }
+            let first = try await page("state=acknowledged&limit=1")
+            #expect(first.data.map(\.state) == [.acknowledged] && first.data.first?.payload == nil)
+            let cursor = try #require(first.meta.nextCursor)
+            let second = try await page("state=acknowledged&limit=1&cursor=\(cursor)")
+            #expect(second.data.map(\.id) == [MessageID(slot: 9, sequence: 2).description] && second.meta.nextCursor == nil)
+            #expect(try await page("state=expired").data.count == 1)
+            #expect(try await page("state=evicted").data.isEmpty)
+            #expect(try await page("state=queued").data.map(\.state) == [.queued])
+            #expect(try await page("state=in_flight").data.map(\.state) == [.inFlight])
+            #expect(try await page("").data.count == 2)
+            #expect(try await server.send("GET", "\(path)?state=expired&cursor=\(cursor)").problemCode == .invalidCursor)
+            #expect(try await server.send("GET", "\(path)?state=lost").problemCode == .invalidParameter)
+        }
+    }
+
     @Test("why says where a message is, in words made of the facts")
     func why() {
         var offline = TerminalSnapshot(ccid: Self.ccid, since: Self.time(0), lastCloseReason: .idleTimeout)

@@ -187,6 +187,40 @@ import Testing
         }
     }
 
+    @Test(arguments: StoreKind.allCases) func endedMessagesAreListedByTerminalAndState(_ kind: StoreKind) throws {
+        try kind.withStore { store in
+            let ids = try (0..<40).map {
+                try store.traced("\($0)", to: CCID(rawValue: $0.isMultiple(of: 2) ? 1 : 2), at: Int64($0))
+            }
+            func list(_ ccid: UInt32, _ state: MessageTrace.State, limit: Int = 3) throws -> [MessageID] {
+                var found: [MessageID] = []
+                var after: MessageID?
+                repeat {
+                    let page = try store.endedTraces(of: CCID(rawValue: ccid), in: state, after: after, limit: limit)
+                    #expect(page.traces.count <= limit && page.traces.allSatisfy { $0.state == state })
+                    found += page.traces.map(\.id)
+                    after = page.next
+                } while after != nil
+                return found
+            }
+            let ofFirst = ids.enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element)
+            for id in ofFirst.prefix(15) { #expect(try store.delete(id) == .deleted) }
+            #expect(try list(1, .deleted) == Array(ofFirst.prefix(15)), "staged")
+            try store.commit()
+            for id in ofFirst.dropFirst(15) { #expect(try store.delete(id) == .deleted) }
+            #expect(try list(1, .deleted) == ofFirst, "committed and staged")
+            #expect(try list(1, .deleted, limit: 100) == ofFirst)
+            try store.commit()
+            #expect(try list(1, .deleted) == ofFirst)
+            #expect(try list(2, .deleted).isEmpty && list(1, .expired).isEmpty && list(3, .deleted).isEmpty)
+            let beyond = try store.endedTraces(of: CCID(rawValue: 1), in: .deleted, after: MessageID(rawValue: .max), limit: 1)
+            #expect(beyond == TracePage())
+            store.now = .second(39 + Int64(store.limits.traceRetention))
+            _ = try store.forget(limit: 5)
+            #expect(try list(1, .deleted) == Array(ofFirst.dropFirst(5)), "forgotten, and staged")
+        }
+    }
+
     // MARK: Keys
 
     private static func key(_ name: String, _ content: String = "") -> IdempotencyKey {
@@ -379,8 +413,10 @@ extension MessageStore {
     }
 
     /// Appends a traced message for `a`.
-    func traced(_ text: String, at second: Int64, timeToLive: UInt32? = nil) throws -> MessageID {
-        try self.at(second) { try #require(try $0.append(text, to: .a, at: second, timeToLive: timeToLive, isTraced: true).id) }
+    func traced(_ text: String, to ccid: CCID = .a, at second: Int64, timeToLive: UInt32? = nil) throws -> MessageID {
+        try self.at(second) {
+            try #require(try $0.append(text, to: ccid, at: second, timeToLive: timeToLive, isTraced: true).id)
+        }
     }
 
     /// Reads everything for a terminal at a second.

@@ -2,14 +2,18 @@ import AdminAPI
 import ArgumentParser
 import TTMSProtocol
 
-/// What is kept for one terminal.
+/// What is kept for one terminal, or remembered of it.
 struct Messages: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the messages that are kept for a terminal, the oldest first."
+        abstract: "List the messages that are kept for a terminal, the oldest first, or those that have ended.",
+        discussion: "Ended messages are those from operators, and those that came while the terminal was traced."
     )
 
     @Argument(help: .ccid("The terminal"))
     var ccid: CCID
+
+    @Option(help: ArgumentHelp("Only those in this state; ended ones are shown only by theirs.", valueName: "state"))
+    var state: AdminAPI.MessageState?
 
     @Option(help: ArgumentHelp("Messages at the most. (default: all)", valueName: "number"))
     var limit: Int?
@@ -23,6 +27,7 @@ struct Messages: AsyncParsableCommand {
     func run() async throws {
         try await self.relay.client().list(
             RoutePath.terminalMessages.path(self.ccid.description),
+            query: self.state.map { ["state": $0.rawValue] } ?? [:],
             limit: self.limit,
             to: Self.printer(self.relay.output)
         )
@@ -43,6 +48,8 @@ struct Messages: AsyncParsableCommand {
         }
     }
 }
+
+extension AdminAPI.MessageState: ExpressibleByArgument {}
 
 extension MessageResource {
     /// The payload's own bytes; none when it is not kept, or a newer relay writes it in a way that is not known here.
