@@ -48,6 +48,7 @@ public enum APITime {
     /// - Returns: milliseconds since 1970; `nil` for any other text.
     public static func milliseconds(_ text: String) -> Int64? {
         guard let parts = text.wholeMatch(of: /(.{19})(?:\.([0-9]{1,9}))?(?:[Zz]|([+-][0-9]{2}):([0-9]{2}))/),
+            Self.isDate(parts.1),
             let date = try? Date.ISO8601FormatStyle().parse(parts.1.uppercased() + "Z"),
             let local = Int64(exactly: date.timeIntervalSince1970.rounded()),
             // Foundation knows no offset beyond 18 hours, and the document's format does.
@@ -59,6 +60,16 @@ public enum APITime {
         // A date's own fraction is a binary one.
         let fraction = Int64((parts.2.map(String.init) ?? "0").padded(to: 3)) ?? 0
         return seconds * 1_000 + fraction
+    }
+
+    /// Whether there is such a day and such a time in it: Foundation takes February 30 for March 2. A leap second is none.
+    private static func isDate(_ text: Substring) -> Bool {
+        let numbers = text.split { "-:Tt ".contains($0) }.compactMap { Int($0) }
+        guard numbers.count == 6, (1...12).contains(numbers[1]) else { return false }
+        let (year, month) = (numbers[0], numbers[1])
+        let isLeap = year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400))
+        let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
+        return (1...days).contains(numbers[2]) && numbers[3] < 24 && numbers[4] < 60 && numbers[5] < 60
     }
 }
 

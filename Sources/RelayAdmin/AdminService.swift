@@ -127,6 +127,10 @@ struct AdminService: HTTPService {
         var problem: ProblemDetails?
         do {
             let query = try QueryParameters(head.query, known: route.query)
+            guard body.isEmpty || route.takesBody else {
+                // Whoever sends one expects something of it.
+                throw ProblemDetails(.invalidBody, detail: "Nothing was done: this path takes no body with \(head.method).")
+            }
             response = try await route.handler(
                 HTTPRequest(head: head, caller: caller, parameters: parameters, query: query, body: body)
             )

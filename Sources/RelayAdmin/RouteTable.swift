@@ -38,16 +38,24 @@ enum RouteTable {
                 .terminalMessages,
                 .scope(.messagesWrite),
                 query: ["source", "time_to_live_seconds", "wait_ms", "preview"],
+                takesBody: true,
                 handler: sending.message
             ),
             Route(.get, .terminalTrace, .scope(.read), handler: traces.show),
-            Route(.put, .terminalTrace, .scope(.terminalsWrite), handler: traces.start),
+            Route(.put, .terminalTrace, .scope(.terminalsWrite), takesBody: true, handler: traces.start),
             Route(.delete, .terminalTrace, .scope(.terminalsWrite), handler: traces.stop),
-            Route(.post, .bulk, .scope(.messagesWrite), handler: bulk.send),
+            Route(.post, .bulk, .scope(.messagesWrite), takesBody: true, handler: bulk.send),
             Route(.get, .message, .scope(.read), query: ["payload_encoding"], handler: messages.show),
             Route(.get, .messageWhy, .scope(.read), handler: messages.why),
             Route(.delete, .message, .scope(.messagesWrite), handler: messages.delete),
-            Route(.post, .frames, .scope(.messagesWrite), query: ["source", "time_to_live_seconds"], handler: sending.frames),
+            Route(
+                .post,
+                .frames,
+                .scope(.messagesWrite),
+                query: ["source", "time_to_live_seconds"],
+                takesBody: true,
+                handler: sending.frames
+            ),
         ] + Self.routes(settings, access) + Self.routes(access)
     }
 
@@ -57,10 +65,10 @@ enum RouteTable {
         let logLevel = LogLevelEndpoints(settings: settings)
         return [
             Route(.get, .config, .scope(.read), handler: configuration.list),
-            Route(.post, .configValidate, .scope(.admin), handler: configuration.validate),
+            Route(.post, .configValidate, .scope(.admin), takesBody: true, handler: configuration.validate),
             Route(.post, .configReload, .scope(.admin), handler: configuration.reload),
             Route(.get, .logLevel, .scope(.read), handler: logLevel.show),
-            Route(.put, .logLevel, .scope(.admin), handler: logLevel.set),
+            Route(.put, .logLevel, .scope(.admin), takesBody: true, handler: logLevel.set),
             Route(.delete, .logLevel, .scope(.admin), handler: logLevel.revert),
         ]
     }
@@ -72,10 +80,10 @@ enum RouteTable {
         let audit = AuditEndpoints(audit: access.audit)
         return [
             Route(.get, .tokens, .scope(.admin), query: page, handler: tokens.list),
-            Route(.post, .tokens, .scope(.admin), handler: tokens.create),
+            Route(.post, .tokens, .scope(.admin), takesBody: true, handler: tokens.create),
             Route(.delete, .token, .scope(.admin), handler: tokens.revoke),
             Route(.get, .blocks, .scope(.read), query: page, handler: blocks.list),
-            Route(.post, .blocks, .scope(.terminalsWrite), handler: blocks.create),
+            Route(.post, .blocks, .scope(.terminalsWrite), takesBody: true, handler: blocks.create),
             Route(.delete, .block, .scope(.terminalsWrite), handler: blocks.remove),
             Route(.get, .audit, .scope(.admin), query: ["token", "outcome", "since"] + page, handler: audit.list),
         ]

@@ -30,6 +30,8 @@ struct Route: Sendable {
     let access: Access
     /// The query parameters that it has a meaning for; any other is refused.
     let query: [String]
+    /// Whether it has a meaning for a body; one that comes without is refused.
+    let takesBody: Bool
     let handler: @Sendable (HTTPRequest) async throws -> HTTPResponse
 
     init(
@@ -37,12 +39,14 @@ struct Route: Sendable {
         _ path: RoutePath,
         _ access: Access,
         query: [String] = [],
+        takesBody: Bool = false,
         handler: @escaping @Sendable (HTTPRequest) async throws -> HTTPResponse
     ) {
         self.method = method
         self.path = path
         self.access = access
         self.query = query
+        self.takesBody = takesBody
         self.handler = handler
     }
 }

@@ -12,6 +12,8 @@ import Synchronization
 actor TokenRegistry {
     /// Tokens at the most: all are compared for every request.
     static let maximum = 1_000
+    /// Seconds that a token is listed after its time is over, so that who finds it refused can find out why.
+    static let memory: Int64 = 30 * 24 * 3_600
     /// The id of the token in the file `admin.token`.
     static let adminID = "admin"
     /// More bytes than ``maximum`` tokens take.
@@ -83,7 +85,7 @@ actor TokenRegistry {
         self.known.withLock { known in known.tokens.map { Self.withUse($0, known.uses) } }
     }
 
-    /// Makes a token.
+    /// Makes a token, and forgets those whose time has been over for long.
     ///
     /// - Returns: the token, and the only copy of its secret.
     /// - Throws: ``ProblemDetails``.
@@ -93,7 +95,8 @@ actor TokenRegistry {
         expiresAt: Timestamp?,
         now: Timestamp = .now
     ) throws(ProblemDetails) -> (KeptToken, TokenSecret) {
-        let tokens = self.tokens()
+        // Where tokens are made for some time each, nobody revokes them.
+        let tokens = self.tokens().filter { token in token.expiresAt.map { now < $0.advanced(bySeconds: Self.memory) } ?? true }
         guard tokens.count < Self.maximum else {
             throw ProblemDetails(.limitReached, detail: "There are \(Self.maximum) tokens already. Revoke those not needed.")
         }

@@ -105,6 +105,15 @@ import Testing
         )
     }
 
+    @Test("bodies where none belongs, on every route that takes none")
+    func uselessBodies() async throws {
+        let flaws = try Self.routes().filter { !$0.takesBody && $0.path.rawValue.hasPrefix("/api") }.map { route in
+            Flaw(target: Self.target(route), method: route.method.rawValue, body: Array("{}".utf8), codes: [.invalidBody])
+        }
+        #expect(flaws.count > 15)
+        try await Self.expectRefusals(flaws)
+    }
+
     private static func expectRefusals(_ flaws: [Flaw]) async throws {
         let relay = FakeRelay()
         let known = relay.keep([1, 2, 3], for: CCID(rawValue: 0x2a))

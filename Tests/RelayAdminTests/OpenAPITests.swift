@@ -57,12 +57,14 @@ import Yams
             let security = (operation.operation["security"] ?? document.root["security"]) as? [Object] ?? []
             let scopes = security.compactMap { $0["token"] as? [String] }.joined().joined()
             let access = security.isEmpty ? "open" : security.count == 2 ? "openOnLoopback" : scopes
-            return "\(operation.method) \(operation.path) \(names("path")) \(names("query")) \(access)"
+            let takesBody = operation.operation["requestBody"] != nil
+            return "\(operation.method) \(operation.path) \(names("path")) \(names("query")) \(access) \(takesBody)"
         }
         let existing = routes.map { route in
             let inPath = route.path.rawValue.matches(of: /{([a-z_]+)}/).map { String($0.output.1) }.sorted()
             let access = if case .scope(let scope) = route.access { scope.rawValue } else { "\(route.access)" }
-            return "\(route.method.rawValue) \(route.path.rawValue) \(inPath) \(route.query.sorted()) \(access)"
+            return
+                "\(route.method.rawValue) \(route.path.rawValue) \(inPath) \(route.query.sorted()) \(access) \(route.takesBody)"
         }
         #expect(described.sorted() == existing.sorted())
         #expect(Set(routes.map(\.path)) == Set(RoutePath.allCases))
@@ -127,18 +129,52 @@ import Yams
             for (status, response) in document.resolve(operation["responses"]) {
                 for (type, value) in document.resolve(document.resolve(response)["content"]) where type.hasSuffix("json") {
                     let media = document.resolve(value)
-                    guard let example = media["example"] else { continue }
-                    let reference = try #require((media["schema"] as? Object)?["$ref"] as? String)
-                    let name = try #require(reference.split(separator: "/").last.map(String.init))
-                    let data = try JSONSerialization.data(withJSONObject: example)
-                    let written = try JSONSerialization.jsonObject(with: try Self.roundTrip(data, as: name))
-                    #expect(written as? NSObject == example as? NSObject, "\(method) \(path) \(status)")
-                    self.expectFields(of: example, match: document.schema(name), in: document, name)
-                    checked.insert(name)
+                    let place = "\(method) \(path) \(status)"
+                    let examples = Self.examples(of: media)
+                    #expect(!examples.isEmpty, "\(place) has no example")
+                    for example in examples {
+                        let names = Self.names(of: media["schema"])
+                        let name = try #require(names.first { Self.isSame(example, readAndWrittenAs: $0) }, "\(place)")
+                        self.expectFields(of: example, match: document.schema(name), in: document, name)
+                        checked.insert(name)
+                    }
                 }
             }
         }
-        #expect(checked.count == 25)
+        #expect(checked.count == 26)
+    }
+
+    @Test("every parameter has an example, and every body that is not binary alone")
+    func inputs() throws {
+        for (path, method, operation, parameters) in try Document().operations {
+            for parameter in parameters {
+                #expect(parameter["example"] != nil, "\(method) \(path) \(parameter["name"] ?? "")")
+            }
+            let content = try Document().resolve(try Document().resolve(operation["requestBody"])["content"])
+            // A frame has bytes that YAML cannot hold.
+            for (type, media) in content where path != RoutePath.frames.rawValue {
+                #expect(!Self.examples(of: media as? Object ?? [:]).isEmpty, "\(method) \(path) \(type)")
+            }
+        }
+    }
+
+    private static func examples(of media: Object) -> [Any] {
+        let several = (media["examples"] as? Object ?? [:]).values.compactMap { ($0 as? Object)?["value"] }
+        return (media["example"].map { [$0] } ?? []) + several
+    }
+
+    /// The names of the schemas that a value may have.
+    private static func names(of schema: Any?) -> [String] {
+        let schema = schema as? Object ?? [:]
+        let references = [schema] + (schema["anyOf"] as? [Object] ?? [])
+        return references.compactMap { ($0["$ref"] as? String)?.split(separator: "/").last.map(String.init) }
+    }
+
+    private static func isSame(_ example: Any, readAndWrittenAs name: String) -> Bool {
+        guard let data = try? JSONSerialization.data(withJSONObject: example),
+            let written = try? JSONSerialization.jsonObject(with: self.roundTrip(data, as: name))
+        else { return false }
+        return written as? NSObject == example as? NSObject
     }
 
     private func expectFields(of example: Any, match schema: Object, in document: Document, _ place: String) {
@@ -172,6 +208,7 @@ import Yams
         case "TerminalPage": return try again(Page<TerminalResource>.self)
         case "Message": return try again(MessageResource.self)
         case "MessagePage": return try again(Page<MessageResource>.self)
+        case "MessagePreview": return try again(MessagePreview.self)
         case "MessageExplanation": return try again(MessageExplanation.self)
         case "BulkReceipt": return try again(BulkReceipt.self)
         case "Trace": return try again(TraceResource.self)

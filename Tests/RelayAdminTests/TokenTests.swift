@@ -51,6 +51,21 @@ import Testing
         }
     }
 
+    @Test("tokens whose time has been over for 30 days go when another one is made")
+    func forgotten() async throws {
+        // It keeps the directory.
+        let access = try TestAccess()
+        let tokens = access.control.tokens
+        let start = Timestamp(microseconds: 1_700_000_000_000_000)
+        for seconds in [60, 120] as [Int64] {
+            let expiry = start.advanced(bySeconds: seconds)
+            _ = try await tokens.create(name: "\(seconds)", scopes: [.read], expiresAt: expiry, now: start)
+        }
+        let later = start.advanced(bySeconds: 90 + TokenRegistry.memory)
+        _ = try await tokens.create(name: "new", scopes: [.read], expiresAt: nil, now: later)
+        #expect(access.control.tokens.tokens().map(\.name) == ["admin.token", "120", "new"])
+    }
+
     @Test("pages follow each other")
     func pages() async throws {
         try await TestServer.run { server async throws in
