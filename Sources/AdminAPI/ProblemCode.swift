@@ -18,6 +18,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case unauthorized
     case insufficientScope = "insufficient_scope"
     case misdirectedRequest = "misdirected_request"
+    case tooManyFailures = "too_many_failures"
     // There is no such thing.
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
@@ -55,6 +56,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .bodyTooLarge, .payloadTooLong: 413
         case .unsupportedMediaType: 415
         case .misdirectedRequest: 421
+        case .tooManyFailures: 429
         case .invalidBody, .invalidConfiguration, .idempotencyKeyReused: 422
         case .internalError: 500
         case .unsupportedTransferEncoding: 501
@@ -83,6 +85,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .unauthorized: "The bearer token is missing, wrong or not valid any more"
         case .insufficientScope: "The token does not allow this"
         case .misdirectedRequest: "The host is not this relay"
+        case .tooManyFailures: "Too many requests came without a token in force"
         case .notFound: "There is nothing at this path"
         case .methodNotAllowed: "The path does not support this method"
         case .terminalNotFound: "The terminal is not known"

@@ -7,9 +7,11 @@ struct AccessControl: Sendable {
     let tokens: TokenRegistry
     let audit: AuditLog
     let blocks: BlockRegistry
+    let failures: FailedAttempts
 
     /// - Throws: ``AdminError`` when a file cannot be used.
     init(options: AdminOptions, operations: any RelayOperations, logger: Logger) throws(AdminError) {
+        self.failures = FailedAttempts(limit: options.maximumFailedAttempts)
         self.tokens = try TokenRegistry(
             adminFile: options.file(Endpoints.tokenFileName),
             file: options.file("tokens.json"),

@@ -19,6 +19,9 @@ public struct AdminOptions: Equatable, Sendable {
     public var maximumBodyBytes = 1 << 20
     /// Bytes of the audit log on disk, at least 64 KiB; beyond them its oldest entries go.
     public var auditLimit = 64 << 20
+    /// Requests without a token in force that one address may send within a minute; more are answered 429. Far above what a client with
+    /// an old token asks that looks every second.
+    public var maximumFailedAttempts = 600
     /// How long a client may be silent, or take to send one request or to read one answer; whole seconds, at least 1.
     public var clientTimeout: Duration = .seconds(30)
     /// How long the relay may take for one request before the client is told so (504).

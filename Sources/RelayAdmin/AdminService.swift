@@ -70,6 +70,14 @@ struct AdminService: HTTPService {
 
     /// The answer to a caller without a token that is in force: what to send, or that what was sent is none.
     private func unknownCaller(_ head: RequestHead, _ route: Route?) -> HTTPResponse {
+        if let seconds = self.access.failures.note(head.remoteAddress) {
+            let detail = """
+                Too many requests without a token in force have come from \(head.remoteAddress). Wait \(seconds) seconds, or send a \
+                token that is in force: those are served.
+                """
+            let headers = [HTTPResponse.Header("Retry-After", String(seconds))]
+            return self.denied(ProblemDetails(.tooManyFailures, detail: detail), head, nil, route, headers: headers)
+        }
         let source = "The file admin.token of the relay's data directory holds one; `ttmsctl token create` makes others."
         let authorizations = head.values("authorization")
         let hasToken = authorizations.contains { TokenSecret(authorization: $0) != nil }

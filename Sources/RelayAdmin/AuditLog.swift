@@ -61,7 +61,7 @@ final class AuditLog: Sendable {
     /// What monitoring sees of it.
     var metrics: [MetricFamily] {
         let denials = self.state.withLock { $0.denials }
-        let codes: [ProblemCode] = [.unauthorized, .insufficientScope, .misdirectedRequest]
+        let codes: [ProblemCode] = [.unauthorized, .insufficientScope, .misdirectedRequest, .tooManyFailures]
         return [
             MetricFamily(
                 "ttms_admin_denials_total",

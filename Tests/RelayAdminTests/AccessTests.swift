@@ -122,6 +122,37 @@ import Testing
         }
     }
 
+    @Test("an address that comes without a token again and again has to wait, and whoever has one there does not")
+    func failedAttempts() async throws {
+        try await TestServer.run(configure: { $0.maximumFailedAttempts = 5 }) { server async throws in
+            let path = "/api/v1/status"
+            for _ in 0..<5 {
+                #expect(try await server.send("GET", path, headers: ["Authorization": "Bearer x"]).status == 401)
+            }
+            let refused = try await server.send("GET", path, headers: ["Authorization": "Bearer x"])
+            #expect(refused.status == 429 && refused.problemCode == .tooManyFailures)
+            let seconds = try #require(refused.header("retry-after").flatMap { Int($0) })
+            #expect((1...61).contains(seconds))
+            #expect(try await server.send("GET", path).status == 200)
+            #expect(try await server.send("GET", "/livez", headers: ["Authorization": ""]).status == 200)
+            let metrics = try await server.send("GET", "/metrics").text
+            #expect(metrics.contains("ttms_admin_denials_total{code=\"too_many_failures\"} 1\n"))
+        }
+    }
+
+    @Test("attempts are counted by address and by minute, and of a thousand addresses at a time")
+    func windows() {
+        let failures = FailedAttempts(limit: 2)
+        let start = ContinuousClock.now
+        func note(_ address: String, _ second: Int) -> Int? { failures.note(address, now: start + .seconds(second)) }
+        #expect(note("a", 0) == nil && note("a", 1) == nil && note("a", 10) != nil && note("b", 10) == nil)
+        #expect(note("a", 59) != nil && note("a", 60) == nil && note("a", 61) == nil && note("a", 62) != nil)
+        for number in 0..<2_000 { _ = note("\(number)", 63) }
+        #expect(note("one more", 64) != nil, "it is one of many")
+        #expect(note("a", 64) != nil, "it is still known")
+        #expect(note("one more", 200) == nil)
+    }
+
     @Test("a token has all of its scopes, and no other")
     func severalScopes() async throws {
         let access = try TestAccess()
