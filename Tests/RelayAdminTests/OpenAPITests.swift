@@ -144,15 +144,15 @@ import Yams
         #expect(checked.count == 26)
     }
 
-    @Test("every parameter has an example, and every body that is not binary alone")
+    @Test("every parameter has an example, and every body but raw octets")
     func inputs() throws {
         for (path, method, operation, parameters) in try Document().operations {
             for parameter in parameters {
                 #expect(parameter["example"] != nil, "\(method) \(path) \(parameter["name"] ?? "")")
             }
             let content = try Document().resolve(try Document().resolve(operation["requestBody"])["content"])
-            // A frame has bytes that YAML cannot hold.
-            for (type, media) in content where path != RoutePath.frames.rawValue {
+            // They are any bytes, which YAML cannot hold; the operations' descriptions show some.
+            for (type, media) in content where type != "application/octet-stream" {
                 #expect(!Self.examples(of: media as? Object ?? [:]).isEmpty, "\(method) \(path) \(type)")
             }
         }

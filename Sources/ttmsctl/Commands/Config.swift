@@ -77,12 +77,7 @@ struct Config: AsyncParsableCommand {
         @OptionGroup var relay: RelayOptions
 
         func run() async throws {
-            let receipt = try await self.relay.client().post(
-                ConfigurationReceipt.self,
-                RoutePath.configReload.path(),
-                body: Data(),
-                mediaType: "application/json"
-            )
+            let receipt = try await self.relay.client().post(ConfigurationReceipt.self, RoutePath.configReload.path())
             switch self.relay.output {
             case .json: try Console.write(json: receipt)
             case .table: for line in Config.lines(receipt, tense: .past) { Console.write(line) }

@@ -18,7 +18,7 @@ struct Drain: AsyncParsableCommand {
 
     func run() async throws {
         let client = try self.relay.client()
-        let receipt = try await client.post(DrainReceipt.self, RoutePath.drain.path(), body: Empty())
+        let receipt = try await client.post(DrainReceipt.self, RoutePath.drain.path())
         let end = ContinuousClock.now + .seconds(self.wait)
         while await client.isAnswering() {
             guard ContinuousClock.now < end else {
@@ -34,7 +34,4 @@ struct Drain: AsyncParsableCommand {
         case .table: Console.write("the relay has stopped")
         }
     }
-
-    /// A request without settings.
-    private struct Empty: Encodable {}
 }

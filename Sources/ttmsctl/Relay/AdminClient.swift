@@ -29,6 +29,11 @@ struct AdminClient: Sendable {
         try self.decode(type, try await self.send("GET", path, query: query))
     }
 
+    /// Posts nothing where that says all, and reads the answer.
+    func post<Value: Decodable>(_ type: Value.Type, _ path: String) async throws(Failure) -> Value {
+        try self.decode(type, try await self.send("POST", path))
+    }
+
     /// Posts `body` as JSON, and reads the answer.
     func post<Value: Decodable>(
         _ type: Value.Type,
