@@ -301,6 +301,11 @@ final class Claims {
 
     // MARK: The end of a process
 
+    /// Nothing of the process is looked at any more.
+    func leaveProcess() {
+        for connection in self.connections.values { connection.connection = nil }
+    }
+
     /// The process has died, or has ended as it should.
     ///
     /// - Parameter isOrderly: it has had the time to store everything, and its disk was sound.
@@ -322,7 +327,7 @@ final class Claims {
             self.messages[number].isExcused = true
         }
         self.unhandled = []
-        for connection in self.connections.values { connection.connection = nil }
+        self.leaveProcess()
         self.life += 1
     }
 

@@ -91,11 +91,14 @@ final class SimulatedRelay {
 
     /// The process is dead: it does nothing more, and what it had is freed.
     func kill() {
-        for channel in self.sockets.channels { channel.kill() }
+        self.sockets.kill()
         for shard in self.shards {
             shard.injections.failAll()
             // References in circles.
-            for connection in shard.connections { connection.handler = nil }
+            for connection in shard.connections {
+                connection.handler = nil
+                connection.source = nil
+            }
             shard.connections = []
             shard.safetyWaits = []
             shard.endings = Endings()
@@ -103,9 +106,16 @@ final class SimulatedRelay {
             shard.terminals.forEach { $0.held = AppendBatch() }
             shard.terminals = TerminalTable()
             shard.handover = Handover()
+            shard.awaitingAcknowledgement = TimerWheel(now: self.clock.now)
+            (shard.spareDue, shard.starved) = ([], [])
+            shard.stuck = []
+            shard.finishing = []
+            (shard.paused, shard.heldBack) = ([:], [:])
+            shard.submission = PendingSubmission()
             shard.meet([])
         }
         for loop in self.loops { loop.kill() }
+        self.store.kill()
     }
 
     /// What `RelayServer.stop` does once nobody is awaited any more: the rest goes back, from shard to shard, and to the store.

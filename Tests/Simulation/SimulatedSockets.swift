@@ -18,6 +18,12 @@ final class SimulatedSockets: Sockets {
         self.claims = claims
     }
 
+    /// The process is dead, and with it all its channels.
+    func kill() {
+        for channel in self.channels { channel.kill() }
+        self.channels = []
+    }
+
     // MARK: Descriptors and channels
 
     /// - Returns: a channel that is not active yet, with a descriptor of its own.

@@ -64,6 +64,12 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
         return numbers
     }
 
+    /// The process is dead: what has been asked of the store is forgotten, and with it who asked.
+    func kill() {
+        self.inbox = []
+        self.answers = []
+    }
+
     // MARK: GroupCommit
 
     var kept: KeptTerminals { self.memory.kept }

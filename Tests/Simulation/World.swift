@@ -72,6 +72,7 @@ final class World {
         }
         if self.claims.violation == nil { self.settle() }
         self.relay.kill()
+        self.claims.leaveProcess()
         return self.claims.violation
     }
 
