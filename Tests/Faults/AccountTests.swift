@@ -24,6 +24,28 @@ extension Faults {
             }
         }
 
+        @Test("The ledger is balanced whenever it is looked at, with frames on their way or cached", arguments: [1, 2, 4])
+        func inFlight(eventLoops: Int) async throws {
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let frames = Soak.rounds(40_000)
+                let load = try Load(
+                    relay.terminals[0],
+                    ["--terminals", "200", "--frames", "\(frames)", "--reconnect-every", "100"]
+                )
+                let admin = try relay.admin
+                var (looks, looksBetween) = (0, 0)
+                repeat {
+                    let ledger = try #require(try await admin.json("GET", "/api/v1/status")["ledger"])
+                    #expect(ledger["imbalance"] == 0)
+                    looks += 1
+                    if ledger["in_flight"] != 0 || ledger["queued"] != 0 { looksBetween += 1 }
+                } while load.isRunning
+                try await load.expectClean(at: relay)
+                #expect(looks > 10 && looksBetween > 0)
+                try await Self.expectBalanced(relay, frames: frames)
+            }
+        }
+
         @Test("Large payloads between few terminals", arguments: [1, 2])
         func large(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in

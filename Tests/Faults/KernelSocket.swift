@@ -4,6 +4,8 @@ import Foundation
 struct KernelSocket {
     /// Bytes that have come and were not read.
     let unread: Int
+    /// Bytes that were written and are not acknowledged, sent or not.
+    let unacknowledged: Int
     /// Whether it has more to send than the other side's kernel takes, and asks now and then whether that has changed.
     let isProbing: Bool
 
@@ -17,10 +19,10 @@ struct KernelSocket {
         guard let side = list.range(of: Data("\(Self.address(local)) \(Self.address(remote)) ".utf8)) else { return nil }
         // State, queues of what is to be sent and was not read, timer, all in hex.
         let fields = String(decoding: list[side.upperBound...].prefix(40), as: UTF8.self).split(separator: " ")
-        guard fields.count > 2, let unread = fields[1].split(separator: ":").last.flatMap({ Int($0, radix: 16) }) else {
-            return nil
-        }
-        self.unread = unread
+        guard fields.count > 2 else { return nil }
+        let queues = fields[1].split(separator: ":").compactMap { Int($0, radix: 16) }
+        guard queues.count == 2 else { return nil }
+        (self.unacknowledged, self.unread) = (queues[0], queues[1])
         self.isProbing = fields[2].hasPrefix("04:")
     }
 

@@ -37,6 +37,9 @@ struct Load {
         }
     }
 
+    /// Whether it still runs.
+    var isRunning: Bool { self.program.exit == nil }
+
     /// Waits until it has ended.
     ///
     /// - Returns: also what it has printed.

@@ -63,6 +63,34 @@ extension Faults {
             }
         }
 
+        /// What the kernel takes is not the relay's any more: it comes again when the connection breaks. Its own sizes are here to see
+        /// that the test can fail.
+        @Test(
+            "The kernel holds no more for a stuck terminal than it may",
+            arguments: [("32KiB", "0"), ("0", "8KiB"), ("0", "0")]
+        )
+        func kernelBuffers(sendBuffer: String, unsentLimit: String) async throws {
+            let settings = [
+                "tcp_send_buffer": sendBuffer, "tcp_unsent_limit": unsentLimit, "outbound_high_watermark": "8MiB",
+                "outbound_low_watermark": "4MiB",
+            ]
+            try await RelayProcess.with(settings) { relay in
+                let (count, size) = (4_000, 1_000)
+                let sender = try relay.terminal(.sender)
+                let stuck = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                try sender.send(NumberedFrames.to(.receiver, 0..<count, size: size))
+                try await relay.waitForStatus("ledger.accepted_total", count)
+                let socket = try #require(KernelSocket(local: relay.terminals[0].port, remote: stuck.localPort))
+                // Twice the buffer, as the kernel counts it, or the limit and what is sent or added at once beyond it.
+                if (sendBuffer, unsentLimit) == ("0", "0") {
+                    #expect(socket.unacknowledged > 160 << 10)
+                } else {
+                    #expect((1...96 << 10).contains(socket.unacknowledged))
+                }
+                #expect(try stuck.receiveNumbers(count) == Array(0..<count))
+            }
+        }
+
         @Test("What a stuck terminal was sent survives its leaving, without a gap", arguments: [1, 2])
         func stuckLeaves(eventLoops: Int) async throws {
             let (count, size) = (400, 8_192)
