@@ -37,8 +37,12 @@ struct Handover {
         var registration: UInt64
     }
 
-    /// How many terminals this home has recalled so far.
-    private(set) var recalls: UInt64 = 0
+    /// How many terminals this home has recalled so far, by a hash of their CCIDs: who waits for certain terminals need not begin
+    /// anew whenever any other moves.
+    private var recallCounts = [UInt64](repeating: 0, count: Self.recallBuckets)
+    private static let recallBuckets = 64
+    /// What the frames take in memory that wait here for terminals between two shards.
+    private(set) var waitingBytes = 0
     /// At home: terminals that are not here.
     var loans: [CCID: Loan] = [:]
     /// Elsewhere: terminals of other homes that are here.
@@ -71,7 +75,63 @@ struct Handover {
     /// At home: has the frames of a terminal wait here from now on, for who wants it next.
     mutating func beginRecall(of ccid: CCID, for claimants: [Claimant]) {
         self.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: claimants)
-        self.recalls += 1
+        self.recallCounts[Self.recallBucket(ccid)] += 1
+    }
+
+    /// At home: lets `body` add a frame to those that wait for a terminal.
+    ///
+    /// - Returns: `false` when it is not being recalled.
+    mutating func withWaiting(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) -> Bool {
+        guard case .recalling(var waiting, let claimants) = self.loans[ccid] else { return false }
+        // Taken out, so that the frames are not copied.
+        self.loans[ccid] = nil
+        self.waitingBytes -= waiting.cost
+        body(&waiting)
+        self.waitingBytes += waiting.cost
+        self.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
+        return true
+    }
+
+    /// At home: the recall is over.
+    ///
+    /// - Parameter loan: where the terminal is now; `nil` for here.
+    /// - Returns: the frames that have waited, and who wants the terminal; `nil` when it was not being recalled.
+    mutating func endRecall(of ccid: CCID, becoming loan: (_ claimants: [Claimant]) -> Loan?) -> (AppendBatch, [Claimant])? {
+        guard case .recalling(let waiting, let claimants) = self.loans[ccid] else { return nil }
+        self.loans[ccid] = loan(claimants)
+        self.waitingBytes -= waiting.cost
+        return (waiting, claimants)
+    }
+
+    /// Elsewhere: lets `body` add a frame to those that are kept back until the sync.
+    ///
+    /// - Returns: `false` when there is none under way.
+    mutating func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) -> Bool {
+        guard var sync = self.syncing.removeValue(forKey: ccid) else { return false }
+        self.waitingBytes -= sync.kept.cost
+        body(&sync.kept)
+        self.waitingBytes += sync.kept.cost
+        self.syncing[ccid] = sync
+        return true
+    }
+
+    /// Elsewhere: the sync is over, or given up.
+    ///
+    /// - Returns: the frames that were kept back.
+    mutating func endSync(of ccid: CCID) -> AppendBatch {
+        guard let sync = self.syncing.removeValue(forKey: ccid) else { return AppendBatch() }
+        self.waitingBytes -= sync.kept.cost
+        return sync.kept
+    }
+
+    /// At home: counts recalls of these terminals, and of some others; of all with `nil`.
+    func recalls(of ccids: [CCID]?) -> UInt64 {
+        guard let ccids else { return self.recallCounts.reduce(0, +) }
+        return ccids.reduce(0) { $0 + self.recallCounts[Self.recallBucket($1)] }
+    }
+
+    private static func recallBucket(_ ccid: CCID) -> Int {
+        Int(truncatingIfNeeded: (UInt64(ccid.rawValue) &* 0x9e37_79b9_7f4a_7c15) &>> 58)
     }
 
     func isSyncing(_ ccid: CCID) -> Bool {

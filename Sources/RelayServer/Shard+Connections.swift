@@ -210,6 +210,7 @@ extension Shard {
 
     /// Ends `connection` for `reason`: what was put is written once more, what is acknowledged counts, the rest goes back.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
+        self.takeRest(of: connection)
         self.abandonReceipt(of: connection)
         connection.handler?.endBurst()
         guard connection.closeReason == nil else { return }
@@ -242,6 +243,8 @@ extension Shard {
     /// Nobody will get the answer to the heartbeat that waits for one, but what came whole behind it was sent all the same.
     func abandonReceipt(of connection: TerminalConnection) {
         guard connection.isAwaitingReceipt else { return }
+        connection.receiptRequest?.end()
+        connection.receiptRequest = nil
         connection.isEnding = true
         connection.isAwaitingReceipt = false
         connection.handler?.goOn()

@@ -17,17 +17,18 @@ extension Shard {
         var offset = 0
         var taken = TakenFrames()
         let storedBefore = self.submission.appends.count
-        let heldBefore = self.heldBytes
+        let waitingBefore = self.bytesInMemory
         let elsewhereBefore = self.framesElsewhere
         var step = FrameParser.Step.needsBytes
-        let isAnyFull = self.full.isAny
+        // A read that has begun is taken whole, so that the watermark is passed by a read of each sender at the most.
+        let mustAsk = self.full.isAny || self.isStoreBehind
         while offset < bytes.count {
             step = parser.step(start + offset, count: bytes.count &- offset, boundary: boundary)
             guard case .frame(let size, let isSound) = step else { break }
             let frame = FrameView(bytes: start + offset, size: size, isSound: isSound)
             offset &+= size
             if frame.command == Command.data.rawValue, let source = connection.session.source {
-                if isAnyFull, self.holdBack(connection, for: frame.address) {
+                if mustAsk, self.holdBack(connection, for: frame.address) {
                     offset &-= size
                     break
                 }
@@ -60,7 +61,7 @@ extension Shard {
         if self.submission.appends.count != storedBefore {
             connection.destinations.storedIn = self.submission.number
             self.holdBackIfBehind(connection)
-        } else if self.heldBytes != heldBefore {
+        } else if self.bytesInMemory != waitingBefore {
             self.holdBackIfBehind(connection)
         }
         return (offset, step)

@@ -26,17 +26,27 @@ struct HeldBackLooks {
 extension Shard {
     /// Why a frame for `ccid` has to wait for room in the store; `nil` when it has not, or needs none.
     func missingRoom(for ccid: CCID) -> StoreLimits.Cap? {
-        guard self.full.isAny, let cap = self.full.cap(for: ccid) else { return nil }
-        if let terminal = self.terminals[ccid], terminal.live != nil { return nil }
-        if let liveTerminals, liveTerminals.contains(ccid) { return nil }
-        return cap
+        guard self.full.isAny, !self.isLive(ccid) else { return nil }
+        return self.full.cap(for: ccid)
     }
 
-    /// Stops reading from `connection` if the next frame on it, for `destination`, has to wait for room. Called while something is full.
+    /// Whether frames for `ccid` go straight to its connection, so that they need nothing of the store.
+    private func isLive(_ ccid: CCID) -> Bool {
+        if let terminal = self.terminals.find(ccid) { return terminal._withUnsafeGuaranteedRef { $0.live != nil } }
+        return self.liveTerminals?.contains(ccid) ?? false
+    }
+
+    /// Stops reading from `connection` if the next frame on it, for `destination`, has to wait: for room in the store, or until the
+    /// store is less behind. Called while something is full, or the store is behind.
     ///
     /// - Returns: whether the frame has to wait.
     @inline(never)
     func holdBack(_ connection: TerminalConnection, for destination: CCID) -> Bool {
+        guard !self.isLive(destination) else { return false }
+        if !connection.isTakingRest, self.isStoreBehind {
+            self.holdBackIfBehind(connection)
+            return true
+        }
         guard self.missingRoom(for: destination) != nil else { return false }
         if !connection.isPaused(for: .full) {
             connection.pause(for: .full)

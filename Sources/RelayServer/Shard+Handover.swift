@@ -23,11 +23,8 @@ extension Shard {
             self.withSubmission { body(&$0.appends) }
         case .lent(let borrower):
             self.withBatch(for: borrower, body)
-        case .recalling(var waiting, let claimants):
-            self.framesElsewhere += 1
-            self.handover.loans[ccid] = nil
-            body(&waiting)
-            self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
+        case .recalling:
+            if self.handover.withWaiting(ccid, body) { self.framesElsewhere += 1 }
         }
     }
 
@@ -35,11 +32,7 @@ extension Shard {
     func withBatch(toHomeOf ccid: CCID, _ body: (inout AppendBatch) -> Void) {
         let home = self.home(of: ccid)
         if home == self.index {
-            guard case .recalling(var waiting, let claimants) = self.handover.loans[ccid] else { return }
-            self.framesElsewhere += 1
-            self.handover.loans[ccid] = nil
-            body(&waiting)
-            self.handover.loans[ccid] = .recalling(waiting: waiting, claimants: claimants)
+            if self.handover.withWaiting(ccid, body) { self.framesElsewhere += 1 }
         } else {
             self.withBatch(for: home, body)
         }
@@ -78,9 +71,9 @@ extension Shard {
         var sources: Set<CCID> = []
         var offset = 0
         while let (entry, frame) = batch.next(&offset) {
-            let waitingBefore = self.submission.appends.count &+ self.heldBytes
+            let waitingBefore = self.submission.appends.count &+ self.bytesInMemory
             self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true)
-            if isBehind, self.submission.appends.count &+ self.heldBytes != waitingBefore {
+            if isBehind, self.submission.appends.count &+ self.bytesInMemory != waitingBefore {
                 if let source = Self.source(of: frame) { sources.insert(source) }
             }
         }
@@ -173,10 +166,10 @@ extension Shard {
             guard connection.isFinishing || isOlder else { return self.keep(terminal) }
             self.takeOver(terminal, from: connection, now: self.clock.now)
         }
-        if let (_, kept) = self.handover.syncing.removeValue(forKey: ccid) {
+        if self.handover.isSyncing(ccid) {
             // They are newer than what is on its way by the home, and go there behind it.
             self.terminals[ccid]?.isSyncing = false
-            kept.forEach { entry, frame in
+            self.handover.endSync(of: ccid).forEach { entry, frame in
                 self.withBatch(toHomeOf: ccid) { $0.append(entry, frame: frame) }
             }
         }
@@ -202,9 +195,9 @@ extension Shard {
     /// At home: the terminal has stayed with `keeper`, for the heartbeat of that registration. Who wants it for an older one has lost
     /// it; newer ones ask again.
     private func kept(_ ccid: CCID, by keeper: Int, registration: UInt64) {
-        guard case .recalling(let waiting, let claimants) = self.handover.loans[ccid] else { return }
-        self.handover.loans[ccid] = keeper == self.index ? nil : .lent(to: keeper)
-        waiting.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+        let recall = self.handover.endRecall(of: ccid) { _ in keeper == self.index ? nil : .lent(to: keeper) }
+        guard let (waiting, claimants) = recall else { return }
+        self.deliver(waiting)
         for claimant in claimants {
             if claimant.registration > registration {
                 self.claimed(ccid, by: claimant)
@@ -214,6 +207,13 @@ extension Shard {
                 self.send(to: claimant.shard) { $0.refused(ccid, below: registration) }
             }
         }
+    }
+
+    /// Frames that have waited for a terminal between two shards, of senders on any of them.
+    private func deliver(_ waiting: AppendBatch) {
+        let storedBefore = self.submission.appends.count
+        waiting.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+        if self.submission.appends.count != storedBefore { self.storedForOthers = self.submission.number }
     }
 
     /// The connection that waits for the terminal here has an older heartbeat than the one that has it: it has lost it.
@@ -260,20 +260,20 @@ extension Shard {
 
     /// At home: the terminal is on no shard now; the first in line gets it.
     private func returned(_ ccid: CCID, terminal: Terminal?) {
-        guard case .recalling(let waiting, let claimants) = self.handover.loans[ccid] else { return }
-        let next = claimants.first?.shard ?? self.index
-        if next == self.index {
-            self.handover.loans[ccid] = nil
-            self.granted(ccid, terminal: terminal)
-            waiting.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
-        } else {
-            self.handover.loans[ccid] = .lent(to: next)
+        let own = self.index
+        let recall = self.handover.endRecall(of: ccid) { claimants in
+            claimants.first.flatMap { $0.shard == own ? nil : .lent(to: $0.shard) }
+        }
+        guard let (waiting, claimants) = recall else { return }
+        if let next = claimants.first?.shard, next != own {
             self.send(to: next) { shard in
                 shard.handover.borrowed.insert(ccid)
                 shard.granted(ccid, terminal: terminal)
             }
-            waiting.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+        } else {
+            self.granted(ccid, terminal: terminal)
         }
+        self.deliver(waiting)
         for claimant in claimants.dropFirst() { self.claimed(ccid, by: claimant) }
     }
 
@@ -317,18 +317,14 @@ extension Shard {
     }
 
     private func endSync(of ccid: CCID, token: UInt64) {
-        guard let sync = self.handover.syncing[ccid], sync.token == token else { return }
-        self.handover.syncing[ccid] = nil
+        guard self.handover.syncing[ccid]?.token == token else { return }
         self.terminals[ccid]?.isSyncing = false
-        sync.kept.forEach { entry, frame in self.deliver(rewritten: frame, to: ccid) }
+        self.handover.endSync(of: ccid).forEach { entry, frame in self.deliver(rewritten: frame, to: ccid) }
     }
 
     /// Lets `body` add a frame of this shard to those that are kept back.
     func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) {
-        guard var sync = self.handover.syncing.removeValue(forKey: ccid) else { return }
-        body(&sync.kept)
-        self.handover.syncing[ccid] = sync
-        self.framesElsewhere += 1
+        if self.handover.withKept(ccid, body) { self.framesElsewhere += 1 }
     }
 }
 

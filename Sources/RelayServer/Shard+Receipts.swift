@@ -1,5 +1,6 @@
 import NIOCore
 import RelayCore
+import Synchronization
 import TTMSProtocol
 
 /// Which terminals a connection has sent to since its last receipt.
@@ -33,6 +34,15 @@ struct RecentDestinations {
     }
 }
 
+/// That somebody waits for a receipt; all event loops that are asked for it know when nobody does any more.
+final class ReceiptRequest: Sendable {
+    private let hasEnded = Atomic(false)
+
+    var isWanted: Bool { !self.hasEnded.load(ordering: .relaxed) }
+
+    func end() { self.hasEnded.store(true, ordering: .relaxed) }
+}
+
 /// Something that waits until frames are delivered or on disk.
 struct SafetyWait {
     /// Frames put no later.
@@ -41,8 +51,8 @@ struct SafetyWait {
     var submission: UInt64
     /// The terminals that the frames are for; `nil` for all.
     var destinations: [CCID]?
-    /// Nobody waits any more when it is closed.
-    var connection: TerminalConnection?
+    /// Who waits.
+    var request: ReceiptRequest
     /// Done when they are.
     var completion: () -> Void
 
@@ -62,8 +72,11 @@ extension Shard {
         let destinations = connection.destinations
         connection.destinations = RecentDestinations()
         connection.isAwaitingReceipt = true
+        let request = ReceiptRequest()
+        connection.receiptRequest = request
         let done = {
             guard connection.isAwaitingReceipt, connection.closeReason == nil else { return }
+            connection.receiptRequest = nil
             // The connection may end in it, by a newer one; what came behind the heartbeat is handled then as at any other end.
             body()
             guard connection.closeReason == nil else { return }
@@ -71,22 +84,22 @@ extension Shard {
             connection.handler?.goOn()
         }
         let list = destinations.areMany ? nil : destinations.ccids
-        let waitHere = { self.wait(for: list, storedIn: destinations.storedIn, connection, $0) }
-        if destinations.areElsewhere { self.whenSafeEverywhere(list, waitHere, done) } else { waitHere(done) }
+        let waitHere = { self.wait(for: list, storedIn: destinations.storedIn, request, $0) }
+        if destinations.areElsewhere { self.whenSafeEverywhere(list, request, waitHere, done) } else { waitHere(done) }
     }
 
     /// - Parameter storedIn: see ``RecentDestinations/storedIn``; of frames from another shard it is not known here.
     private func wait(
         for destinations: [CCID]?,
         storedIn: UInt64?,
-        _ connection: TerminalConnection?,
+        _ request: ReceiptRequest,
         _ completion: @escaping () -> Void
     ) {
         let wait = SafetyWait(
             time: self.tickTime,
             submission: destinations.map { self.submission(of: $0, storedIn: storedIn) } ?? self.latestSubmission,
             destinations: destinations,
-            connection: connection,
+            request: request,
             completion: completion
         )
         self.safetyWaits.append(wait)
@@ -99,7 +112,7 @@ extension Shard {
         destinations.reduce(storedIn ?? 0) { latest, ccid in
             // A terminal that is not here now may have been here when the frames came, or none at all: those are in `storedIn`.
             let own = self.terminals[ccid]?.mailbox.appendSubmission ?? (storedIn == nil ? self.storedForOthers : 0)
-            return max(latest, own, self.lastLeft)
+            return max(latest, own, self.left[ccid] ?? 0, self.lastLeft)
         }
     }
 
@@ -130,12 +143,20 @@ extension Shard {
         }
     }
 
+    /// Whether looking can end a wait: while the disk fails thousands wait for the next commit, and for nothing else.
+    private var mayEndWaits: Bool { self.safetyWaits.contains { $0.submission <= self.committed } }
+
+    /// Forgets waits for receipts that nobody wants any more. Called some times a second.
+    func forgetWaits() {
+        self.safetyWaits.removeAll { !$0.request.isWanted }
+    }
+
     /// Ends the waits whose frames are safe.
     func checkSafety() {
-        guard !self.safetyWaits.isEmpty else { return }
+        guard self.mayEndWaits else { return }
         var done: [SafetyWait] = []
         var remaining: [SafetyWait] = []
-        for wait in self.safetyWaits where wait.connection?.closeReason == nil {
+        for wait in self.safetyWaits where wait.request.isWanted {
             if self.isSafe(wait) { done.append(wait) } else { remaining.append(wait) }
         }
         self.safetyWaits = remaining
@@ -144,12 +165,13 @@ extension Shard {
     }
 
     private func scheduleSafetyCheck() {
-        guard !self.safetyWaits.isEmpty, !self.isSafetyCheckScheduled else { return }
+        guard !self.isSafetyCheckScheduled, self.mayEndWaits else { return }
         self.isSafetyCheckScheduled = true
         self.eventLoop.scheduleTask(in: Self.receiptInterval) {
             self.isSafetyCheckScheduled = false
-            // What was put in this tick counts as on its way only when it has been written.
+            // What was put in this tick counts as on its way only when it has been written, or has left for another shard.
             self.flushDirty()
+            for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
             self.journalForReceipts()
             self.checkSafety()
         }
@@ -195,16 +217,17 @@ extension Shard {
     /// that changes its shard meanwhile takes frames along, past those who have answered: then they are asked once more.
     private func whenSafeEverywhere(
         _ destinations: [CCID]?,
+        _ request: ReceiptRequest,
         _ waitHere: @escaping (@escaping () -> Void) -> Void,
         _ body: @escaping () -> Void
     ) {
         waitHere {
-            let own = self.handover.recalls
-            self.askOthers(destinations) { first in
-                self.askOthers(destinations) { second in
+            let own = self.handover.recalls(of: destinations)
+            self.askOthers(destinations, request) { first in
+                self.askOthers(destinations, request) { second in
                     waitHere {
-                        guard first == second, own == self.handover.recalls else {
-                            return self.whenSafeEverywhere(destinations, waitHere, body)
+                        guard first == second, own == self.handover.recalls(of: destinations) else {
+                            return self.whenSafeEverywhere(destinations, request, waitHere, body)
                         }
                         body()
                     }
@@ -213,16 +236,16 @@ extension Shard {
         }
     }
 
-    /// - Parameter body: gets how many terminals the others have recalled so far.
-    private func askOthers(_ destinations: [CCID]?, _ body: @escaping (UInt64) -> Void) {
+    /// - Parameter body: gets how often the others have recalled these terminals so far.
+    private func askOthers(_ destinations: [CCID]?, _ request: ReceiptRequest, _ body: @escaping (UInt64) -> Void) {
         let count = NIOLoopBoundBox((shards: self.shards.count - 1, recalls: UInt64(0)), eventLoop: self.eventLoop)
         let body = NIOLoopBound(body, eventLoop: self.eventLoop)
         let origin = self
         for index in self.shards.indices where index != self.index {
             self.send(to: index) { shard in
                 _ = shard.startRead()
-                shard.wait(for: destinations, storedIn: nil, nil) {
-                    let recalls = shard.handover.recalls
+                shard.wait(for: destinations, storedIn: nil, request) {
+                    let recalls = shard.handover.recalls(of: destinations)
                     origin.eventLoop.execute {
                         count.value.shards -= 1
                         count.value.recalls += recalls

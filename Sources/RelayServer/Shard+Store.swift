@@ -79,6 +79,7 @@ extension Shard: GroupCommitClient {
 
     private func apply(_ completion: StoreCompletion) {
         self.committed = completion.number
+        if !self.left.isEmpty { self.left = self.left.filter { $0.value > completion.number } }
         _ = self.startRead()
         for receipt in completion.receipts { self.apply(receipt) }
         for run in completion.runs { self.apply(run) }
@@ -288,8 +289,11 @@ extension Shard: GroupCommitClient {
 
     /// What frames take in memory that wait for the store: for its commits, or for what it keeps for their terminals.
     private var waitingBytes: Int {
-        self.groupCommit.pendingBytes + self.submission.appends.cost + self.heldBytes
+        self.groupCommit.pendingBytes + self.submission.appends.cost + self.bytesInMemory
     }
+
+    /// The part of it that the store has not been given: frames that are held, or wait for a terminal between two shards.
+    var bytesInMemory: Int { self.heldBytes &+ self.handover.waitingBytes }
 
     /// Frames from another shard went to the store while it is too far behind: their senders are on one of the others.
     func holdBackElsewhere(_ sources: Set<CCID>) {
@@ -308,6 +312,21 @@ extension Shard: GroupCommitClient {
         guard self.waitingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
         let paused = self.paused
         self.paused = [:]
-        for connection in paused.values where connection.closeReason == nil { connection.goOnReading(after: .store) }
+        for connection in paused.values where connection.closeReason == nil {
+            connection.goOnReading(after: .store)
+            connection.handler?.goOn()
+        }
+    }
+
+    /// `connection` ends while what it has brought waits for the store, which is behind. A store that works is given the rest: it
+    /// catches up. One that fails is not, or senders that connect again and again would fill the memory; they have no receipt for it.
+    func takeRest(of connection: TerminalConnection) {
+        guard connection.closeReason == nil, connection.isPaused(for: .store), self.groupCommit.health == .healthy else {
+            return
+        }
+        self.paused[connection.id] = nil
+        connection.isTakingRest = true
+        connection.goOnReading(after: .store)
+        connection.handler?.goOn()
     }
 }

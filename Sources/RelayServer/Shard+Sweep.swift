@@ -204,6 +204,7 @@ extension Shard {
         self.reportLateTerminals()
         self.reportStore()
         self.reportHeldBack()
+        self.forgetWaits()
         self.startTimer()
     }
 
@@ -234,7 +235,8 @@ extension Shard {
         guard excess > 0 else { return }
         var forgotten: [Terminal] = []
         self.terminals.forEach { terminal in
-            if excess > 0, terminal.isForgettable, !self.handover.isBorrowed(terminal.ccid) {
+            let isElsewhere = self.handover.isBorrowed(terminal.ccid) || self.handover.isRecalled(terminal.ccid)
+            if excess > 0, terminal.isForgettable, !isElsewhere {
                 forgotten.append(terminal)
                 excess -= 1
             }
@@ -242,9 +244,19 @@ extension Shard {
         for terminal in forgotten { self.leave(terminal) }
     }
 
+    /// More of them are not told apart, so that receipts may wait for others' frames: they are all looked at after each commit.
+    private static let maximumLeft = 1_000
+
     /// The terminal is not known here any more; what was stored for it may not be durable yet.
     func leave(_ terminal: Terminal) {
-        self.lastLeft = max(self.lastLeft, terminal.mailbox.appendSubmission)
+        let submission = terminal.mailbox.appendSubmission
+        if submission > self.committed {
+            if self.left.count < Self.maximumLeft || self.left[terminal.ccid] != nil {
+                self.left[terminal.ccid] = submission
+            } else {
+                self.lastLeft = max(self.lastLeft, submission)
+            }
+        }
         self.terminals.remove(terminal.ccid)
     }
 }

@@ -93,7 +93,10 @@ final class Shard: @unchecked Sendable {
     var heldBytes = 0
     /// The latest submission with a frame that another shard has handed over.
     var storedForOthers: UInt64 = 0
-    /// The latest submission with a frame for a terminal that has left this shard since, or is forgotten.
+    /// Terminals that have left this shard, or are forgotten, while frames for them were not durable, and the submission that they
+    /// are in.
+    var left: [CCID: UInt64] = [:]
+    /// The latest submission of those that found no room there.
     var lastLeft: UInt64 = 0
     /// Counts frames that went to other shards, or wait for them.
     var framesElsewhere: UInt64 = 0

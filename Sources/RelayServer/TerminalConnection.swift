@@ -77,8 +77,12 @@ final class TerminalConnection {
         get { self.pauses.contains(.receipt) }
         set { newValue ? self.pause(for: .receipt) : self.goOnReading(after: .receipt) }
     }
+    /// The receipt that it waits for.
+    var receiptRequest: ReceiptRequest?
     /// Something that it brought has to wait, and what comes behind that waits, too.
-    var isKeepingBack: Bool { self.pauses.contains(.receipt) || self.pauses.contains(.full) }
+    var isKeepingBack: Bool { !self.pauses.isDisjoint(with: [.receipt, .full, .store]) }
+    /// It ends: what it has brought is taken although the store is behind.
+    var isTakingRest = false
     /// The peer has sent its last byte; what is on its way to it may still arrive.
     var isFinishing: Bool { self.pauses.contains(.finish) }
 

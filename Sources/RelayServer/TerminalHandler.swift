@@ -74,8 +74,10 @@ final class TerminalHandler: ChannelInboundHandler {
     /// The heartbeat that nothing overtakes has been answered, or there is room for the frame that had to wait: what came behind is
     /// next.
     func goOn() {
-        guard let connection, connection.closeReason == nil, connection.unfinished.readableBytes > 0 else { return }
-        self.receiveUnfinished(connection, .burstEnd)
+        guard let connection, connection.closeReason == nil, connection.unfinished.readableBytes > 0,
+            !connection.isKeepingBack
+        else { return }
+        self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
     }
 
     /// Handles the frames in what was kept and has been joined with new bytes.

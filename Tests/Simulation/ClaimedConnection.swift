@@ -102,7 +102,7 @@ final class ClaimedConnection {
     func takeHandled(dropped: (Item) -> Void, _ body: (Item) -> Void) -> Bool {
         guard !self.isMoving else { return false }
         let isOpen = self.connection.map { $0.closeReason == nil } ?? false
-        let isHeldBack = self.connection?.isPaused(for: .full) ?? false
+        let isHeldBack = self.connection.map { $0.isPaused(for: .full) || $0.isPaused(for: .store) } ?? false
         let kept = isOpen || isHeldBack ? self.connection?.unfinished.readableBytes ?? 0 : 0
         while self.handled < self.read, self.items[self.handled].end <= self.socket.given - kept {
             body(self.items[self.handled].item)

@@ -1,6 +1,7 @@
 import NIOCore
 import RelayCore
 import TTMSProtocol
+import TestKit
 import Testing
 
 @testable import RelayServer
@@ -133,6 +134,57 @@ struct PushBackTests {
         stage.go(2_000, [sender])
         #expect(sender.channel.isActive)
         #expect(stage.relay.shards[0].heldBack.count == 1)
+    }
+
+    @Test func heartbeatBehindItTakesNoTerminalAfterTheEnd() {
+        let stage = Stage(limits: self.limits)
+        let (own, contested) = (stage.ccid(home: 0), stage.ccid(home: 0, 5))
+        let sender = stage.registered(home: 0, 1)
+        let former = stage.registered(home: 0)
+        self.fill(stage, sender)
+        former.terminal.send(to: self.absent, payload: 20)
+        former.terminal.heartbeat(of: contested)
+        stage.bring(former)
+        // What is on its way to it keeps the connection for a while after its last byte.
+        sender.terminal.send(to: own, payload: 20)
+        stage.go(2, [sender])
+        stage.finish(former)
+        let newer = stage.connect([contested])
+        newer.terminal.heartbeat(of: contested)
+        stage.go(20, [newer])
+        stage.store.change { [absent] store in _ = try? store.deleteAll(of: absent) }
+        stage.go(50, [newer])
+        #expect(former.channel.isActive)
+        #expect(stage.relay.shards[0].counters.accepted == 5)
+        #expect(stage.owners(of: contested) == [newer.socket.number])
+    }
+
+    /// In `marker` the first half of a frame can look like a whole one.
+    @Test func halfAFrameWaitsForItsOtherHalfInTheKernel() throws {
+        let stage = Stage(limits: self.limits)
+        let sender = stage.connect([stage.ccid(home: 0)], dialect: .marker)
+        sender.terminal.heartbeat(of: stage.ccid(home: 0))
+        stage.go(20, [sender])
+        let receiver = stage.registered(home: 0, 1)
+        self.fill(stage, sender)
+        // As one that was sent before: what is written here by hand is nothing that the claims know.
+        let content = NumberedPayload.bytes(0, size: 30)
+        var frame = WireFrame(address: stage.ccid(home: 0, 1), command: 0xaa, content: content, dialect: .marker)
+        let half = 20
+        frame.content[7] ^= frame.bytes.prefix(half).reduce(0, ^)
+        #expect(frame.bytes.prefix(half).reduce(0, ^) == 0)
+        sender.socket.write(WireFrame.data(to: self.absent, content, dialect: .marker))
+        sender.socket.write(Array(frame.bytes.prefix(half)))
+        stage.bring(sender)
+        stage.relay.runLoops()
+        sender.socket.write(Array(frame.bytes.dropFirst(half)))
+        sender.socket.carryToRelay(.max)
+        #expect(!sender.channel.isReading)
+        let delivered = stage.relay.shards[0].counters.deliveredBytes
+        stage.store.change { [absent] store in _ = try? store.deleteAll(of: absent) }
+        stage.go(200, [sender, receiver])
+        #expect(sender.channel.isActive)
+        #expect(stage.relay.shards[0].counters.deliveredBytes == delivered + UInt64(frame.bytes.count))
     }
 
     @Test func stopDoesNotTakeWhatIsHeldBack() {

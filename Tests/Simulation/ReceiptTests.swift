@@ -89,6 +89,147 @@ struct ReceiptTests {
         #expect(stage.claims.violation == nil)
     }
 
+    @Test("Frames that have waited for a terminal between two event loops are not receipted before they are on disk")
+    func waited() {
+        let stage = Stage(eventLoops: 2) { $0.maximumOfflineTerminals = 1 }
+        let ccid = stage.ccid(home: 0, 3)
+        let sender = stage.registered(home: 0, 1)
+        // Lent to the other event loop, with others of which one is forgotten when it goes.
+        let lent = stage.registered(home: 0, 3, shard: 1)
+        let others = (5..<8).map { stage.registered(home: 1, $0, shard: 1) }
+        let busy = stage.registered(home: 1, 9, shard: 1)
+        // What the store has not carried out yet keeps the terminal from leaving.
+        busy.terminal.send(to: stage.ccid(home: 1, 20), payload: 20)
+        stage.go(5, [busy], turn: nil)
+        for link in others + [lent] { stage.finish(link) }
+        stage.go(1_000, [busy, sender], turn: nil)
+        sender.terminal.send(to: ccid, payload: 20)
+        stage.go(5, [sender], turn: nil)
+        stage.go(5, [sender], turn: Self.failing)
+        sender.terminal.heartbeat(of: stage.ccid(home: 0, 1))
+        stage.go(50, [sender], turn: Self.failing)
+        #expect(stage.claims.messages.map(\.isReceipted) == [false, false])
+        stage.go(50, [sender])
+        #expect(stage.claims.messages.map(\.isReceipted) == [false, true])
+        #expect(stage.claims.violation == nil)
+    }
+
+    @Test("A terminal that left with frames that are not durable holds up nobody who sends to others")
+    func left() {
+        let stage = Stage(eventLoops: 2)
+        let sender = stage.registered(home: 0, 1)
+        let other = stage.registered(home: 0, 4)
+        let receiver = stage.registered(home: 1, 2, shard: 1)
+        let lent = stage.registered(home: 0, 3, shard: 1)
+        sender.terminal.send(to: stage.ccid(home: 0, 3), payload: 20)
+        stage.go(2, [sender], turn: nil)
+        lent.channel.breakDown(ChannelError.ioOnClosedChannel)
+        stage.go(20, [sender], turn: Self.failing)
+        other.terminal.send(to: stage.ccid(home: 1, 2), payload: 20)
+        other.terminal.heartbeat(of: stage.ccid(home: 0, 4))
+        stage.go(50, [other, receiver], turn: Self.failing)
+        #expect(stage.claims.messages.map(\.isReceipted) == [false, true])
+        #expect(stage.claims.violation == nil)
+    }
+
+    @Test("Terminals that change their event loop all the time keep nobody else without a receipt")
+    func moving() {
+        let stage = Stage(eventLoops: 2)
+        let restless = stage.ccid(home: 0, 5)
+        let rivals = [0, 1].map { home in
+            let link = stage.connect([stage.ccid(home: home, 6), restless], shard: home)
+            link.terminal.heartbeat(of: stage.ccid(home: home, 6))
+            stage.go(20, [link])
+            return link
+        }
+        let sender = stage.registered(home: 0, 1)
+        let receiver = stage.registered(home: 1, 2, shard: 1)
+        for turn in 0..<300 {
+            rivals[turn % 2].terminal.heartbeat(of: restless)
+            if turn == 100 {
+                sender.terminal.send(to: stage.ccid(home: 1, 2), payload: 20)
+                sender.terminal.heartbeat(of: stage.ccid(home: 0, 1))
+            }
+            stage.go(1, rivals + [sender, receiver])
+        }
+        #expect(stage.relay.shards[0].handover.recalls(of: [restless]) > 100)
+        #expect(stage.claims.messages.map(\.isReceipted) == [true])
+        #expect(stage.claims.violation == nil)
+    }
+
+    @Test("Who connects again and again while the disk fails leaves no waits behind", arguments: [1, 2])
+    func forgotten(eventLoops: Int) {
+        let stage = Stage(eventLoops: eventLoops)
+        let ccid = stage.ccid(home: 0, 1)
+        for _ in 0..<50 {
+            let sender = stage.connect([ccid])
+            sender.terminal.heartbeat(of: ccid)
+            sender.terminal.send(to: stage.ccid(home: eventLoops - 1, 9), payload: 20)
+            sender.terminal.heartbeat(of: ccid)
+            stage.go(30, [sender], turn: Self.failing)
+        }
+        stage.go(1_000, turn: Self.failing)
+        #expect(stage.relay.shards.allSatisfy { $0.safetyWaits.count <= 1 })
+        #expect(stage.relay.shards.reduce(0) { $0 + $1.safetyWaits.count } == 1)
+    }
+
+    @Test("Who connects again and again while the disk fails passes no watermark")
+    func connectsAgain() {
+        let stage = Stage { $0.outbound.storeHighWatermark = 1_000 }
+        let ccid = stage.ccid(home: 0, 1)
+        for turn in 0..<50 {
+            let sender = stage.connect([ccid])
+            sender.terminal.heartbeat(of: ccid)
+            for _ in 0..<10 { sender.terminal.send(to: stage.ccid(home: 0, 9), payload: 50) }
+            stage.go(10, [sender], turn: Self.failing)
+            for _ in 0..<10 { sender.terminal.send(to: stage.ccid(home: 0, 9), payload: 50) }
+            if turn.isMultiple(of: 2) { stage.finish(sender) }
+            stage.go(10, [sender], turn: Self.failing)
+        }
+        #expect(stage.store.pendingBytes < 3_000)
+        #expect(stage.relay.shards[0].counters.accepted < 40)
+        stage.go(50)
+        #expect(stage.store.memory.totals.frames == Int(stage.relay.shards[0].counters.accepted))
+        #expect(stage.claims.violation == nil)
+    }
+
+    @Test("Who ends while the store is behind, and works, is heard to the end")
+    func endsWhileBehind() {
+        let stage = Stage { $0.outbound.storeHighWatermark = 1_000 }
+        let sender = stage.registered(home: 0, 1)
+        for _ in 0..<30 {
+            sender.terminal.send(to: stage.ccid(home: 0, 9), payload: 50)
+            stage.go(1, [sender], turn: nil)
+        }
+        #expect(!sender.channel.isReading)
+        stage.finish(sender)
+        stage.go(50)
+        #expect(stage.store.memory.totals.frames == 30)
+        #expect(stage.claims.violation == nil)
+    }
+
+    @Test("Frames that wait for a terminal between two event loops count for how far the store is behind")
+    func betweenLoops() {
+        let stage = Stage(eventLoops: 2) { $0.outbound.storeHighWatermark = 1_000 }
+        let sender = stage.registered(home: 0, 1)
+        let lent = stage.registered(home: 0, 3, shard: 1)
+        let busy = stage.registered(home: 1, 9, shard: 1)
+        busy.terminal.send(to: stage.ccid(home: 1, 20), payload: 20)
+        stage.go(5, [busy], turn: nil)
+        stage.finish(lent)
+        for _ in 0..<20 {
+            sender.terminal.send(to: stage.ccid(home: 0, 3), payload: 200)
+            stage.go(2, [sender], turn: nil)
+        }
+        #expect(stage.relay.shards[0].handover.waitingBytes > 500)
+        #expect(!sender.channel.isReading)
+        stage.go(50, [sender])
+        #expect(stage.relay.shards.allSatisfy { $0.handover.waitingBytes == 0 })
+        #expect(stage.store.memory.backlog(of: stage.ccid(home: 0, 3)).frames == 20)
+        #expect(sender.channel.isReading)
+        #expect(stage.claims.violation == nil)
+    }
+
     @Test("What is held counts for how far the store is behind")
     func held() {
         let stage = Stage { $0.outbound.storeHighWatermark = 1_000 }

@@ -70,6 +70,14 @@ final class Stage {
         if link.channel.isWaitingForRoom { link.channel.writeOn() }
     }
 
+    /// The terminal sends its last byte, and the relay's end is told when all that was sent before has come.
+    func finish(_ link: World.Link) {
+        link.socket.finish(closes: true)
+        link.socket.carryToRelay(.max)
+        link.socket.isEndTold = true
+        link.channel.readToEnd()
+    }
+
     /// Lets everything go on for `milliseconds`, and the connections with it.
     ///
     /// - Parameter turn: how the disk takes its turns; with `nil` it takes none.
