@@ -130,8 +130,9 @@ struct Handover {
         return ccids.reduce(0) { $0 + self.recallCounts[Self.recallBucket($1)] }
     }
 
+    /// By other bits than those that choose the home, which are the same for all that are recalled there.
     private static func recallBucket(_ ccid: CCID) -> Int {
-        Int(truncatingIfNeeded: (UInt64(ccid.rawValue) &* 0x9e37_79b9_7f4a_7c15) &>> 58)
+        Int(truncatingIfNeeded: (UInt64(ccid.rawValue) &* 0x9e37_79b9_7f4a_7c15) &>> 26) & (Self.recallBuckets - 1)
     }
 
     func isSyncing(_ ccid: CCID) -> Bool {

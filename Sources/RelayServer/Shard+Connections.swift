@@ -210,7 +210,8 @@ extension Shard {
 
     /// Ends `connection` for `reason`: what was put is written once more, what is acknowledged counts, the rest goes back.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
-        self.takeRest(of: connection)
+        self.beginEnd(of: connection)
+        connection.handler?.goOn()
         self.abandonReceipt(of: connection)
         connection.handler?.endBurst()
         guard connection.closeReason == nil else { return }
@@ -231,7 +232,7 @@ extension Shard {
         }
         self.tracedFrames.disconnected(connection.id)
         self.forget(connection)
-        self.paused[connection.id] = nil
+        self.paused.remove(connection)
         self.heldBack[connection.id] = nil
         self.log(connection, reason)
         self.leaveSource(of: connection)

@@ -63,7 +63,8 @@ extension Shard {
     /// acknowledged, when the peer resets it, or when that has taken too long.
     func finish(_ connection: TerminalConnection) {
         connection.pause(for: .finish)
-        self.takeRest(of: connection)
+        self.beginEnd(of: connection)
+        connection.handler?.goOn()
         self.abandonReceipt(of: connection)
         guard connection.closeReason == nil else { return }
         // A heartbeat that waits for room would take its terminal from who has it when there is room.

@@ -62,6 +62,7 @@ extension Shard {
             connection.destinations.storedIn = self.submission.number
             self.holdBackIfBehind(connection)
         } else if self.bytesInMemory != waitingBefore {
+            self.tellWaitingBytes()
             self.holdBackIfBehind(connection)
         }
         return (offset, step)
@@ -206,10 +207,10 @@ extension Shard {
         }
         // The first one ends the time that ran from the connection's acceptance.
         if action == .replyAndRegister { connection.lastReceived = self.tickTime }
+        guard !connection.isEnding else { return nil }
         // What was acknowledged before this heartbeat is what it confirms.
         if connection.listener.confirm == .heartbeat { self.sample(connection) }
         if !self.tracedFrames.isEmpty { self.confirmTracedFrames(of: connection) }
-        guard !connection.isEnding else { return nil }
         let now = self.clock.now
         self.counters.heartbeats += 1
         connection.counters.heartbeats += 1

@@ -78,6 +78,7 @@ extension Shard {
             }
         }
         if self.submission.appends.count != storedBefore { self.storedForOthers = self.submission.number }
+        self.tellWaitingBytes()
         if !sources.isEmpty { self.holdBackElsewhere(sources) }
     }
 

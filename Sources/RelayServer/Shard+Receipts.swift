@@ -103,7 +103,8 @@ extension Shard {
             completion: completion
         )
         self.safetyWaits.append(wait)
-        self.scheduleSafetyCheck()
+        // Of the others it is known already; a look at all for each one would be one too many when a fleet waits for a commit.
+        if wait.submission <= self.committed { self.scheduleSafetyCheck() }
     }
 
     /// The latest submission that may hold a frame for one of the terminals. What others have sent to others is none of the waiting

@@ -276,9 +276,12 @@ extension Shard: GroupCommitClient {
 
     /// Stops reading from a sender whose frames go to the store, or wait for it, when the store is too far behind.
     func holdBackIfBehind(_ connection: TerminalConnection) {
-        guard !connection.isPaused(for: .store), connection.closeReason == nil, self.isStoreBehind else { return }
+        guard !connection.isPaused(for: .store), !connection.isTakingRest, connection.closeReason == nil, self.isStoreBehind
+        else {
+            return
+        }
         connection.pause(for: .store)
-        self.paused[connection.id] = connection
+        self.paused.append(connection)
         self.counters.pauses += 1
         self.scheduleSweep()
     }
@@ -289,7 +292,16 @@ extension Shard: GroupCommitClient {
 
     /// What frames take in memory that wait for the store: for its commits, or for what it keeps for their terminals.
     private var waitingBytes: Int {
-        self.groupCommit.pendingBytes + self.submission.appends.cost + self.bytesInMemory
+        let untold = self.bytesInMemory - self.toldWaitingBytes
+        return self.groupCommit.pendingBytes + self.submission.appends.cost + self.waitingEverywhere.total + untold
+    }
+
+    /// Lets the other shards know what waits here: senders may be theirs.
+    func tellWaitingBytes() {
+        let change = self.bytesInMemory - self.toldWaitingBytes
+        guard change != 0 else { return }
+        self.toldWaitingBytes += change
+        self.waitingEverywhere.add(change)
     }
 
     /// The part of it that the store has not been given: frames that are held, or wait for a terminal between two shards.
@@ -308,25 +320,26 @@ extension Shard: GroupCommitClient {
 
     /// Reads from the senders again once half of what was too much is durable.
     func goOnReading() {
+        self.tellWaitingBytes()
         guard !self.paused.isEmpty else { return }
         guard self.waitingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
-        let paused = self.paused
-        self.paused = [:]
-        for connection in paused.values where connection.closeReason == nil {
+        // What the first ones have kept back can be enough for the store to be behind again.
+        while !self.isStoreBehind, let connection = self.paused.popFirst() {
+            guard connection.closeReason == nil else { continue }
             connection.goOnReading(after: .store)
             connection.handler?.goOn()
         }
     }
 
-    /// `connection` ends while what it has brought waits for the store, which is behind. A store that works is given the rest: it
-    /// catches up. One that fails is not, or senders that connect again and again would fill the memory; they have no receipt for it.
-    func takeRest(of connection: TerminalConnection) {
-        guard connection.closeReason == nil, connection.isPaused(for: .store), self.groupCommit.health == .healthy else {
-            return
-        }
-        self.paused[connection.id] = nil
+    /// `connection` ends, perhaps with something that waits for the store, which is behind. A store that works is given the rest: it
+    /// catches up. One that fails, or hangs, is not, or senders that connect again and again would fill the memory; they have no
+    /// receipt for it. Heartbeats in the rest are too late to take a terminal, or to confirm anything.
+    func beginEnd(of connection: TerminalConnection) {
+        guard connection.closeReason == nil, !connection.isTakingRest, connection.unfinished.readableBytes > 0,
+            connection.isPaused(for: .store) || self.isStoreBehind, self.groupCommit.health == .healthy,
+            self.waitingBytes <= 2 * self.options.outbound.storeHighWatermark
+        else { return }
         connection.isTakingRest = true
-        connection.goOnReading(after: .store)
-        connection.handler?.goOn()
+        connection.isEnding = true
     }
 }

@@ -205,6 +205,7 @@ extension Shard {
         self.reportStore()
         self.reportHeldBack()
         self.forgetWaits()
+        self.tellWaitingBytes()
         self.startTimer()
     }
 

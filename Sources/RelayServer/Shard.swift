@@ -74,9 +74,8 @@ final class Shard: @unchecked Sendable {
     var finishing = CircularBuffer<FinishingConnection>()
     /// Connections that have no room for what the store keeps for them.
     var starved: [TerminalConnection] = []
-    /// Connections by their numbers that are not read from, because the store is behind: when thousands of them close at once, each
-    /// has to be found among the others.
-    var paused: [UInt64: TerminalConnection] = [:]
+    /// Connections that are not read from, because the store is behind.
+    var paused = PausedSenders()
     /// Connections by their numbers that are not read from, because there is no room for what they send.
     var heldBack: [UInt64: HeldBack] = [:]
     var heldBackLooks = HeldBackLooks()
@@ -91,6 +90,10 @@ final class Shard: @unchecked Sendable {
     var holding: [CCID: NIODeadline] = [:]
     /// What the held frames of all terminals here take in memory.
     var heldBytes = 0
+    /// What waits in memory on all shards, as far as they have told.
+    private(set) var waitingEverywhere = WaitingBytes()
+    /// What this shard has told of itself.
+    var toldWaitingBytes = 0
     /// The latest submission with a frame that another shard has handed over.
     var storedForOthers: UInt64 = 0
     /// Terminals that have left this shard, or are forgotten, while frames for them were not durable, and the submission that they
@@ -153,6 +156,7 @@ final class Shard: @unchecked Sendable {
         self.shards = shards
         self.peerBatches = shards.map { _ in AppendBatch() }
         self.liveTerminals = shards.count > 1 ? shards.first?.ownLiveTerminals : nil
+        if let first = shards.first, first !== self { self.waitingEverywhere = first.waitingEverywhere }
     }
 
     /// A read begins: what it puts is of this time.

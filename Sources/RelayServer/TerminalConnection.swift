@@ -80,7 +80,9 @@ final class TerminalConnection {
     /// The receipt that it waits for.
     var receiptRequest: ReceiptRequest?
     /// Something that it brought has to wait, and what comes behind that waits, too.
-    var isKeepingBack: Bool { !self.pauses.isDisjoint(with: [.receipt, .full, .store]) }
+    var isKeepingBack: Bool {
+        !self.pauses.isDisjoint(with: [.receipt, .full]) || self.pauses.contains(.store) && !self.isTakingRest
+    }
     /// It ends: what it has brought is taken although the store is behind.
     var isTakingRest = false
     /// The peer has sent its last byte; what is on its way to it may still arrive.

@@ -176,6 +176,7 @@ final class TerminalHandler: ChannelInboundHandler {
     /// Nothing more comes: handles what has, and lets `body` end the connection.
     private func end(_ body: (TerminalConnection) -> Void) {
         guard let connection, connection.closeReason == nil else { return }
+        self.shard.beginEnd(of: connection)
         let isMarker = connection.parser.dialect == .marker
         if !connection.isAwaitingReceipt, isMarker || connection.isPaused(for: .full), connection.unfinished.readableBytes > 0 {
             // Nothing will follow, so there is no quiet time to wait for. And there may be room now for what was held back.

@@ -173,21 +173,23 @@ struct ReceiptTests {
         #expect(stage.relay.shards.reduce(0) { $0 + $1.safetyWaits.count } == 1)
     }
 
-    @Test("Who connects again and again while the disk fails passes no watermark")
-    func connectsAgain() {
+    @Test("Who connects again and again while the disk fails or hangs passes no watermark", arguments: [true, false])
+    func connectsAgain(isFailing: Bool) {
+        let turn = isFailing ? Self.failing : nil
         let stage = Stage { $0.outbound.storeHighWatermark = 1_000 }
         let ccid = stage.ccid(home: 0, 1)
-        for turn in 0..<50 {
+        for round in 0..<50 {
             let sender = stage.connect([ccid])
             sender.terminal.heartbeat(of: ccid)
             for _ in 0..<10 { sender.terminal.send(to: stage.ccid(home: 0, 9), payload: 50) }
-            stage.go(10, [sender], turn: Self.failing)
+            stage.go(10, [sender], turn: turn)
             for _ in 0..<10 { sender.terminal.send(to: stage.ccid(home: 0, 9), payload: 50) }
-            if turn.isMultiple(of: 2) { stage.finish(sender) }
-            stage.go(10, [sender], turn: Self.failing)
+            if round.isMultiple(of: 2) { stage.finish(sender) }
+            stage.go(10, [sender], turn: turn)
         }
-        #expect(stage.store.pendingBytes < 3_000)
-        #expect(stage.relay.shards[0].counters.accepted < 40)
+        // The watermark, and a read; where nobody knows that the disk will not come back, twice the watermark and a connection's rest.
+        #expect(stage.store.pendingBytes < (isFailing ? 3_000 : 6_000))
+        #expect(stage.relay.shards[0].counters.accepted < 60)
         stage.go(50)
         #expect(stage.store.memory.totals.frames == Int(stage.relay.shards[0].counters.accepted))
         #expect(stage.claims.violation == nil)
@@ -208,10 +210,46 @@ struct ReceiptTests {
         #expect(stage.claims.violation == nil)
     }
 
-    @Test("Frames that wait for a terminal between two event loops count for how far the store is behind")
-    func betweenLoops() {
+    @Test("Also behind a heartbeat that nobody is left to answer, and by whatever it ends")
+    func brokenWhileBehind() {
+        let stage = Stage { $0.outbound.storeHighWatermark = 1_000 }
+        let (sender, other) = (stage.registered(home: 0, 1), stage.registered(home: 0, 2))
+        sender.terminal.send(to: stage.ccid(home: 0, 9), payload: 50)
+        sender.terminal.heartbeat(of: stage.ccid(home: 0, 1))
+        sender.terminal.send(to: stage.ccid(home: 0, 9), payload: 50)
+        for _ in 0..<15 {
+            other.terminal.send(to: stage.ccid(home: 0, 9), payload: 50)
+            stage.go(1, [other], turn: nil)
+        }
+        #expect(!other.channel.isReading)
+        stage.bring(sender)
+        sender.channel.breakDown(ChannelError.ioOnClosedChannel)
+        stage.go(50, [other])
+        #expect(stage.store.memory.totals.frames == 17)
+        #expect(stage.claims.violation == nil)
+    }
+
+    @Test("Who is held back first goes on first")
+    func turns() throws {
+        let stage = Stage()
+        for number in 1...8 { _ = stage.registered(home: 0, number) }
+        let connections = stage.relay.shards[0].connections
+        var paused = PausedSenders()
+        for connection in connections { paused.append(connection) }
+        paused.remove(connections[5])
+        let first = paused.popFirst()
+        paused.append(try #require(first))
+        #expect(paused.count == 7)
+        var order: [UInt64] = []
+        while let connection = paused.popFirst() { order.append(connection.id) }
+        #expect(order == [1, 2, 3, 4, 6, 7, 0].map { connections[$0].id })
+        #expect(paused.isEmpty)
+    }
+
+    @Test("Frames that wait for a terminal between two event loops count for how far the store is behind", arguments: [0, 1])
+    func betweenLoops(sendersLoop: Int) {
         let stage = Stage(eventLoops: 2) { $0.outbound.storeHighWatermark = 1_000 }
-        let sender = stage.registered(home: 0, 1)
+        let sender = stage.registered(home: sendersLoop, 1, shard: sendersLoop)
         let lent = stage.registered(home: 0, 3, shard: 1)
         let busy = stage.registered(home: 1, 9, shard: 1)
         busy.terminal.send(to: stage.ccid(home: 1, 20), payload: 20)
@@ -223,7 +261,7 @@ struct ReceiptTests {
         }
         #expect(stage.relay.shards[0].handover.waitingBytes > 500)
         #expect(!sender.channel.isReading)
-        stage.go(50, [sender])
+        stage.go(400, [sender])
         #expect(stage.relay.shards.allSatisfy { $0.handover.waitingBytes == 0 })
         #expect(stage.store.memory.backlog(of: stage.ccid(home: 0, 3)).frames == 20)
         #expect(sender.channel.isReading)

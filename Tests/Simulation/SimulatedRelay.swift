@@ -110,7 +110,7 @@ final class SimulatedRelay {
             (shard.spareDue, shard.starved) = ([], [])
             shard.stuck = []
             shard.finishing = []
-            (shard.paused, shard.heldBack) = ([:], [:])
+            (shard.paused, shard.heldBack) = (PausedSenders(), [:])
             shard.submission = PendingSubmission()
             shard.meet([])
         }
