@@ -17,20 +17,27 @@ enum BulkBody {
     /// - Throws: ``ProblemDetails``.
     static func parse(_ request: HTTPRequest) throws(ProblemDetails) -> [Sending] {
         var body = try JSONBody(request, fields: BulkRequest.fieldNames)
-        let messages = body.objects("messages", fields: BulkMessage.fieldNames)
-        let sendings = messages.enumerated().flatMap { index, message in
-            guard var message else {
+        let messages = body.required("messages", "It has to be a list of objects.", read: \.list) ?? []
+        // Before anything is made of them: a body has room for hundreds of thousands of messages that are wrong.
+        let count = messages.reduce(0) { $0 + self.sendings(in: $1) }
+        if body.isSound, !(1...BulkRequest.maximumSendings).contains(count) {
+            let detail = "It has to ask for 1 to \(BulkRequest.maximumSendings) sendings, and asks for \(count)."
+            body.refuse("messages", detail)
+        }
+        guard body.isSound else { throw body.problem("Nothing was sent, because the body is wrong.") }
+        return messages.enumerated().flatMap { index, item in
+            guard var message = body.object(item, in: "messages", at: index, fields: BulkMessage.fieldNames) else {
                 let flaw = body.flaw("messages", at: index, "It has to be an object.")
                 return [Sending(message: index, injection: .failure(JSONBody.problem(of: [flaw], Self.notSent)))]
             }
             return self.sendings(&message, index, request.caller)
         }
-        if body.isSound, !(1...BulkRequest.maximumSendings).contains(sendings.count) {
-            let detail = "It has to ask for 1 to \(BulkRequest.maximumSendings) sendings, and asks for \(sendings.count)."
-            body.refuse("messages", detail)
-        }
-        guard body.isSound else { throw body.problem("Nothing was sent, because the body is wrong.") }
-        return sendings
+    }
+
+    /// How many sendings a message is answered with: one also when it names no destination, or is none.
+    private static func sendings(in message: JSONField) -> Int {
+        guard case .object(let fields) = message, let destinations = fields["destinations"]?.list else { return 1 }
+        return max(1, destinations.count)
     }
 
     private static let notSent = "This was not sent, because it is wrong."

@@ -84,16 +84,13 @@ struct JSONBody {
         "It has to be a whole number from \(range.lowerBound) to \(range.upperBound)."
     }
 
-    /// A list that has to be there, of objects each of which is read with flaws of its own.
+    /// An object in a list, which is read with flaws of its own.
     ///
-    /// - Parameter names: the fields that each object has; any other is refused.
+    /// - Parameter names: the fields that it has; any other is refused.
     /// - Returns: `nil` for what is no object.
-    mutating func objects(_ name: String, fields names: Set<String>) -> [JSONBody?] {
-        let items = self.required(name, "It has to be a list of objects.", read: \.list) ?? []
-        return items.enumerated().map { index, item in
-            guard case .object(let fields) = item else { return nil }
-            return JSONBody(fields, at: self.pointer(name, index), fields: names)
-        }
+    func object(_ item: JSONField, in name: String, at index: Int, fields names: Set<String>) -> JSONBody? {
+        guard case .object(let fields) = item else { return nil }
+        return JSONBody(fields, at: self.pointer(name, index), fields: names)
     }
 
     /// Says that a field is wrong, or one element of it.
