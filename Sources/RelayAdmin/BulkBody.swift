@@ -54,7 +54,14 @@ enum BulkBody {
         }
         guard let destinations, let content, message.isSound else {
             let problem = message.problem(self.notSent)
-            return (destinations ?? [.null]).map { Sending(message: index, ccid: $0.ccid, injection: .failure(problem)) }
+            // With all of the message's flaws a problem has kilobytes, and a message up to a thousand destinations.
+            let sameProblem = ProblemDetails(
+                .invalidBody,
+                detail: "\(self.notSent) The problem of the first destination of this message says where."
+            )
+            return (destinations ?? [.null]).enumerated().map { place, item in
+                Sending(message: index, ccid: item.ccid, injection: .failure(place == 0 ? problem : sameProblem))
+            }
         }
         var seen: Set<CCID> = []
         return destinations.enumerated().map { place, item in

@@ -7,8 +7,14 @@ struct JSONBody {
     private let place: String
     private var flaws: [ProblemDetails.Flaw] = []
 
+    private let maximumFlaws: Int
+
     /// A client that gets everything wrong has seen enough by then.
     private static let maximumFlaws = 100
+    /// The same for each object in a list: more than it has fields.
+    private static let maximumFlawsOfObject = 16
+    /// Unicode scalars of a field's name that are told to the client: any field that there is has fewer.
+    private static let maximumName = 64
 
     /// - Parameter names: the fields that there are; any other is refused.
     /// - Throws: ``ProblemDetails`` when the body is no JSON object.
@@ -34,12 +40,13 @@ struct JSONBody {
                 "Nothing was done."
             )
         }
-        self.init(fields, at: "", fields: names)
+        self.init(fields, at: "", fields: names, maximumFlaws: Self.maximumFlaws)
     }
 
-    private init(_ fields: [String: JSONField], at place: String, fields names: Set<String>) {
+    private init(_ fields: [String: JSONField], at place: String, fields names: Set<String>, maximumFlaws: Int) {
         self.fields = fields
         self.place = place
+        self.maximumFlaws = maximumFlaws
         let known = names.sorted().joined(separator: ", ")
         for name in fields.keys.sorted() where !names.contains(name) {
             self.refuse(name, "There is no such field; there are \(known).")
@@ -90,12 +97,12 @@ struct JSONBody {
     /// - Returns: `nil` for what is no object.
     func object(_ item: JSONField, in name: String, at index: Int, fields names: Set<String>) -> JSONBody? {
         guard case .object(let fields) = item else { return nil }
-        return JSONBody(fields, at: self.pointer(name, index), fields: names)
+        return JSONBody(fields, at: self.pointer(name, index), fields: names, maximumFlaws: Self.maximumFlawsOfObject)
     }
 
     /// Says that a field is wrong, or one element of it.
     mutating func refuse(_ name: String, at index: Int? = nil, _ detail: String) {
-        guard self.flaws.count < Self.maximumFlaws else { return }
+        guard self.flaws.count < self.maximumFlaws else { return }
         self.flaws.append(self.flaw(name, at: index, detail))
     }
 
@@ -106,7 +113,13 @@ struct JSONBody {
 
     /// A JSON pointer names the field; a client's own name is cut and escaped for it.
     private func pointer(_ name: String, _ index: Int?) -> String {
-        let escaped = name.prefix(64).replacing("~", with: "~0").replacing("/", with: "~1")
+        let escaped = name.unicodeScalars.prefix(Self.maximumName).reduce(into: "") { text, scalar in
+            switch scalar {
+            case "~": text += "~0"
+            case "/": text += "~1"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
         return "\(self.place)/\(escaped)\(index.map { "/\($0)" } ?? "")"
     }
 
@@ -122,7 +135,7 @@ struct JSONBody {
     /// - Parameter meaning: what it means that there are flaws, in a sentence.
     static func problem(of flaws: [ProblemDetails.Flaw], _ meaning: String) -> ProblemDetails {
         let first = flaws.first.map { $0.pointer.isEmpty ? $0.detail : "\($0.pointer): \($0.detail)" } ?? ""
-        let rest = flaws.count > 1 ? " `errors` has all \(flaws.count) flaws." : ""
+        let rest = flaws.count > 1 ? " `errors` has \(flaws.count) flaws." : ""
         return ProblemDetails(.invalidBody, detail: "\(meaning) \(first)\(rest)", errors: flaws)
     }
 }

@@ -53,4 +53,33 @@ import Testing
         }
         #expect(refusing < reading * 2, "\(refusing) beside \(reading)")
     }
+
+    @Test("a name that is as wide as the body is told in part, and once")
+    func wideName() throws {
+        let name = "~/" + String(repeating: "\u{301}", count: 100_000)
+        let destinations = (1_000..<2_000).map { "\"0000\($0)\"" }.joined(separator: ",")
+        let body = #"{"messages":[{"destinations":[\#(destinations)],"payload":"","payload_encoding":"hex","\#(name)":0}]}"#
+        let sendings = try BulkBody.parse(try Self.request(body))
+        let problems = sendings.compactMap(\.problem)
+        let pointer = try #require(problems.first?.errors?.first?.pointer)
+        #expect(Array(pointer.utf8) == Array("/messages/0/~0~1\(String(repeating: "\u{301}", count: 62))".utf8))
+        #expect(problems.count == 1_000 && problems.dropFirst().allSatisfy { $0.errors == nil })
+        #expect(problems.reduce(0) { $0 + $1.detail.utf8.count } < 200_000)
+    }
+
+    @Test("of very many flaws a message's problem has some")
+    func countlessFlaws() throws {
+        let fields = (0..<1_000).map { #""field\#($0)":0"# }.joined(separator: ",")
+        let body = #"{"messages":[{"destinations":["00000001"],"payload":"","payload_encoding":"hex",\#(fields)}]}"#
+        let problem = try #require(try BulkBody.parse(try Self.request(body)).first?.problem)
+        #expect(problem.errors?.count == 16)
+        #expect(problem.detail.hasSuffix("`errors` has 16 flaws."))
+    }
+}
+
+extension BulkBody.Sending {
+    /// Why nothing is sent; `nil` when something is.
+    fileprivate var problem: ProblemDetails? {
+        if case .failure(let problem) = self.injection { problem } else { nil }
+    }
 }
