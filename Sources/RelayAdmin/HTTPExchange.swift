@@ -161,8 +161,9 @@ final class HTTPExchange: @unchecked Sendable {
             answer = response.body.withUnsafeBytes { ttms_http_response_create($0.baseAddress, $0.count) }
         }
         guard let answer else { return false }
-        let identity = HTTPResponse.Header("X-Request-Id", self.head.id)
-        for header in HTTPResponse.commonHeaders + [identity] + response.headers {
+        var headers = HTTPResponse.commonHeaders + [HTTPResponse.Header("X-Request-Id", self.head.id)] + response.headers
+        if !RequestFraming.hasCertainEnd(self.head) { headers.append(HTTPResponse.Header("Connection", "close")) }
+        for header in headers {
             if !ttms_http_response_add(answer, header.name, header.value) {
                 self.daemon.logger.error("A header cannot be sent and is left out", metadata: ["header": "\(header.name)"])
             }

@@ -21,6 +21,10 @@ enum RequestFraming {
         return self.hostProblem(of: head) ?? self.bodyProblem(of: head)
     }
 
+    /// Whether any parser sees the end of the request where the library sees it. Behind the answer to one without, the connection has
+    /// to be closed: the library ends the line of a chunk's size at a bare LF, and takes any bytes for its extensions.
+    static func hasCertainEnd(_ head: RequestHead) -> Bool { head.values("transfer-encoding").isEmpty }
+
     private static func hostProblem(of head: RequestHead) -> ProblemDetails? {
         let hosts = head.values("host")
         if hosts.count > 1 { return self.malformed("There is more than one Host header.") }

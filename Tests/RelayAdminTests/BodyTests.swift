@@ -57,22 +57,24 @@ import Testing
     @Test("chunked is put together, and has the same limit")
     func chunks() async throws {
         try await TestServer.run(configure: { $0.maximumBodyBytes = 1_000 }) { server async throws in
-            let client = try HTTPClient(port: server.port)
-            try await client.send(Self.chunked(server))
-            try await client.send("3\r\nabc\r\n")
-            try await client.send("2\r\nde\r\n0\r\n\r\n")
-            #expect(try await client.reply().status == 202)
+            let taken = try HTTPClient(port: server.port)
+            try await taken.send(Self.chunked(server))
+            try await taken.send("3\r\nabc\r\n")
+            try await taken.send("2\r\nde\r\n0\r\n\r\n")
+            #expect(try await taken.reply().status == 202)
             #expect(server.relay.withState { $0.injected.last?.payload } == Array("abcde".utf8))
 
-            try await client.send(Self.chunked(server))
+            let refused = try HTTPClient(port: server.port)
+            try await refused.send(Self.chunked(server))
             let piece = "1f4\r\n\(String(repeating: "x", count: 500))\r\n"
-            try await client.send("\(piece)\(piece)\(piece)0\r\n\r\n")
-            #expect(try await client.reply().problemCode == .bodyTooLarge)
+            try await refused.send("\(piece)\(piece)\(piece)0\r\n\r\n")
+            #expect(try await refused.reply().problemCode == .bodyTooLarge)
 
             // Without an end the connection is closed once it is not worth reading on.
-            try await client.send(Self.chunked(server))
-            for _ in 0..<20 { try? await client.send(piece) }
-            #expect(try await client.isClosedByServer())
+            let endless = try HTTPClient(port: server.port)
+            try await endless.send(Self.chunked(server))
+            for _ in 0..<20 { try? await endless.send(piece) }
+            #expect(try await endless.isClosedByServer())
         }
     }
 

@@ -81,6 +81,31 @@ import Testing
     }
 
     @Test(
+        "nothing behind a chunked body is answered, wherever it ends",
+        arguments: [
+            ("POST /api/v1/terminals/0000002a/messages", "2\r\nhi\r\n0\r\n\r\n", 202),
+            ("POST /api/v1/terminals/0000002a/messages", "2\nhi\r\n0\r\n\r\n", 202),
+            ("POST /api/v1/terminals/0000002a/messages", "2;\u{1}\r\nhi\r\n0;a=\u{2}\r\n\r\n", 202),
+            ("POST /api/v1/terminals/x/messages", "2\r\nhi\r\n0\r\n\r\n", 400),
+            ("POST /nowhere", "2\r\nhi\r\n0\r\n\r\n", 404), ("GET /livez", "0\r\n\r\n", 200),
+            ("GET /api/v1/events", "0\r\n\r\n", 200),
+        ]
+    )
+    func chunked(_ start: String, _ body: String, _ status: Int) async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            let head = "HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(server.token)\r\n"
+            let coding = "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n"
+            try await client.send("\(start) \(head)\(coding)\r\n\(body)GET /api/v1/status \(head)\r\n")
+            let reply = try await client.reply(toHead: start.hasSuffix("/events"))
+            #expect(reply.status == status)
+            #expect(reply.header("connection")?.lowercased() == "close")
+            guard !start.hasSuffix("/events") else { return }
+            #expect(try await client.isClosedByServer())
+        }
+    }
+
+    @Test(
         "a zero in the first line or in the host is refused",
         arguments: [
             "GET\0 /livez HTTP/1.1\r\nHost: localhost", "GET \0/livez HTTP/1.1\r\nHost: localhost",
