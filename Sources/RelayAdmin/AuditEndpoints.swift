@@ -65,8 +65,10 @@ extension AuditResource {
     /// Adds what the request asked for in its query: a preview is no sending. What the route has no meaning for stays out; it may be
     /// anything, even a secret.
     mutating func addQuery(of head: RequestHead, known names: [String]) {
-        let parameters = head.query.filter { names.contains($0.name) }.map { field in
-            field.value.map { "\(field.name)=\($0)" } ?? field.name
+        let parameters = head.query.compactMap { field -> String? in
+            // Names are decoded before the route looks at them: `previe%77` is `preview`.
+            guard let name = PercentDecoding.decode(field.name), names.contains(name) else { return nil }
+            return field.value.map { "\(name)=\($0)" } ?? name
         }
         guard !parameters.isEmpty else { return }
         self.target += "?" + parameters.joined(separator: "&").prefix(Self.targetLimit)

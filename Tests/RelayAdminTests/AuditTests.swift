@@ -78,6 +78,17 @@ import Testing
         }
     }
 
+    @Test("a parameter is recorded by what its name is decoded to, and anything else of the query is not")
+    func escapedName() async throws {
+        try await TestServer.run { server async throws in
+            let target = "/api/v1/terminals/0000002a/messages"
+            let body = #"{"payload":"hi","payload_encoding":"utf8"}"#
+            #expect(try await server.sendJSON("POST", "\(target)?previe%77=%74rue", body).status == 200)
+            #expect(try await server.sendJSON("POST", "\(target)?preview%=true&secret=1&wait_ms", body).status == 400)
+            #expect(try await Self.entries(server).map(\.target) == ["\(target)?wait_ms", "\(target)?preview=%74rue"])
+        }
+    }
+
     @Test("a denial is recorded: without a token, with a wrong one, without the scope, for another host")
     func denials() async throws {
         try await TestServer.run { server async throws in
