@@ -33,8 +33,10 @@ struct AuditEndpoints: Sendable {
 }
 
 extension AuditResource {
-    /// The longest target that is kept: paths of the API are shorter, and others are a stranger's.
+    /// Unicode scalars of a target that are kept, and as many of a query: paths of the API have fewer, and others are a stranger's.
     private static let targetLimit = 256
+    /// Those of a method: all that there are have fewer.
+    private static let methodLimit = 16
 
     /// What became of a request. The id comes when it is written.
     init(
@@ -53,9 +55,9 @@ extension AuditResource {
             tokenID: caller?.tokenID,
             tokenName: caller?.tokenName,
             remoteAddress: head.remoteAddress,
-            method: String(head.method.prefix(16)),
+            method: head.method.cut(to: Self.methodLimit),
             route: route?.path.rawValue,
-            target: String(head.path.prefix(Self.targetLimit)),
+            target: head.path.cut(to: Self.targetLimit),
             status: status,
             code: code?.rawValue,
             requestID: head.id
@@ -71,7 +73,7 @@ extension AuditResource {
             return field.value.map { "\(name)=\($0)" } ?? name
         }
         guard !parameters.isEmpty else { return }
-        self.target += "?" + parameters.joined(separator: "&").prefix(Self.targetLimit)
+        self.target += "?" + parameters.joined(separator: "&").cut(to: Self.targetLimit)
     }
 }
 

@@ -89,6 +89,22 @@ import Testing
         }
     }
 
+    @Test("what a stranger sends is cut by its Unicode scalars, not by what looks like a letter")
+    func wideTexts() async throws {
+        try await TestServer.run { server async throws in
+            let marks = String(repeating: "\u{301}", count: 1_000)
+            let client = try HTTPClient(port: server.port)
+            try await client.send("M\(marks) /api/v1/\(marks) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(try await client.reply().status == 401)
+            let message = #"{"payload":"hi","payload_encoding":"utf8"}"#
+            let target = "/api/v1/terminals/0000002a/messages"
+            #expect(try await server.sendJSON("POST", "\(target)?wait_ms=\(marks)", message).status == 400)
+            let entries = try await Self.entries(server)
+            #expect(entries.map(\.method.unicodeScalars.count) == [4, 16])
+            #expect(entries.map(\.target.unicodeScalars.count) == [target.unicodeScalars.count + 1 + 256, 256])
+        }
+    }
+
     @Test("a denial is recorded: without a token, with a wrong one, without the scope, for another host")
     func denials() async throws {
         try await TestServer.run { server async throws in
