@@ -40,7 +40,7 @@ private func begin(
         path: String(cString: path),
         version: String(cString: version),
         headers: fields { ttms_http_headers(connection, $0, collect) }
-            .map { RequestHead.Field(name: $0.name.lowercased(), value: $0.value) },
+            .map { RequestHead.Field(name: $0.name.asciiLowercased, value: $0.value) },
         query: fields { ttms_http_query(connection, $0, collect) },
         remoteAddress: remoteAddress(of: connection),
         hasFoldedHeader: ttms_http_has_folded_header(connection),

@@ -43,7 +43,7 @@ enum RequestFraming {
         if codings.count > 1 { return self.malformed("There is more than one Transfer-Encoding header.") }
         if !lengths.isEmpty { return self.malformed("There are both Content-Length and Transfer-Encoding.") }
         if head.version == "HTTP/1.0" { return self.malformed("HTTP/1.0 has no Transfer-Encoding.") }
-        if coding.lowercased() != "chunked" {
+        if coding.asciiLowercased != "chunked" {
             return ProblemDetails(.unsupportedTransferEncoding, detail: "Only `chunked` is supported.")
         }
         return nil

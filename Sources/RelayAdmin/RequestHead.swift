@@ -4,7 +4,7 @@
 struct RequestHead: Sendable {
     /// A header, or a query parameter before its escapes are decoded.
     struct Field: Equatable, Sendable {
-        /// The name; a header's in lower case.
+        /// The name; a header's in lower case, as far as it is ASCII.
         var name: String
         /// `nil` for a query parameter without `=`.
         var value: String?
@@ -79,5 +79,13 @@ struct RequestHead: Sendable {
         if (1...64).contains(given.utf8.count), isHarmless { return given }
         let digits = String(UInt64.random(in: .min ... .max), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+extension String {
+    /// The text with the letters of ASCII in lower case, and all others as they are: `lowercased()` makes the k of ASCII of the
+    /// Kelvin sign, and so a token of what was none.
+    var asciiLowercased: String {
+        String(decoding: self.utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 }

@@ -63,6 +63,13 @@ import Testing
         Shape(testDescription: "a zero behind the blanks", head: "X-Y: \0b"),
         Shape(testDescription: "a header behind a bare LF", head: "X-Y: a\nContent-Length: 5"),
         Shape(testDescription: "a header behind a bare CR", head: "X-Y: a\rContent-Length: 5"),
+        Shape(
+            testDescription: "chunked with a Kelvin sign",
+            head: "Transfer-Encoding: chun\u{212A}ed",
+            status: 501,
+            code: .unsupportedTransferEncoding
+        ),
+        Shape(testDescription: "a name with a Kelvin sign", head: "Idempotency-\u{212A}ey: a"),
         Shape(testDescription: "chunked, in two headers", head: "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"),
     ]
 
