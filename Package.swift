@@ -160,7 +160,7 @@ let package = Package(
         .testTarget(
             name: "RelayStorageTests",
             dependencies: [
-                "RelayStorage", "RelayCore", "TTMSProtocol",
+                "CRocksDB", "RelayStorage", "RelayCore", "TTMSProtocol",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -124,11 +124,35 @@ final class Database {
     }
 
     /// Walks over the records of a family as they are now.
-    func iterator(_ family: Family) throws(StoreError) -> DatabaseIterator {
-        guard let iterator = rocksdb_create_iterator_cf(self.handle, self.readOptions, self.family(family)) else {
-            throw StoreError(.other, "There is no memory for reading the store. Give the process more.")
+    ///
+    /// - Parameter last: no record behind this one is looked for; `nil` for all.
+    func iterator(_ family: Family, through last: UInt64? = nil) throws(StoreError) -> DatabaseIterator {
+        let bound = last.flatMap { ReadBound(through: $0) }
+        guard last == nil || bound != nil,
+            let iterator = rocksdb_create_iterator_cf(self.handle, bound?.options ?? self.readOptions, self.family(family))
+        else { throw StoreError(.other, "There is no memory for reading the store. Give the process more.") }
+        return DatabaseIterator(iterator, bound: bound)
+    }
+
+    /// Looks at one record, whose bytes are valid while `read` runs.
+    ///
+    /// - Returns: what `read` does; `nil` when there is no such record.
+    func read<Value>(
+        _ key: UInt64,
+        in family: Family,
+        _ read: (UnsafeRawBufferPointer) -> Value
+    ) throws(StoreError) -> Value? {
+        let record = try RocksDBFailure.check("Reading the store") { error in
+            withUnsafeBytes(of: key.bigEndian) { bytes in
+                let start = bytes.assumingMemoryBound(to: CChar.self).baseAddress
+                return rocksdb_get_pinned_cf(self.handle, self.readOptions, self.family(family), start, bytes.count, error)
+            }
         }
-        return DatabaseIterator(iterator)
+        guard let record else { return nil }
+        defer { rocksdb_pinnableslice_destroy(record) }
+        var size = 0
+        let bytes = rocksdb_pinnableslice_value(record, &size)
+        return read(UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : size))
     }
 
     /// Bytes of the files that hold messages, dead ones included; not those of the log.

@@ -6,9 +6,12 @@ import RelayCore
 /// While it lives, files that compaction has replaced stay on the disk.
 final class DatabaseIterator {
     private let handle: OpaquePointer
+    /// Outlives `handle`, which goes on reading it.
+    private let bound: ReadBound?
 
-    init(_ handle: OpaquePointer) {
+    init(_ handle: OpaquePointer, bound: ReadBound? = nil) {
         self.handle = handle
+        self.bound = bound
     }
 
     deinit {
@@ -55,5 +58,32 @@ final class DatabaseIterator {
         guard rocksdb_iter_valid(self.handle) == 0 else {
             throw RocksDBFailure.damaged("A record of the store has a key that no release writes")
         }
+    }
+}
+
+/// Options for reading no further than to a key. Without them RocksDB steps over every deleted record behind it to find the next one.
+///
+/// RocksDB copies neither the options' bound nor the bytes of its key: both have to outlive the iterator.
+final class ReadBound {
+    let options: OpaquePointer
+    private let key: UnsafeMutableRawBufferPointer
+
+    /// - Returns: `nil` when there is no memory.
+    init?(through last: UInt64) {
+        guard let options = rocksdb_readoptions_create() else { return nil }
+        // The bound itself is not read. Next to a key is that key with a zero behind it, also to the highest number.
+        let key = UnsafeMutableRawBufferPointer.allocate(byteCount: MemoryLayout<UInt64>.size + 1, alignment: 1)
+        withUnsafeBytes(of: last.bigEndian) { key.copyMemory(from: $0) }
+        key[MemoryLayout<UInt64>.size] = 0
+        self.key = key
+        self.options = options
+        rocksdb_readoptions_set_verify_checksums(options, 1)
+        let start = UnsafeRawBufferPointer(key).assumingMemoryBound(to: CChar.self).baseAddress
+        rocksdb_readoptions_set_iterate_upper_bound(options, start, key.count)
+    }
+
+    deinit {
+        rocksdb_readoptions_destroy(self.options)
+        self.key.deallocate()
     }
 }

@@ -17,13 +17,9 @@ extension RocksDBStore {
     public func trace(of id: MessageID) throws(StoreError) -> MessageTrace? {
         if let live = self.book.liveTrace(of: id) { return live }
         if let change = self.book.changes.traces[id] { return change }
-        let iterator = try self.openDatabase().iterator(.traces)
-        iterator.seek(id.rawValue)
-        guard iterator.key == id.rawValue else {
-            if iterator.key == nil { try iterator.check() }
-            return nil
-        }
-        guard let trace = TraceRecord.read(id, from: iterator.value) else { throw Self.unreadable("trace") }
+        let record = try self.openDatabase().read(id.rawValue, in: .traces) { TraceRecord.read(id, from: $0) }
+        guard let record else { return nil }
+        guard let trace = record else { throw Self.unreadable("trace") }
         return trace
     }
 
@@ -42,7 +38,7 @@ extension RocksDBStore {
         guard first <= last, after?.rawValue != .max else { return TracePage() }
         var staged = self.book.changes.traces.filter { (first...last).contains($0.key.rawValue) }
             .sorted { $0.key.rawValue < $1.key.rawValue }[...]
-        let iterator = try self.openDatabase().iterator(.traces)
+        let iterator = try self.openDatabase().iterator(.traces, through: last)
         iterator.seek(first)
         var page = TracePage()
         var latest: MessageID?
@@ -101,13 +97,9 @@ extension RocksDBStore {
     }
 
     private func archivedUses(at place: UInt64) throws(StoreError) -> [UsedKey] {
-        let iterator = try self.openDatabase().iterator(.keys)
-        iterator.seek(place)
-        guard iterator.key == place else {
-            if iterator.key == nil { try iterator.check() }
-            return []
-        }
-        guard let uses = KeyRecord.read(iterator.value) else { throw Self.unreadable("key") }
+        let record = try self.openDatabase().read(place, in: .keys) { KeyRecord.read($0) }
+        guard let record else { return [] }
+        guard let uses = record else { throw Self.unreadable("key") }
         return uses
     }
 

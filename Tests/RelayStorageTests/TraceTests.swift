@@ -1,3 +1,4 @@
+import CRocksDB
 import Foundation
 import NIOCore
 import RelayCore
@@ -219,6 +220,31 @@ import Testing
             _ = try store.forget(limit: 5)
             #expect(try list(1, .deleted) == Array(ofFirst.dropFirst(5)), "forgotten, and staged")
         }
+    }
+
+    @Test func whatHasBeenForgottenBehindATerminalCostsItsReadersNothing() throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        let kept = try store.traced("kept", to: .a, at: 1)
+        let forgotten = try (0..<1_000).map { try store.traced("\($0)", to: .b, at: 1) }
+        #expect(try store.at(2) { try $0.deleteAll(of: .b) } == 1_000)
+        try store.commit()
+        let retention = Int64(store.limits.traceRetention)
+        #expect(try store.at(2 + retention) { try $0.forget(limit: 1_000) } == 1_000)
+        #expect(try store.at(2 + retention) { try $0.delete(kept) } == .deleted)
+        try store.commit()
+
+        let counters = try #require(rocksdb_perfcontext_create())
+        defer { rocksdb_perfcontext_destroy(counters) }
+        rocksdb_set_perf_level(CInt(rocksdb_enable_count))
+        rocksdb_perfcontext_reset(counters)
+        #expect(try store.endedTraces(of: .a, in: .deleted, after: nil, limit: 9).traces.map(\.id) == [kept])
+        #expect(try store.trace(of: kept)?.state == .deleted)
+        #expect(try store.trace(of: try #require(forgotten.first)) == nil)
+        let skipped = rocksdb_perfcontext_metric(counters, CInt(rocksdb_internal_delete_skipped_count))
+        rocksdb_set_perf_level(CInt(rocksdb_disable))
+        #expect(skipped < 10)
+        try store.close()
     }
 
     // MARK: Keys
