@@ -38,7 +38,7 @@ import Testing
 
     @Test("too many messages are refused for little more than it takes to read them", arguments: ["0", "{}", "[]"])
     func countless(_ message: String) throws {
-        let count = (1 << 20) / (message.utf8.count + 1) - 16
+        let count = (1 << 16) / (message.utf8.count + 1)
         let body = "{\"messages\":[\(String(repeating: "\(message),", count: count - 1))\(message)]}"
         let request = try Self.request(body)
         let reading = Self.processorTime { _ = try? JSONParser.parse(request.body) }
@@ -56,7 +56,7 @@ import Testing
 
     @Test("a name that is as wide as the body is told in part, and once")
     func wideName() throws {
-        let name = "~/" + String(repeating: "\u{301}", count: 100_000)
+        let name = "~/" + String(repeating: "\u{301}", count: 10_000)
         let destinations = (1_000..<2_000).map { "\"0000\($0)\"" }.joined(separator: ",")
         let body = #"{"messages":[{"destinations":[\#(destinations)],"payload":"","payload_encoding":"hex","\#(name)":0}]}"#
         let sendings = try BulkBody.parse(try Self.request(body))
