@@ -48,10 +48,10 @@ final class SimulatedTerminal {
     func makeNoise(_ kind: Int) {
         guard self.socket.canWrite else { return }
         switch kind {
-        case 0: self.socket.write(Array("$TTMX nothing of the kind".utf8))
-        case 1:
-            // Too short; in `marker` too short to be a frame.
+        case 1 where self.device.dialect != .content:
+            // Too short; in `marker` too short to be a frame. In `content` no length is, and it would be the beginning of a frame.
             self.socket.write([0x24, 0x54, 0x54, 0x4d, 0x53, 0, 2] + (self.device.dialect == .marker ? [0x24] : []))
+        case 0, 1: self.socket.write(Array("$TTMX nothing of the kind".utf8))
         default:
             let frame = WireFrame(address: self.source, command: 0x77, content: [1, 2, 3], dialect: self.device.dialect)
             self.socket.write(frame.bytes)
