@@ -21,8 +21,8 @@ public protocol RelayOperations: Sendable {
     /// A page of the terminals that are online or known.
     func terminals(_ query: TerminalQuery) async throws -> ListPage<TerminalSnapshot>
 
-    /// One terminal, with the history of its connections; `nil` when it was not seen since the relay started, or is forgotten, and nothing is kept
-    /// for it.
+    /// One terminal, with the history of its connections; `nil` when it was not seen since the relay started, or is forgotten, and
+    /// nothing is kept for it.
     func terminal(_ ccid: CCID) async throws -> TerminalSnapshot?
 
     /// Closes the terminal's connection with the reason `kicked`.

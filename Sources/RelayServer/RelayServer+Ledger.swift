@@ -19,7 +19,7 @@ struct LedgerCut: Sendable {
 extension Shard {
     /// Counts, and hands over everything that this tick has for others, so that what is counted there comes after.
     func cutLedger() -> LedgerCut {
-        for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+        self.handOverAll()
         self.submit()
         var cut = LedgerCut(accepted: self.counters.accepted, delivered: self.counters.delivered)
         cut.requeued = self.counters.requeued

@@ -111,8 +111,8 @@ public final class RelayServer: Sendable {
         return self.state.addresses
     }
 
-    /// Stops accepting, ends all waiting for messages, lets what has been put be acknowledged for at most `grace`, puts what is not acknowledged back into the
-    /// queues, and ends all connections and event loops. Everything given to the store before it returns has been submitted.
+    /// Stops accepting, ends all waiting for messages, lets what has been put be acknowledged for at most `grace`, puts what is not
+    /// acknowledged back into the queues, and ends all connections and event loops. Everything given to the store before it returns has been submitted.
     public func stop(grace: TimeAmount = .seconds(2)) async {
         self.watch.close()
         for channel in self.state.takeListeners() { try? await channel.close() }

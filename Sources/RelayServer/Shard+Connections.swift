@@ -210,9 +210,7 @@ extension Shard {
 
     /// Ends `connection` for `reason`: what was put is written once more, what is acknowledged counts, the rest goes back.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
-        self.beginEnd(of: connection)
-        connection.handler?.goOn()
-        self.abandonReceipt(of: connection)
+        self.handleRest(of: connection)
         connection.handler?.endBurst()
         guard connection.closeReason == nil else { return }
         let reason = connection.isFinishing ? .peerClosed : reason
@@ -241,8 +239,11 @@ extension Shard {
         connection.channel.close(promise: nil)
     }
 
-    /// Nobody will get the answer to the heartbeat that waits for one, but what came whole behind it was sent all the same.
-    func abandonReceipt(of connection: TerminalConnection) {
+    /// `connection` ends: handles what it has brought and what waits, for the store or behind a heartbeat. Nobody will get the answer to
+    /// that, but what came whole behind it was sent all the same.
+    func handleRest(of connection: TerminalConnection) {
+        self.beginEnd(of: connection)
+        connection.handler?.goOn()
         guard connection.isAwaitingReceipt else { return }
         connection.receiptRequest?.end()
         connection.receiptRequest = nil

@@ -63,9 +63,7 @@ extension Shard {
     /// acknowledged, when the peer resets it, or when that has taken too long.
     func finish(_ connection: TerminalConnection) {
         connection.pause(for: .finish)
-        self.beginEnd(of: connection)
-        connection.handler?.goOn()
-        self.abandonReceipt(of: connection)
+        self.handleRest(of: connection)
         guard connection.closeReason == nil else { return }
         // A heartbeat that waits for room would take its terminal from who has it when there is room.
         connection.isEnding = true

@@ -19,6 +19,10 @@ extension Shard {
         let storedBefore = self.submission.appends.count
         let waitingBefore = self.bytesInMemory
         let elsewhereBefore = self.framesElsewhere
+        func noteDestinations() {
+            if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
+            if self.submission.appends.count != storedBefore { connection.destinations.storedIn = self.submission.number }
+        }
         var step = FrameParser.Step.needsBytes
         // A read that has begun is taken whole, so that the watermark is passed by a read of each sender at the most.
         let mustAsk = self.full.isAny || self.isStoreBehind
@@ -43,10 +47,7 @@ extension Shard {
                 }
                 connection.parser = parser
                 self.count(&taken, from: connection)
-                if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
-                if self.submission.appends.count != storedBefore {
-                    connection.destinations.storedIn = self.submission.number
-                }
+                noteDestinations()
                 if let reason = self.handle(frame, from: connection) {
                     self.close(connection, reason)
                     break
@@ -57,9 +58,8 @@ extension Shard {
         }
         connection.parser = parser
         self.count(&taken, from: connection)
-        if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
+        noteDestinations()
         if self.submission.appends.count != storedBefore {
-            connection.destinations.storedIn = self.submission.number
             self.holdBackIfBehind(connection)
         } else if self.bytesInMemory != waitingBefore {
             self.tellWaitingBytes()

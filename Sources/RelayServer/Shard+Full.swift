@@ -19,7 +19,8 @@ struct HeldBackLooks {
     var reported: NIODeadline?
 }
 
-// `when_full: push-back` (G6). A frame that there is no room for is not taken: it stays with what its connection has not handled, in
+// Senders that wait for the store (G6): while it is too far behind (`Shard+Store`), and, which is the rest of this file, with
+// `when_full: push-back`. A frame that there is no room for is not taken: it stays with what its connection has not handled, in
 // nobody's account, and TCP holds back what is behind it. So are heartbeats behind it. It is taken when there is room, and dropped
 // as bytes are that nobody has read when its connection ends before: otherwise a sender that connects again and again would pass the
 // cap. Nothing of this touches frames for terminals that are live, on whichever event loop.

@@ -62,23 +62,36 @@ extension Shard {
         shard.eventLoop.execute { shard.take(batch) }
     }
 
+    /// Gives all other shards the frames that have gathered for their terminals.
+    func handOverAll() {
+        for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+    }
+
     /// Frames from another shard.
     private func take(_ batch: AppendBatch) {
         _ = self.startRead()
         self.passedOn -= Int64(batch.count)
         let storedBefore = self.submission.appends.count
-        let isBehind = self.isStoreBehind
-        var sources: Set<CCID> = []
-        var offset = 0
-        while let (entry, frame) = batch.next(&offset) {
-            let waitingBefore = self.submission.appends.count &+ self.bytesInMemory
-            self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true)
-            if isBehind, self.submission.appends.count &+ self.bytesInMemory != waitingBefore {
-                if let source = Self.source(of: frame) { sources.insert(source) }
-            }
+        if self.isStoreBehind {
+            self.deliverBehind(batch)
+        } else {
+            var offset = 0
+            while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
         }
         if self.submission.appends.count != storedBefore { self.storedForOthers = self.submission.number }
         self.tellWaitingBytes()
+    }
+
+    /// The store is behind: who has sent what goes there, or waits for it, is held back.
+    private func deliverBehind(_ batch: AppendBatch) {
+        var sources: Set<CCID> = []
+        var offset = 0
+        while let (entry, frame) = batch.next(&offset) {
+            let before = self.submission.appends.count &+ self.bytesInMemory
+            self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true)
+            guard self.submission.appends.count &+ self.bytesInMemory != before else { continue }
+            if let source = Self.source(of: frame) { sources.insert(source) }
+        }
         if !sources.isEmpty { self.holdBackElsewhere(sources) }
     }
 
@@ -175,7 +188,7 @@ extension Shard {
             }
         }
         self.handover.borrowed.remove(ccid)
-        self.handover.recalled[ccid] = self.submission.isEmpty ? self.submission.number - 1 : self.submission.number
+        self.handover.recalled[ccid] = self.latestSubmission
         if self.submission.isEmpty { self.awaitCarryingOut() }
         self.releaseSettled()
     }

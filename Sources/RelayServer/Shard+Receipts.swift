@@ -172,7 +172,7 @@ extension Shard {
             self.isSafetyCheckScheduled = false
             // What was put in this tick counts as on its way only when it has been written, or has left for another shard.
             self.flushDirty()
-            for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+            self.handOverAll()
             self.journalForReceipts()
             self.checkSafety()
         }

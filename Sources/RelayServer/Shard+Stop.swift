@@ -52,7 +52,7 @@ extension Shard {
     /// Passes on what is for other shards.
     func passOn() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
-            for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+            self.handOverAll()
             self.submit()
         }
     }

@@ -17,7 +17,8 @@ import TTMSProtocol
 /// register, takeover, close), `Shard+Move` (to the shard of their terminal), `Shard+Finish` (the peer's last byte), `Shard+Sweep`
 /// (acknowledgement and timeouts), `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards),
 /// `Shard+Stop` (the end), `Shard+Operations` and `Shard+Lists` (what operators ask), `Shard+Blocks` (whom they shut out),
-/// `Shard+Full` (senders that wait for room in the store), `Shard+Events` (what is reported to who follows), `Shard+Traces` (what becomes of traced frames).
+/// `Shard+Full` (senders that wait for room in the store), `Shard+Events` (what is reported to who follows), `Shard+Traces` (what
+/// becomes of traced frames).
 final class Shard: @unchecked Sendable {
     let index: Int
     /// Also the clock for everything that is due some time: its `now`, never `NIODeadline.now()`.
@@ -187,7 +188,7 @@ final class Shard: @unchecked Sendable {
     private func endTick() {
         self.isTickScheduled = false
         self.flushDirty()
-        for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+        self.handOverAll()
         self.submit()
     }
 
