@@ -34,47 +34,32 @@ extension Shard {
 }
 
 extension RelayServer {
-    /// The ledger with everything counted in the same moment.
-    ///
-    /// With one event loop that is exact: the store counts when it has carried out what the loop had submitted by then, and nothing
-    /// that came later. With several, frames can be between two of them while one after the other is counted; an imbalance is
-    /// then looked at again before it is reported.
+    /// The ledger with everything counted as in one moment, however much is on its way.
     func account() async -> RelayAccount {
-        var result = await self.accountOnce()
-        var attempts = 1
-        while result.ledger.imbalance != 0, self.shards.count > 1, attempts < Self.attempts {
-            result = await self.accountOnce()
-            attempts += 1
-        }
-        return result
-    }
-
-    private static let attempts = 20
-
-    private func accountOnce() async -> RelayAccount {
-        var account = RelayAccount()
-        var cuts: [LedgerCut] = []
-        for shard in self.shards.dropLast() {
-            let (cut, statistics) = await shard.ask { ($0.cutLedger(), $0.statistics()) }
-            cuts.append(cut)
-            account.shards.append(statistics)
-        }
-        guard let last = self.shards.last else { return account }
-        let groupCommit = self.groupCommit
-        // From the event loop to the store's thread, and from there to who asks: the loop is not woken for the answer.
-        let (cut, statistics, totals, inFlight) = await withCheckedContinuation { continuation in
-            last.eventLoop.execute {
-                let (cut, statistics) = (last.cutLedger(), last.statistics())
+        let number = await self.cuts.enter()
+        defer { self.cuts.leave() }
+        let (shards, groupCommit) = (self.shards, self.groupCommit)
+        // From the event loops to the store's thread, and from there to who asks: no loop is woken for the answer.
+        let (parts, totals, inFlight) = await withCheckedContinuation { continuation in
+            let cut = CommonCut(number: number, shards: shards.count) { parts in
                 groupCommit.post { store in
                     let totals = store?.totals ?? groupCommit.statistics.totals
-                    continuation.resume(returning: (cut, statistics, totals, store?.inFlightFrames ?? 0))
+                    continuation.resume(returning: (parts, totals, store?.inFlightFrames ?? 0))
+                }
+                for shard in shards {
+                    if shard.eventLoop.inEventLoop {
+                        shard.endCut(number)
+                    } else {
+                        shard.eventLoop.execute { shard.endCut(number) }
+                    }
                 }
             }
+            shards[0].eventLoop.execute { shards[0].join(cut) }
         }
-        cuts.append(cut)
-        account.shards.append(statistics)
+        var account = RelayAccount()
+        account.shards = parts.map(\.statistics)
         account.totals = totals
-        account.ledger = Ledger(cuts, totals, since: self.totalsAtStart, storedInFlight: inFlight)
+        account.ledger = Ledger(parts.map(\.cut), totals, since: self.totalsAtStart, storedInFlight: inFlight)
         account.ledger.requeued += UInt64(self.requeuedAtStart)
         return account
     }

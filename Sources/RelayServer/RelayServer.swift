@@ -11,6 +11,7 @@ public final class RelayServer: Sendable {
     let options: ServerOptions
     let groupCommit: any GroupCommit
     let shards: [Shard]
+    let cuts = CutQueue()
     let limiter: ConnectionLimiter
     let acceptReport = AcceptReport()
     let clock = RelayClock()

@@ -46,7 +46,7 @@ extension Shard: GroupCommitClient {
 
     /// Hands over what the tick has gathered.
     func submit() {
-        guard !self.submission.isEmpty else { return }
+        guard !self.submission.isEmpty, !self.isWithinCut else { return }
         let pending = self.submission
         self.submission = PendingSubmission(number: pending.number + 1)
         var submission = StoreSubmission(

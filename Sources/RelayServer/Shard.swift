@@ -106,6 +106,10 @@ final class Shard: @unchecked Sendable {
     var framesElsewhere: UInt64 = 0
     /// Frames handed to other shards, less those that they have handed here.
     var passedOn: Int64 = 0
+    /// The number of the ``CommonCut`` that this shard has counted for last.
+    var latestCut: UInt64 = 0
+    /// What gathers now came after a cut that others have still to count for: it does not go to the store before they have.
+    var isWithinCut = false
     /// Frames that are delivered, but whose ids in the store are not known yet.
     var awaitingRemoval = 0
     var isSweepScheduled = false

@@ -1,0 +1,88 @@
+import Synchronization
+
+/// A look at all shards and the store as if in one moment, although no two of them are ever stopped together (after Chandy and
+/// Lamport). Whoever counts first tells all others, behind every frame that it has sent them and before the next one, and each counts
+/// when it hears of it first. So no frame is counted where it came from and again where it went, or nowhere. Until all have counted,
+/// nothing that came later goes to the store, which then counts, too.
+final class CommonCut: Sendable {
+    typealias Part = (cut: LedgerCut, statistics: ShardStatistics)
+
+    /// Cuts come one behind the other, and each has a higher number.
+    let number: UInt64
+    private let parts: Mutex<[Part?]>
+    private let completion: @Sendable ([Part]) -> Void
+
+    /// - Parameter completion: gets what all shards have counted, on the last one's event loop.
+    init(number: UInt64, shards: Int, completion: @escaping @Sendable ([Part]) -> Void) {
+        self.number = number
+        self.parts = Mutex(Array(repeating: nil, count: shards))
+        self.completion = completion
+    }
+
+    func add(_ part: Part, of shard: Int) {
+        let all = self.parts.withLock { parts in
+            parts[shard] = part
+            return parts.allSatisfy { $0 != nil } ? parts.compactMap(\.self) : nil
+        }
+        if let all { self.completion(all) }
+    }
+}
+
+extension Shard {
+    /// Counts for `cut`, if that has not been done, and has the others count.
+    func join(_ cut: CommonCut) {
+        guard cut.number > self.latestCut else { return }
+        // The store has counted for the one before, or nobody would look again; this shard may hear of that later.
+        self.endCut(self.latestCut)
+        self.latestCut = cut.number
+        let part = (cut: self.cutLedger(), statistics: self.statistics())
+        self.isWithinCut = true
+        for index in self.shards.indices where index != self.index { self.send(to: index) { $0.join(cut) } }
+        cut.add(part, of: self.index)
+    }
+
+    /// All have counted, and the store is the next to do so: what has gathered since may follow.
+    func endCut(_ number: UInt64) {
+        guard self.isWithinCut, number == self.latestCut else { return }
+        self.isWithinCut = false
+        self.submit()
+    }
+}
+
+/// Lets one task look at a time; the others wait in line.
+final class CutQueue: Sendable {
+    private struct State {
+        var latest: UInt64 = 0
+        var isTaken = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// - Returns: the number of the next cut. Whoever got it calls ``leave()`` when that is done.
+    func enter() async -> UInt64 {
+        await withCheckedContinuation { continuation in
+            let isFree = self.state.withLock { state in
+                if state.isTaken { state.waiting.append(continuation) }
+                defer { state.isTaken = true }
+                return !state.isTaken
+            }
+            if isFree { continuation.resume() }
+        }
+        return self.state.withLock { state in
+            state.latest += 1
+            return state.latest
+        }
+    }
+
+    func leave() {
+        let next = self.state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard !state.waiting.isEmpty else {
+                state.isTaken = false
+                return nil
+            }
+            return state.waiting.removeFirst()
+        }
+        next?.resume()
+    }
+}
