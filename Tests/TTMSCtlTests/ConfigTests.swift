@@ -81,12 +81,15 @@ struct ConfigTests {
         try await Self.run("log_level: warning\n") { relay, control, file in
             let admitted = "An admin request was carried out"
             #expect(!relay.output.contains(admitted))
-            let set = try await control.run("log-level", "debug", "--for", "3s")
+            let set = try await control.run("log-level", "debug", "--for", "1h")
             #expect(set.output.hasPrefix("the relay logs from debug up until 2") && set.output.hasSuffix(", then warning\n"))
             #expect(try await Self.setting(control, "log_level")?.source == "admin API, for a time")
             try await eventually("it logs more") { relay.output.contains(admitted) ? () : nil }
             try Data("log_level: error\n".utf8).write(to: file)
             #expect(try await control.json(ConfigurationReceipt.self, "config", "reload").changed == ["log_level"])
+            let between = try await control.json(LogLevelResource.self, "log-level")
+            #expect(between.level == .debug && between.configuredLevel == .error && between.revertsAt != nil)
+            #expect(try await control.run("log-level", "debug", "--for", "1s").exit == .code(0))
             try await eventually("the configured level is in force again") {
                 try await control.json(LogLevelResource.self, "log-level").revertsAt == nil ? () : nil
             }
