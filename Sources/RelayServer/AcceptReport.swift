@@ -9,7 +9,7 @@ import Musl
 import Darwin
 #endif
 
-/// Attempts to accept connections that failed because the process or the system had nothing left to make one of.
+/// Attempts to accept connections that failed, or were not made, because the process or the system had nothing left to make one of.
 ///
 /// The kernel then keeps the connection waiting and says at once, again and again, that it does: without a pause the event loop
 /// would do nothing but ask.
@@ -28,7 +28,7 @@ final class AcceptReport: Sendable {
 
     private let state = Mutex(State())
 
-    /// Attempts that have failed.
+    /// Attempts that have failed, or were not made.
     var failures: UInt64 { self.state.withLock(\.failures) }
 
     /// An attempt failed with the errno `number`.
@@ -54,7 +54,7 @@ final class AcceptReport: Sendable {
         let meaning = "New connections wait; those that are open are served."
         switch number {
         case EMFILE:
-            return "The process has as many files open as it may. \(meaning) "
+            return "The process has as many files open as it may, but for a few that it keeps for itself. \(meaning) "
                 + "Raise its limit (LimitNOFILE, ulimit -n), or lower maximum_connections."
         case ENFILE:
             return "The system has as many files open as it may. \(meaning) "

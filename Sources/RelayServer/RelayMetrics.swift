@@ -33,7 +33,7 @@ enum RelayMetrics {
             MetricFamily(
                 "ttms_accept_failures_total",
                 .counter,
-                help: "Attempts to accept a connection that failed for lack of open files or memory.",
+                help: "Attempts to accept connections that failed, or were not made, for lack of open files or memory.",
                 value: acceptFailures
             ),
             MetricFamily(
