@@ -65,14 +65,17 @@ struct CompareTests {
     func interrupted(signal: Int32) async throws {
         let root = try TemporaryDirectory()
         let relayd = try BuiltProgram.url("ttms-relayd").path
+        let file = root.url.appendingPathComponent("scenarios.yaml")
+        // It lasts until it is told to end.
+        try Data("scenarios: [{ name: long, kind: pairs, count: 3, rate: 300, seconds: 3600 }]".utf8).write(to: file)
         let program = try RunningProgram(
             try BuiltProgram.url("ttms-bench"),
-            arguments: ["compare", "--relayd", relayd, "--alone", "--only", "steady"],
+            arguments: ["compare", "--relayd", relayd, "--alone", "--scenario", file.path],
             environment: ["TMPDIR": root.url.path],
             log: root.url.appendingPathComponent("log")
         )
         let child = try await eventually("the relay is measured", state: { program.output }) {
-            program.output.contains("relay, steady") ? Self.children(of: program.pid).first : nil
+            program.output.contains("relay, long") ? Self.children(of: program.pid).first : nil
         }
         program.signal(signal)
         let exit = try await program.waitForExit()

@@ -30,6 +30,20 @@ extension Faults {
             }
         }
 
+        @Test("Told to end, it accounts for what was sent until then")
+        func ended() async throws {
+            try await RelayProcess.with { relay in
+                let load = try Load(
+                    relay.terminals[0],
+                    ["--terminals", "5", "--frames", Load.endless, "--reconnect-every", "200"]
+                )
+                try await load.waitForAccepted(2_000, at: relay)
+                load.endSending()
+                try await load.expectClean(at: relay)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+            }
+        }
+
         @Test("Through the same proxy a relay that does nothing wrong is clean")
         func clean() async throws {
             try await RelayProcess.with { relay in

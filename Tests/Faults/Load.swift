@@ -23,6 +23,14 @@ struct Load {
         )
     }
 
+    /// Has it send nothing more. However long a test takes for what it does to the relay, the load lasts until then.
+    func endSending() {
+        self.program.signal(SIGINT)
+    }
+
+    /// Frames of a load that is ended by ``endSending()``: the most there can be.
+    static let endless = "10000000"
+
     /// Waits until a relay has taken so many frames since its start.
     ///
     /// - Throws: ``DeadlineExceeded``; ``Failure`` when the load has ended before.

@@ -66,7 +66,7 @@ extension Faults {
                 let load = try Load(
                     address,
                     [
-                        "--terminals", "50", "--frames", "\(20_000 * (cuts + 1))", "--reconnect-every", "200",
+                        "--terminals", "50", "--frames", Load.endless, "--reconnect-every", "200",
                         "--tolerate-restarts",
                     ]
                 )
@@ -76,6 +76,8 @@ extension Faults {
                     try await self.cutPower(of: relay, disk)
                     try await relay.start(listeners: ["\(address.host):\(address.port)"])
                 }
+                try await load.waitForAccepted(2_000, at: relay)
+                load.endSending()
                 try await load.expectClean(at: relay)
                 try await relay.waitForStatus("ledger.imbalance", 0)
             }

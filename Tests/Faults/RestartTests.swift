@@ -33,7 +33,7 @@ extension Faults {
                 let load = try Load(
                     address,
                     [
-                        "--terminals", "50", "--frames", "\(20_000 * stops)", "--reconnect-every", "200",
+                        "--terminals", "50", "--frames", Load.endless, "--reconnect-every", "200",
                         "--tolerate-restarts",
                     ]
                 )
@@ -45,6 +45,8 @@ extension Faults {
                     }
                     try await relay.start(listeners: ["\(address.host):\(address.port)"])
                 }
+                try await load.waitForAccepted(2_000, at: relay)
+                load.endSending()
                 try await load.expectClean(at: relay)
             }
         }

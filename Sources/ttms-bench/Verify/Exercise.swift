@@ -10,6 +10,7 @@ struct Exercise {
     private var reconnections = 0
     private var brokenConnections = 0
     private var lastProgress = ContinuousClock.now
+    private let request = EndRequest()
 
     init(_ plan: Plan) {
         var random = SplitMix64(seed: plan.seed)
@@ -60,7 +61,7 @@ struct Exercise {
 
     private var areAllAway: Bool { self.terminals.allSatisfy { $0.stream == nil } }
 
-    private var isAllSent: Bool { self.history.tally.sent >= self.plan.frames }
+    private var isAllSent: Bool { self.history.tally.sent >= self.plan.frames || self.request.isMade }
 
     /// Every terminal has asked for a reply after everything had arrived, and has got it.
     private var isOver: Bool { self.terminals.allSatisfy(\.hasSeenTheEnd) }
@@ -174,8 +175,7 @@ struct Exercise {
             self.broken(index)
         case .ended:
             if case .finishing = self.terminals[index].state {
-                // Long enough for others to send something that has to be cached.
-                self.disconnect(index, for: Int.random(in: 1...max(self.plan.frames / 20, 1), using: &self.random))
+                self.disconnect(index, for: Int.random(in: 1...self.plan.longestAbsence, using: &self.random))
             } else {
                 self.broken(index)
             }

@@ -12,6 +12,9 @@ struct Plan {
     var firstCCID: CCID
     var patience: Duration
 
+    /// A terminal stays away for so many payloads in all at the most: long enough for others to send something that has to be cached.
+    var longestAbsence: Int { min(max(self.frames / 20, 1), 5_000) }
+
     /// A terminal asks for a receipt, by a heartbeat, after so many payloads.
     static let receiptInterval = 32
     /// A terminal sends no more after so many payloads while it waits for a receipt: what the kernels of both sides would take

@@ -14,6 +14,8 @@ struct Verify: ParsableCommand {
             order: it waits for the receipt of its last heartbeat, says that it sends no more, and reads until the relay closes. \
             What the relay sends again on the next connection is counted as redelivered, and is no fault: it could not know \
             that the bytes had arrived.
+
+            Ctrl-C ends the sending; what was sent is then accounted for. A second one ends the run at once.
             """
     )
 
