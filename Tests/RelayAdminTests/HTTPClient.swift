@@ -110,7 +110,7 @@ final class HTTPClient: Sendable {
         let descriptor = self.descriptor
         return try await Self.onOwnThread {
             var byte: UInt8 = 0
-            let count = recv(descriptor, &byte, 1, 0)
+            let count = Self.receive(descriptor, &byte, 1)
             return count == 0 || (count < 0 && errno == ECONNRESET)
         }
     }
@@ -134,9 +134,17 @@ final class HTTPClient: Sendable {
         }
     }
 
+    /// `recv`, again when something that is not for this test has interrupted it.
+    private static func receive(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer, _ count: Int) -> Int {
+        while true {
+            let size = recv(descriptor, bytes, count, 0)
+            if size >= 0 || errno != EINTR { return size }
+        }
+    }
+
     private static func read(_ descriptor: Int32, _ count: Int, orThrow message: String? = nil) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        let size = recv(descriptor, &bytes, count, 0)
+        let size = Self.receive(descriptor, &bytes, count)
         if size > 0 { return Array(bytes.prefix(size)) }
         if size == 0, message == nil { return [] }
         throw Failure(message: size < 0 ? "recv: \(String(cString: strerror(errno)))" : message ?? "")
