@@ -10,6 +10,8 @@ struct Conversation: Decodable, Sendable {
     let settings: [String: String]?
     /// Where terminals connect; one free port on 127.0.0.1 when nothing is said.
     let listeners: [String]?
+    /// Milliseconds beyond its pauses after which a timeout of the relay can come between: one that fails so late is played again.
+    let lateness: Int?
     let steps: [Step]
 
     /// One file: a section of PROTOCOL.md.

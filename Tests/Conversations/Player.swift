@@ -7,6 +7,14 @@ struct Player {
     /// What went wrong, at which step, and everything that was said until then.
     struct Failure: Error, CustomStringConvertible {
         let description: String
+        /// How much later than its pauses say the step came in which a terminal was to say or to hear something.
+        var lateness: Duration?
+
+        /// Whether it came so late that it says nothing; `milliseconds` are `nil` where time is no matter.
+        func isLate(by milliseconds: Int?) -> Bool {
+            guard let lateness, let milliseconds else { return false }
+            return lateness > .milliseconds(milliseconds)
+        }
     }
 
     private let relay: RelayProcess
@@ -21,12 +29,17 @@ struct Player {
     }
 
     mutating func play(_ steps: [Step]) async throws {
+        var due = ContinuousClock.now
         for (index, step) in steps.enumerated() {
             do {
+                if case .pause(let milliseconds) = step { due += .milliseconds(milliseconds) }
                 try await self.perform(step)
             } catch {
                 let said = self.transcript.joined(separator: "\n")
-                throw Failure(description: "step \(index + 1), \(step): \(error)\n--- said until then\n\(said)")
+                throw Failure(
+                    description: "step \(index + 1), \(step): \(error)\n--- said until then\n\(said)",
+                    lateness: step.isSaying ? due.duration(to: .now) : nil
+                )
             }
         }
     }

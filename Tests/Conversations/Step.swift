@@ -26,6 +26,14 @@ enum Step: Sendable {
     case metric(String, shows: Double)
     case request(String, json: JSONValue?, status: Int)
 
+    /// A terminal says or hears something.
+    var isSaying: Bool {
+        switch self {
+        case .send, .receive: true
+        default: false
+        }
+    }
+
     enum Restart: String, Decodable, Sendable {
         case restart
         case kill

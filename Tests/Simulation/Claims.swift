@@ -276,8 +276,10 @@ final class Claims {
         let rivals = self.rivals[message.destination] ?? []
         for carrier in message.carriers.compactMap({ self.connections[$0] }) {
             guard let known = carrier.known(number), known < handedIn ?? .max || handedIn == self.step else { continue }
-            // Since another has asked for the terminal, it may be gone from there, and the message back in the queue.
             let opened = carrier.openedIn(rivals)
+            // Handed over before that connection had the terminal, in the same step at the latest.
+            guard handedIn ?? .max > opened else { continue }
+            // Since another has asked for the terminal, it may be gone from there, and the message back in the queue.
             let contested = rivals.filter { $0.handledIn >= opened && $0.connection != carrier.number }.map(\.readIn).min()
             if known < max(contested ?? .max, opened) {
                 self.violated(

@@ -15,7 +15,9 @@ struct StoreTests {
     private func fill(_ control: Control) async throws -> [MessageResource] {
         for number in 0..<50 {
             let destination = number.isMultiple(of: 2) ? "0000002a" : "ffffffff"
-            let arguments = [destination, "--hex", String(repeating: String(number + 100, radix: 16), count: 500)]
+            // Not to be compressed, which would make these tables as small as others.
+            let payload = (0..<1_000).map { _ in String(Int.random(in: 0..<16), radix: 16) }.joined()
+            let arguments = [destination, "--hex", payload]
             let timeToLive = number < 10 ? ["--time-to-live", "0"] : []
             #expect(try await control.run(["send"] + arguments + timeToLive + ["--source", "000000ff"]).exit == .code(0))
         }

@@ -25,6 +25,9 @@ struct LoadCounts: Equatable, Sendable {
     /// Connections that the server closed.
     var closed = 0
 
+    /// Nothing is under way between terminals that are there.
+    var isComplete: Bool { self.delivered >= self.sent && self.deliveredToSlow >= self.sentToSlow }
+
     static func += (left: inout LoadCounts, right: LoadCounts) {
         left.sent += right.sent
         left.delivered += right.delivered

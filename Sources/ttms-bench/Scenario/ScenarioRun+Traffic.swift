@@ -1,6 +1,9 @@
 extension ScenarioRun {
-    /// How long frames that are under way at the end may take; what has not come then is lost, or was dropped.
-    private static let settling = 5.0
+    /// Seconds without any frame, at the end, after which what has not come is lost, or was dropped: longer than a busy machine keeps a
+    /// process from running.
+    private static let standstill = 10.0
+    /// Seconds after which the end is not awaited any longer.
+    private static let settling = 60.0
 
     /// Terminals that send all the time: how much, how fast, at what cost.
     func traffic() async throws -> [PhaseResult] {
@@ -35,7 +38,7 @@ extension ScenarioRun {
             try await bad.stop()
         }
         try await generator.stop()
-        total += try await self.settle()
+        total = try await self.settle(total)
 
         let missing = total.sent - total.delivered
         if missing != 0 { measured.result.figures["frames MISSING at the end"] = Double(missing) }
@@ -49,19 +52,21 @@ extension ScenarioRun {
     }
 
     /// Waits for what is under way, slow readers now as fast as they can.
-    private func settle() async throws -> LoadCounts {
+    ///
+    /// - Parameter counts: what was sent and delivered until now.
+    /// - Returns: the same at the end.
+    private func settle(_ counts: LoadCounts) async throws -> LoadCounts {
         let generator = self.generator
         try await generator.hurry()
-        var counts = try await generator.take().counts
-        // Judged by standstill: how much is under way in all is known only in the sum of all phases.
+        var counts = counts
         var last = LoadClock.now
-        let end = last + UInt64(Self.settling * 4e9)
-        while LoadClock.now < end, LoadClock.now - last < UInt64(Self.settling * 1e8) {
+        let end = last + UInt64(Self.settling * 1e9)
+        repeat {
             try await Self.pass(0.05)
             let more = try await generator.take().counts
             if more.delivered > 0 || more.deliveredToSlow > 0 { last = LoadClock.now }
             counts += more
-        }
+        } while !counts.isComplete && LoadClock.now < end && LoadClock.now - last < UInt64(Self.standstill * 1e9)
         return counts
     }
 
