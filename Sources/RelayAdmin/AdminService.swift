@@ -139,6 +139,12 @@ struct AdminService: HTTPService {
                 // Whoever sends one expects something of it.
                 throw ProblemDetails(.invalidBody, detail: "Nothing was done: this path takes no body with \(head.method).")
             }
+            guard body.isEmpty || head.values("content-encoding").allSatisfy({ $0.asciiLowercased == "identity" }) else {
+                throw ProblemDetails(
+                    .unsupportedMediaType,
+                    detail: "Nothing was done: the body has a Content-Encoding. Send it as it is, not compressed."
+                )
+            }
             response = try await route.handler(
                 HTTPRequest(head: head, caller: caller, parameters: parameters, query: query, body: body)
             )

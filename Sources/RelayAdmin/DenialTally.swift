@@ -29,7 +29,12 @@ struct DenialTally {
             kind = Kind(remoteAddress: "", tokenID: nil, code: nil, attempt: nil)
             entry.remoteAddress = ""
         }
-        let count = self.tallies[kind]?.count
+        let earlier = self.tallies[kind]
+        let count = earlier?.count
+        // Those that are told only as a number are of one route, and not all of the last one's path.
+        if let earlier, earlier.count > 0, earlier.latest.target != entry.target, let route = entry.route {
+            entry.target = route
+        }
         self.tallies[kind] = (entry, count.map { $0 + 1 } ?? 0)
         return count == nil ? entry : nil
     }

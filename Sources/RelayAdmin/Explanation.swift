@@ -17,12 +17,10 @@ struct Explanation {
     var text: String {
         switch self.message.state {
         case .accepted, .queued: self.waiting + self.habit + self.expiry
-        case .inFlight:
-            "It was written to the terminal's connection\(self.at(.inFlight)), and the terminal has not acknowledged it yet"
-                + self.unacknowledged + self.habit + "."
+        case .inFlight: self.underway
         case .acknowledged:
             "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)); no heartbeat has come after that "
-                + "on the same connection" + self.habit + "."
+                + "on the same connection" + (self.terminal?.isOnline == true ? self.habit : "") + "."
         case .confirmed:
             "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)), and a heartbeat came after that"
                 + "\(self.at(.confirmed))."
@@ -34,6 +32,16 @@ struct Explanation {
                     + "maximum_frames_per_terminal, maximum_bytes_per_terminal, maximum_frames and maximum_bytes"
             )
         }
+    }
+
+    private var underway: String {
+        let written = "It was written to the terminal's connection\(self.at(.inFlight))"
+        if self.terminal?.connection?.confirm == .heartbeat {
+            return
+                "\(written); on this listener only a heartbeat tells that it has arrived (`confirm: heartbeat`), and none has come since"
+                + self.habit + "."
+        }
+        return "\(written), and the terminal has not acknowledged it yet\(self.unacknowledged)\(self.habit)."
     }
 
     /// How it ended without being acknowledged. One that was written before may have arrived all the same.

@@ -12,17 +12,28 @@ struct HostPolicy: Sendable {
         self.isLoopback = Self.isLoopback(host)
     }
 
-    /// Whether a request with this Host header is for us; the port does not matter.
+    /// Whether a request with this Host header is for us; which port it names does not matter, as a tunnel may have another.
     func allows(_ host: String) -> Bool {
         guard self.isLoopback else { return true }
-        let name: Substring
+        let (name, rest): (Substring, Substring)
         if host.hasPrefix("[") {
             guard let end = host.firstIndex(of: "]") else { return false }
-            name = host[host.index(after: host.startIndex)..<end]
+            (name, rest) = (host[host.index(after: host.startIndex)..<end], host[host.index(after: end)...])
         } else {
             name = host.prefix { $0 != ":" }
+            rest = host[name.endIndex...]
         }
-        return Self.isLoopback(name.lowercased())
+        return Self.isLoopback(name.lowercased()) && Self.isPort(rest)
+    }
+
+    /// Whether it is nothing, or a colon with a port or without.
+    private static func isPort(_ text: Substring) -> Bool {
+        guard let first = text.first else { return true }
+        let digits = text.dropFirst()
+        guard first == ":", digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            return false
+        }
+        return digits.isEmpty || UInt16(digits) != nil
     }
 
     private static func isLoopback(_ host: String) -> Bool {

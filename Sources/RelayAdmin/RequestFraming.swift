@@ -12,6 +12,9 @@ enum RequestFraming {
         if head.hasHiddenBytes {
             return self.malformed("The head has a zero byte, a second space, or a line that does not end with CRLF.")
         }
+        if self.hasSpace(head.path) || head.query.contains(where: { self.hasSpace($0.name) || self.hasSpace($0.value ?? "") }) {
+            return self.malformed("There is a space in the path or the query, which has to be written as %20.")
+        }
         for field in head.headers {
             guard self.isToken(field.name) else { return self.malformed("A header's name is not a token.") }
             guard self.isFieldValue(field.value ?? "") else {
@@ -53,6 +56,8 @@ enum RequestFraming {
         ProblemDetails(.malformedRequest, detail: detail)
     }
 
+    private static func hasSpace(_ text: String) -> Bool { text.utf8.contains(UInt8(ascii: " ")) }
+
     /// RFC 9110, 5.6.2.
     private static func isToken(_ text: String) -> Bool {
         !text.isEmpty
@@ -70,8 +75,8 @@ enum RequestFraming {
         text.utf8.allSatisfy { $0 == UInt8(ascii: "\t") || ($0 >= 0x20 && $0 != 0x7f) }
     }
 
-    /// Up to 18 digits, which a signed 64-bit number holds.
+    /// Digits, as many as they are.
     private static func isLength(_ text: String) -> Bool {
-        (1...18).contains(text.utf8.count) && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 }

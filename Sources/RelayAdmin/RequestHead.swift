@@ -42,12 +42,23 @@ struct RequestHead: Sendable {
         self.method = method
         self.path = path
         self.version = version
-        self.headers = headers
+        self.headers = headers.map(Self.trimmed)
         self.query = query
         self.remoteAddress = remoteAddress
         self.hasFoldedHeader = hasFoldedHeader
         self.hasHiddenBytes = hasHiddenBytes
-        self.id = Self.requestID(headers)
+        self.id = Self.requestID(self.headers)
+    }
+
+    /// The library leaves white space behind a value, which is none of it (RFC 9110, 5.5). It stays where the library itself reads the
+    /// value, and takes `chunked ` for another coding.
+    private static func trimmed(_ field: Field) -> Field {
+        guard let value = field.value, field.name != "transfer-encoding", field.name != "content-length" else { return field }
+        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        guard value.utf8.first.map(isBlank) == true || value.utf8.last.map(isBlank) == true else { return field }
+        let bytes = value.utf8.drop(while: isBlank)
+        let end = bytes.lastIndex { !isBlank($0) }.map { bytes.index(after: $0) } ?? bytes.startIndex
+        return Field(name: field.name, value: String(bytes[..<end]))
     }
 
     /// All values of a header, whose name is given in lower case.
@@ -55,9 +66,9 @@ struct RequestHead: Sendable {
         self.headers.filter { $0.name == name }.map { $0.value ?? "" }
     }
 
-    /// The bytes that the body will have; `nil` when it is chunked, or not said.
+    /// The bytes that the body will have, or the most that a number holds; `nil` when it is chunked, or not said.
     var contentLength: Int? {
-        self.values("content-length").first.flatMap(Int.init)
+        self.values("content-length").first.map { Int($0) ?? .max }
     }
 
     /// Whether the client waits for a word before it sends the body.

@@ -13,7 +13,7 @@ struct TokenSecret: Equatable, Sendable {
     init?(authorization: String) {
         let parts = authorization.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        self.text = String(parts[1])
+        self.text = String(parts[1].drop { $0 == " " })
     }
 
     /// A new secret of 256 random bits.

@@ -20,7 +20,9 @@ public struct ConnectionSnapshot: Equatable, Sendable {
     public var lastReceivedAt: Timestamp
     /// What came and was delivered.
     public var counters: ConnectionCounters
-    /// Bytes handed to it that its peer has not acknowledged.
+    /// What counts as delivery on its listener.
+    public var confirm = Confirmation.acknowledged
+    /// Bytes handed to it that are not known to be delivered.
     public var unacknowledgedBytes: Int
     /// Whether the terminal reads so slowly that it is fed from disk.
     public var isSpilled: Bool

@@ -86,7 +86,7 @@ public struct TerminalCounters: Equatable, Sendable {
     public var bytesDelivered: UInt64 = 0
     /// Frames from it whose checksum did not hold: a stricter rule would have refused them.
     public var unsoundFrames: UInt64 = 0
-    /// Frames for it that went to disk.
+    /// Frames for it that went to disk, from its first connection on.
     public var framesQueued: UInt64 = 0
     /// Connections that registered it.
     public var connections: UInt64 = 0

@@ -35,6 +35,8 @@ extension Shard {
 
     /// A heartbeat of a terminal of this shard came.
     func heartbeat(of terminal: Terminal, now: Timestamp) {
+        // Its rate is counted from one heartbeat to the next.
+        if let connection = terminal.connection { self.settleCounters(of: connection) }
         if terminal.heartbeat(now: now, tick: self.tickTime) {
             self.events.publish(RelayEvent(at: now, ccid: terminal.ccid, .terminalPunctual))
         }

@@ -178,7 +178,7 @@ extension Shard {
             // One that is written through always drains.
             self.terminals[ccid].map { $0.mailbox.mode == .draining && !$0.mailbox.isWriteThrough } ?? false
         }
-        return ConnectionSnapshot(
+        var snapshot = ConnectionSnapshot(
             id: connection.id,
             remoteAddress: PeerAddress(connection.channel.remoteAddress),
             listener: PeerAddress(connection.channel.localAddress),
@@ -192,6 +192,8 @@ extension Shard {
             isSpilled: spilled,
             pause: connection.pause
         )
+        snapshot.confirm = connection.listener.confirm
+        return snapshot
     }
 
     static func text(_ address: SocketAddress?) -> String { PeerAddress(address).description }

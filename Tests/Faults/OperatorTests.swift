@@ -32,6 +32,23 @@ extension Faults {
             }
         }
 
+        @Test("The rate of a terminal is that of its last two heartbeats, whether somebody has looked before or not")
+        func rate() async throws {
+            try await RelayProcess.with { relay in
+                let sender = try relay.terminal(.sender)
+                for round in 0..<10 {
+                    try sender.send(NumberedFrames.to(.receiver, round * 50..<(round + 1) * 50))
+                    try sender.register(.sender)
+                }
+                let first = try #require(try await relay.admin.terminal(.sender)?["frames_per_second"]?.double)
+                // Over at least a second.
+                #expect(0 < first && first <= 50)
+                try sender.send(NumberedFrames.to(.receiver, 500..<550))
+                let second = try #require(try await relay.admin.terminal(.sender)?["frames_per_second"]?.double)
+                #expect(0 < second && second <= 100)
+            }
+        }
+
         @Test("What is wrong with a request is said, with a code")
         func problems() async throws {
             let cases: [(String, String, JSONValue?, Int, JSONValue)] = [

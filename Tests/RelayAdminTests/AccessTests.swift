@@ -217,12 +217,14 @@ import Testing
     @Test("on loopback only loopback's names are served")
     func hosts() async throws {
         try await TestServer.run { server async throws in
-            for host in ["127.0.0.1", "localhost", "LOCALHOST:1", "[::1]", "[::1]:7280", "127.0.0.2:80"] {
+            for host in [
+                "127.0.0.1", "localhost", "LOCALHOST:1", "[::1]", "[::1]:7280", "127.0.0.2:80", "localhost:", "localhost \t",
+            ] {
                 #expect(try await server.send("GET", "/livez", headers: ["Host": host]).status == 200, "\(host)")
             }
             for host in [
                 "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7280", "[::2]", "[::1", "10.0.0.1",
-                "x@127.0.0.1",
+                "x@127.0.0.1", "localhost:a", "localhost:65536", "localhost:+1", "[::1]x", "127.0.0.1:80:80",
             ] {
                 let reply = try await server.send("GET", "/livez", headers: ["Host": host])
                 #expect(reply.problemCode == .misdirectedRequest, "\(host)")

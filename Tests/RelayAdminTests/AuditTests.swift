@@ -153,6 +153,23 @@ import Testing
         #expect(entries.filter { $0.remoteAddress.isEmpty }.map(\.count) == [1_000 - (DenialTally.maximumKinds - 2) - 1, 1])
     }
 
+    @Test("denials that are told as a number are of a route where they were at several paths")
+    func targets() throws {
+        var tally = DenialTally()
+        func deny(_ target: String) throws -> AuditResource? {
+            var entry = AuditResource.entry(status: 403, target: target)
+            (entry.tokenID, entry.route) = ("1", "/api/v1/messages/{id}")
+            return tally.add(entry)
+        }
+        let first = try #require(try deny("/api/v1/messages/5"))
+        #expect(first.target == "/api/v1/messages/5" && first.count == 1)
+        for _ in 0..<2 { #expect(try deny("/api/v1/messages/6") == nil) }
+        #expect(tally.finish().map(\.target) == ["/api/v1/messages/6"])
+        for id in [5, 5, 5, 6, 6] { _ = try deny("/api/v1/messages/\(id)") }
+        let rest = tally.finish()
+        #expect(rest.map(\.target) == ["/api/v1/messages/{id}"] && rest.map(\.count) == [4])
+    }
+
     @Test("what was only counted is recorded when its time is up")
     func tally() async throws {
         let directory = try TemporaryDirectory()

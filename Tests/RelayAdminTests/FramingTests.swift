@@ -168,6 +168,72 @@ import Testing
         }
     }
 
+    @Test("white space around a header's value is none of it, nor what stands between scheme and token")
+    func whiteSpace() async throws {
+        try await TestServer.run { server async throws in
+            for authorization in ["Bearer \(server.token) ", "Bearer \(server.token)\t ", " \tBearer   \(server.token)"] {
+                let client = try HTTPClient(port: server.port)
+                try await client.send(
+                    "GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: abc \r\nAuthorization: \(authorization)\r\n\r\n"
+                )
+                let reply = try await client.reply()
+                #expect(reply.status == 200)
+                #expect(reply.header("x-request-id") == "abc")
+            }
+            // The library does not take this for chunked.
+            let client = try HTTPClient(port: server.port)
+            try await client.send("POST /livez HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n")
+            #expect(try await client.reply().status == 501)
+        }
+    }
+
+    @Test(
+        "a space in the target is refused, and one that is escaped is none",
+        arguments: [
+            ("/livez x", 400), ("/livez HTTP/1.1", 400), ("/livez?a=b c", 400), ("/livez?a b", 400), ("/livez%20x", 404),
+            ("/api/v1/terminals?prefix=%20", 400),
+        ]
+    )
+    func spaces(_ target: String, _ status: Int) async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            let authorization = "Authorization: Bearer \(server.token)"
+            try await client.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(authorization)\r\n\r\n")
+            let reply = try await client.reply()
+            #expect(reply.status == status)
+            #expect((reply.problemCode == .malformedRequest) == target.contains(" "))
+        }
+    }
+
+    @Test(
+        "a length that no number holds is too large, and not malformed",
+        arguments: ["4611686018427387904", "18446744073709551615"]
+    )
+    func hugeLength(_ length: String) async throws {
+        try await TestServer.run { server async throws in
+            let client = try HTTPClient(port: server.port)
+            let head = "Host: localhost\r\nAuthorization: Bearer \(server.token)\r\nContent-Type: application/octet-stream"
+            let target = "/api/v1/terminals/0000002a/messages"
+            try await client.send("POST \(target) HTTP/1.1\r\n\(head)\r\nContent-Length: \(length)\r\n\r\n")
+            #expect(try await client.reply().problemCode == .bodyTooLarge)
+            #expect(try await client.isClosedByServer())
+        }
+    }
+
+    @Test("a body that is compressed is not sent on as it is")
+    func compressed() async throws {
+        try await TestServer.run { server async throws in
+            let target = "/api/v1/terminals/0000002a/messages"
+            for (coding, status) in [("gzip", 415), ("identity, gzip", 415), ("Identity", 202)] {
+                let headers = ["Content-Type": "application/octet-stream", "Content-Encoding": coding]
+                #expect(
+                    try await server.send("POST", target, headers: headers, body: Array("hi".utf8)).status == status,
+                    "\(coding)"
+                )
+            }
+        }
+    }
+
     @Test(
         "a length that the library refuses itself closes the connection",
         arguments: ["x", "-5", "+5", "5x", "0x5", "5, 5", "5 5", "18446744073709551616", "99999999999999999999"]

@@ -139,6 +139,10 @@ import Testing
             dueAt: Self.time(4),
             isLate: false
         )
+        var strict = punctual
+        strict.connection?.confirm = .heartbeat
+        var gone = offline
+        gone.cadence = punctual.cadence
         var hasty = punctual
         hasty.cadence?.intervalMilliseconds = 250
         let cases: [(MessageTrace.State, TerminalSnapshot?, Int?, [String])] = [
@@ -167,13 +171,14 @@ import Testing
             (.queued, online, 0, ["about to be written", "is online since"]),
             (.queued, slow, 2, ["reads slowly: 77 bytes"]),
             (.inFlight, online, nil, ["was written", "at 2023-11-14T22:13:22.000Z", "has not acknowledged it yet: 77 bytes"]),
+            (.inFlight, strict, nil, ["(`confirm: heartbeat`), and none has come since; its heartbeats come every 1.3 s"]),
             (.acknowledged, offline, nil, ["delivered", "at 2023-11-14T22:13:23.000Z", "no heartbeat"]),
             (.confirmed, online, nil, ["delivered", "a heartbeat came after that at 2023-11-14T22:13:24.000Z"]),
             (.expired, offline, nil, ["not delivered", "time to live", "at 2023-11-14T22:13:25.000Z"]),
             (.deleted, offline, nil, ["an operator deleted it at", "before it was written"]),
             (.evicted, nil, nil, ["the queue was full", "maximum_frames_per_terminal"]),
         ]
-        for (state, terminal, ahead, words) in cases {
+        for (state, terminal, ahead, words) in cases + [(.acknowledged, gone, nil, ["after that on the same connection."])] {
             guard let message = MessageResource(MessageReport(trace: Self.trace(state)), encoding: .base64) else {
                 Issue.record("no resource for \(state)")
                 continue

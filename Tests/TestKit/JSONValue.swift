@@ -29,6 +29,11 @@ public enum JSONValue: Hashable, Sendable {
         if case .number(let value) = self { Int(exactly: value) } else { nil }
     }
 
+    /// The number, if it is one.
+    public var double: Double? {
+        if case .number(let value) = self { value } else { nil }
+    }
+
     /// The elements, if it is an array.
     public var array: [JSONValue]? {
         if case .array(let values) = self { values } else { nil }
