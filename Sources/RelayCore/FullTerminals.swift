@@ -4,7 +4,8 @@ import TTMSProtocol
 /// What has no room in a store whose policy is ``StoreLimits/Policy/pushBack``, known to all threads.
 ///
 /// A terminal is full from its cap on, in frames or bytes, until an eighth of the cap is free, and so is the store with the caps
-/// over all: senders that stop and go on with each single frame would cost more than their frames. The store tells of each change
+/// over all: senders that stop and go on with each single frame would cost more than their frames. With the cap on terminals those
+/// are full for which nothing is kept, while something is kept for so many others. The store tells of each change
 /// when it is staged. What it has not carried out yet is not seen here, so the caps are passed by what is submitted meanwhile.
 ///
 /// Under the other policies nothing is ever full.
@@ -15,6 +16,8 @@ public final class FullTerminals: Sendable {
         var terminals: [UInt32: StoreLimits.Cap] = [:]
         /// The cap over all that is reached.
         var all: StoreLimits.Cap?
+        /// There is no room for the first frame of another terminal.
+        var hasNoTerminal = false
     }
 
     private let state = Mutex(State())
@@ -33,8 +36,12 @@ public final class FullTerminals: Sendable {
     public var releases: UInt64 { self.endings.load(ordering: .relaxed) }
 
     /// Why there is no room for a frame for `ccid`; `nil` when there is.
-    public func cap(for ccid: CCID) -> StoreLimits.Cap? {
-        self.state.withLock { $0.terminals[ccid.rawValue] ?? $0.all }
+    ///
+    /// - Parameter kept: the terminals for which there is a frame already.
+    public func cap(for ccid: CCID, kept: KeptTerminals) -> StoreLimits.Cap? {
+        let (cap, hasNoTerminal) = self.state.withLock { ($0.terminals[ccid.rawValue] ?? $0.all, $0.hasNoTerminal) }
+        if cap == nil, hasNoTerminal, !kept.contains(ccid) { return .terminals }
+        return cap
     }
 
     /// Terminals at a cap of their own.
@@ -52,16 +59,17 @@ public final class FullTerminals: Sendable {
         }
     }
 
-    /// The store keeps `terminal` for `ccid`, and `all` for all terminals.
+    /// The store keeps `terminal` for `ccid`, and `all` for as many terminals as `terminals` says.
     @inline(__always)
-    package func note(_ ccid: CCID, _ terminal: StoreLoad, all: StoreLoad, _ limits: StoreLimits) {
-        if limits.policy == .pushBack { self.update(ccid, terminal, all: all, limits) }
+    package func note(_ ccid: CCID, _ terminal: StoreLoad, all: StoreLoad, terminals: Int, _ limits: StoreLimits) {
+        if limits.policy == .pushBack { self.update(ccid, terminal, all: all, terminals: terminals, limits) }
     }
 
-    private func update(_ ccid: CCID, _ terminal: StoreLoad, all: StoreLoad, _ limits: StoreLimits) {
+    private func update(_ ccid: CCID, _ terminal: StoreLoad, all: StoreLoad, terminals: Int, _ limits: StoreLimits) {
         let (terminalCap, totalCap) = (limits.terminalCap(reachedBy: terminal), limits.totalCap(reachedBy: all))
         // Nothing is full, and nothing becomes so.
-        guard terminalCap != nil || totalCap != nil || self.isAny else { return }
+        let hasNoTerminal = terminals >= limits.terminals
+        guard terminalCap != nil || totalCap != nil || hasNoTerminal || self.isAny else { return }
         self.state.withLock { state in
             if let terminalCap {
                 state.terminals[ccid.rawValue] = terminalCap
@@ -74,12 +82,17 @@ public final class FullTerminals: Sendable {
                 state.all = nil
                 self.endings.add(1, ordering: .relaxed)
             }
+            if state.hasNoTerminal != hasNoTerminal {
+                state.hasNoTerminal = hasNoTerminal
+                // One terminal less is room for one, and soon taken: what waits for it need not wait for more.
+                if !hasNoTerminal { self.endings.add(1, ordering: .relaxed) }
+            }
             self.publish(state)
         }
     }
 
     private func publish(_ state: State) {
-        self.hasAny.store(state.all != nil || !state.terminals.isEmpty, ordering: .relaxed)
+        self.hasAny.store(state.all != nil || state.hasNoTerminal || !state.terminals.isEmpty, ordering: .relaxed)
     }
 }
 

@@ -58,7 +58,9 @@ public final class MemoryStore: MessageStore {
 
     private func noteLimits() {
         self.full.reset(policy: self.limits.policy)
-        for (ccid, queue) in self.queues { self.full.note(ccid, queue.load, all: self.load, self.limits) }
+        for (ccid, queue) in self.queues {
+            self.full.note(ccid, queue.load, all: self.load, terminals: self.totals.terminals, self.limits)
+        }
     }
 
     // MARK: Appending
@@ -74,8 +76,9 @@ public final class MemoryStore: MessageStore {
     ) throws(StoreError) -> AppendOutcome {
         guard let id = self.nextID(of: ccid) else { return self.reject(.identifiers) }
         let isFirst = (self.queues[ccid]?.load.frames ?? 0) == 0
-        if !isInFlight, isFirst, self.totals.terminals >= self.limits.terminals { return self.reject(.terminals) }
-        if !isInFlight, self.limits.policy != .pushBack, let cap = self.makeRoom(for: ccid, size: frame.count) {
+        let mayBeRefused = !isInFlight && self.limits.policy != .pushBack
+        if mayBeRefused, isFirst, self.totals.terminals >= self.limits.terminals { return self.reject(.terminals) }
+        if mayBeRefused, let cap = self.makeRoom(for: ccid, size: frame.count) {
             return self.reject(cap)
         }
 
@@ -358,7 +361,7 @@ public final class MemoryStore: MessageStore {
         self.totals.terminals += (after.frames > 0 ? 1 : 0) - (before.frames > 0 ? 1 : 0)
         if before.frames == 0, after.frames > 0 { self.kept.insert(ccid) }
         if before.frames > 0, after.frames == 0 { self.kept.remove(ccid) }
-        self.full.note(ccid, after, all: self.load, self.limits)
+        self.full.note(ccid, after, all: self.load, terminals: self.totals.terminals, self.limits)
     }
 }
 

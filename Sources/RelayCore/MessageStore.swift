@@ -43,7 +43,7 @@ public protocol MessageStore: TraceStore {
 
     /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
     ///
-    /// With ``StoreLimits/Policy/pushBack`` the caps on frames and bytes do neither: the frame was taken when there was room, or could
+    /// With ``StoreLimits/Policy/pushBack`` the caps do neither: the frame was taken when there was room, or could
     /// not be left with its sender (``refusal(of:size:)``).
     ///
     /// - Parameters:

@@ -17,8 +17,8 @@ public struct StoreLimits: Equatable, Sendable {
         case terminalBytes = "terminal_bytes"
         case totalFrames = "total_frames"
         case totalBytes = "total_bytes"
-        /// Something is kept for as many terminals as may be. It always rejects: making room for an unknown terminal by evicting
-        /// the oldest frames would let one sender empty all queues by inventing CCIDs.
+        /// Something is kept for as many terminals as may be. It rejects with ``Policy/dropOldest``, too: making room for an unknown
+        /// terminal by evicting the oldest frames would let one sender empty all queues by inventing CCIDs.
         case terminals
         /// The store knows as many terminals as it can, or the terminal has used up its sequences (``MessageID``).
         case identifiers

@@ -28,7 +28,7 @@ extension Shard {
     /// Why a frame for `ccid` has to wait for room in the store; `nil` when it has not, or needs none.
     func missingRoom(for ccid: CCID) -> StoreLimits.Cap? {
         guard self.full.isAny, !self.isLive(ccid) else { return nil }
-        return self.full.cap(for: ccid)
+        return self.full.cap(for: ccid, kept: self.groupCommit.kept)
     }
 
     /// Whether frames for `ccid` go straight to its connection, so that they need nothing of the store.

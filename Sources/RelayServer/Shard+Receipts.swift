@@ -201,10 +201,10 @@ extension Shard {
         return connection.window.hasUnsafe(since: time)
     }
 
-    /// Without a journal, what a receipt waits for goes to disk all the same, once it has had the time to be acknowledged:
-    /// otherwise a destination that reads nothing would keep its senders without receipts.
+    /// Without a journal, or with one that takes its time, what a receipt waits for goes to disk all the same, once it has had the time
+    /// to be acknowledged: otherwise a destination that reads nothing would keep its senders without receipts (G8).
     private func journalForReceipts() {
-        guard self.options.journal == .off, let oldest = self.safetyWaits.map(\.time).min() else { return }
+        guard self.journalsLate, let oldest = self.safetyWaits.map(\.time).min() else { return }
         let now = self.startRead()
         guard oldest + self.acknowledgementDelay <= now else { return }
         self.awaitingAcknowledgement.forEach { self.journal($0, since: oldest) }

@@ -11,6 +11,13 @@ extension Shard {
         guard case .after(let time) = self.options.journal, time > .zero else { return nil }
         return max(time - .milliseconds(2), .nanoseconds(time.nanoseconds / 2))
     }
+    /// Frames go to disk later by themselves than a receipt should have to wait.
+    var journalsLate: Bool {
+        switch self.options.journal {
+        case .off: true
+        case .after(let time): time > Self.longestDelay
+        }
+    }
     var acknowledgementDelay: TimeAmount { min(self.journalDelay ?? Self.longestDelay, Self.longestDelay) }
     private static let longestDelay = TimeAmount.milliseconds(20)
     /// How soon a connection without room is looked at again: its terminal is fed from disk, and waits for this. While nobody gets

@@ -20,8 +20,9 @@ extension RocksDBStore {
         guard let slot = known ?? self.table.freeSlot(occupied: self.totals.terminals) else { return self.reject(.identifiers) }
         if known != nil, self.table[slot].next > MessageID.maximumSequence { return self.reject(.identifiers) }
         let isFirst = known.map { self.table[$0].frames == 0 } ?? true
-        if !isInFlight, isFirst, self.totals.terminals >= self.limits.terminals { return self.reject(.terminals) }
-        if !isInFlight, self.limits.policy != .pushBack, let cap = self.makeRoom(in: known, size: frame.count) {
+        let mayBeRefused = !isInFlight && self.limits.policy != .pushBack
+        if mayBeRefused, isFirst, self.totals.terminals >= self.limits.terminals { return self.reject(.terminals) }
+        if mayBeRefused, let cap = self.makeRoom(in: known, size: frame.count) {
             return self.reject(cap)
         }
         if known == nil { self.table.assign(ccid, to: slot) }

@@ -158,7 +158,7 @@ public final class RocksDBStore: MessageStore {
     @inline(__always)
     func noteLoad(of slot: UInt32) {
         guard self.limits.policy == .pushBack, let ccid = self.table[slot].ccid else { return }
-        self.full.note(ccid, self.table[slot].load, all: self.load, self.limits)
+        self.full.note(ccid, self.table[slot].load, all: self.load, terminals: self.totals.terminals, self.limits)
     }
 
     /// Has the next commit tell of the queue in `slot`.

@@ -117,10 +117,14 @@ extension Faults {
             return [metrics["ttms_store_frames_queued_total"], metrics["ttms_frames_journaled_total"]]
         }
 
-        @Test("With journal_after off a frame in flight goes to disk for a receipt, and not by itself", arguments: [1, 2])
-        func withoutJournal(eventLoops: Int) async throws {
+        @Test(
+            "With journal_after off, or long, a frame in flight goes to disk for a receipt, and not by itself",
+            arguments: ["off", "1m"],
+            [1, 2]
+        )
+        func withoutJournal(journalAfter: String, eventLoops: Int) async throws {
             let count = 100
-            try await RelayProcess.with(["event_loops": "\(eventLoops)", "journal_after": "off"]) { relay in
+            try await RelayProcess.with(["event_loops": "\(eventLoops)", "journal_after": journalAfter]) { relay in
                 let sender = try relay.terminal(.sender)
                 let stuck = try relay.terminal(.receiver, receiveBuffer: 4_096)
                 try sender.send(NumberedFrames.to(.receiver, 0..<count, size: 1_000))
@@ -130,7 +134,9 @@ extension Faults {
                 #expect(try await Self.writes(relay) == [0, 0])
                 #expect(try await relay.admin.json("GET", "/api/v1/status").at("ledger.in_flight")?.int ?? 0 > 0)
 
-                try sender.register(.sender)
+                try sender.send(WireFrame.heartbeat(of: .sender))
+                // Before a journal of a minute would take it.
+                #expect(try sender.receiveFrame(within: .seconds(50)).count == Frame.heartbeatSize)
                 #expect(try await relay.admin.metrics()["ttms_frames_journaled_total"] ?? 0 > 0)
                 #expect(try stuck.receiveNumbers(count) == Array(0..<count))
                 try await relay.waitForStatus("ledger.delivered_total", count)

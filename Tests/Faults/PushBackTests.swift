@@ -51,6 +51,34 @@ extension Faults {
             }
         }
 
+        @Test("At the cap on terminals, senders to one more wait until there is nothing left for another", arguments: [1, 2])
+        func terminals(eventLoops: Int) async throws {
+            let settings = ["maximum_terminals": "2", "when_full": "push-back", "event_loops": "\(eventLoops)"]
+            try await RelayProcess.with(settings) { relay in
+                let sender = try relay.terminal(.sender)
+                for ccid in [CCID.receiver, .other] { try sender.send(NumberedFrames.to(ccid, 0..<10)) }
+                try sender.register(.sender)
+                let third = CCID(rawValue: 0x12)
+                try sender.send(NumberedFrames.to(third, 0..<10))
+                try sender.send(WireFrame.heartbeat(of: .sender))
+                try await relay.waitForHeldBack(1)
+                try await Self.expectOthersGoOn(relay)
+                #expect(!sender.hasInput, "there is a receipt for what is not kept")
+                // For whom something is kept, there is room.
+                let second = try relay.terminal(CCID(rawValue: 0x13))
+                try second.send(NumberedFrames.to(.other, 10..<20))
+                try second.register(CCID(rawValue: 0x13))
+                try await relay.waitForBacklog(of: .other, 20)
+
+                let receiver = try relay.terminal(.receiver)
+                #expect(try receiver.receiveNumbers(10) == Array(0..<10))
+                #expect(try sender.receiveFrame().count == Frame.heartbeatSize)
+                try await relay.waitForBacklog(of: third, 10)
+                try await relay.waitForHeldBack(0)
+                try await Self.expectNothingDropped(relay)
+            }
+        }
+
         @Test(
             "At a cap over all, senders to whoever is away wait, and those to live terminals go on",
             arguments: Cap.total,

@@ -126,37 +126,61 @@ import Testing
         try kind.withStore(limits) { store in
             var ids: [MessageID] = []
             for number in 0..<20 {
-                #expect(store.full.cap(for: .a) == (number < 16 ? nil : .terminalFrames))
+                #expect(store.full.cap(for: .a, kept: store.kept) == (number < 16 ? nil : .terminalFrames))
                 ids.append(try #require(try store.append("a", to: .a).id))
             }
             #expect(store.full.isAny)
             #expect(store.full.count == 1)
-            #expect(store.full.cap(for: .b) == nil)
+            #expect(store.full.cap(for: .b, kept: store.kept) == nil)
             try store.append([UInt8](repeating: 0, count: 1_000), to: .b)
-            #expect(store.full.cap(for: .b) == .terminalBytes)
+            #expect(store.full.cap(for: .b, kept: store.kept) == .terminalBytes)
             #expect(store.totals.rejected == 0)
             #expect(store.totals.evicted == 0)
             // An eighth of the cap has to be free.
             for id in ids.prefix(5) { #expect(try store.delete(id) == .deleted) }
-            #expect(store.full.cap(for: .a) == .terminalFrames)
+            #expect(store.full.cap(for: .a, kept: store.kept) == .terminalFrames)
             try store.commit()
             let run = try store.readNext(of: .a, maximumBytes: 1, now: .second(0))
-            #expect(store.full.cap(for: .a) == .terminalFrames, "what is in flight takes room")
+            #expect(store.full.cap(for: .a, kept: store.kept) == .terminalFrames, "what is in flight takes room")
             try store.remove(of: .a, through: try #require(run.marks.last?.id))
-            #expect(store.full.cap(for: .a) == nil)
+            #expect(store.full.cap(for: .a, kept: store.kept) == nil)
             _ = try store.deleteAll(of: .b)
             #expect(!store.full.isAny)
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func terminalsForWhichThereIsNoPlaceAreTold(_ kind: StoreKind) throws {
+        try kind.withStore(StoreLimits(terminals: 2, policy: .pushBack)) { store in
+            let first = try #require(try store.append("a", to: .a).id)
+            #expect(!store.full.isAny)
+            try store.append("b", to: .b)
+            #expect(store.full.isAny)
+            #expect(store.full.cap(for: .a, kept: store.kept) == nil)
+            #expect(store.full.cap(for: .c, kept: store.kept) == .terminals)
+            let operators = AppendBatch.Entry(ccid: .c, token: 1)
+            #expect(try store.refusal(of: operators, size: 20) == .terminals)
+            // It was taken before that was known.
+            let third = try #require(try store.append("c", to: .c).id)
+            #expect(store.totals.rejected == 0)
+            let releases = store.full.releases
+            #expect(try store.delete(first) == .deleted)
+            #expect(store.full.cap(for: .a, kept: store.kept) == .terminals && store.full.releases == releases)
+            #expect(try store.delete(third) == .deleted)
+            #expect(store.full.cap(for: .a, kept: store.kept) == nil && store.full.releases > releases)
+            #expect(!store.full.isAny)
+            store.limits.terminals = 1
+            #expect(store.full.cap(for: .a, kept: store.kept) == .terminals)
         }
     }
 
     @Test(arguments: StoreKind.allCases) func fullStoreIsTold(_ kind: StoreKind) throws {
         try kind.withStore(StoreLimits(totalFrames: 100, totalBytes: 80, policy: .pushBack)) { store in
             try store.append([UInt8](repeating: 0, count: 40), to: .a)
-            #expect(store.full.cap(for: .c) == nil)
+            #expect(store.full.cap(for: .c, kept: store.kept) == nil)
             try store.append([UInt8](repeating: 0, count: 39), to: .b, timeToLive: 9)
             #expect(!store.full.isAny)
             try store.append("1", to: .a)
-            #expect(store.full.cap(for: .c) == .totalBytes)
+            #expect(store.full.cap(for: .c, kept: store.kept) == .totalBytes)
             #expect(store.full.count == 0)
             #expect(try store.expire(now: .second(60), limit: 9) == 1)
             #expect(!store.full.isAny)
@@ -169,11 +193,11 @@ import Testing
             try store.append("b", to: .b)
             #expect(!store.full.isAny)
             store.limits.policy = .pushBack
-            #expect(store.full.cap(for: .a) == .terminalFrames)
-            #expect(store.full.cap(for: .b) == nil)
+            #expect(store.full.cap(for: .a, kept: store.kept) == .terminalFrames)
+            #expect(store.full.cap(for: .b, kept: store.kept) == nil)
             #expect(store.full.policy == .pushBack)
             store.limits.totalFrames = 3
-            #expect(store.full.cap(for: .b) == .totalFrames)
+            #expect(store.full.cap(for: .b, kept: store.kept) == .totalFrames)
             store.limits.policy = .rejectNewest
             #expect(!store.full.isAny)
             #expect(store.full.policy == .rejectNewest)
@@ -188,8 +212,8 @@ import Testing
         try first.append("b", to: .b)
         try first.close()
         let second = try RocksDBStore.open(directory, limits: limits)
-        #expect(second.full.cap(for: .a) == .terminalFrames)
-        #expect(second.full.cap(for: .b) == nil)
+        #expect(second.full.cap(for: .a, kept: second.kept) == .terminalFrames)
+        #expect(second.full.cap(for: .b, kept: second.kept) == nil)
         try second.close()
     }
 

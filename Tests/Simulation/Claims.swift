@@ -149,7 +149,8 @@ final class Claims {
         guard let connection = self.connections[socket.number] else { return false }
         if frame[4] == UInt8(ascii: "S") {
             connection.outgoing.append(.init(end: end, number: nil))
-            return self.replied(frame, on: connection)
+            // What the relay writes next may leave its hands before the socket has taken this.
+            return self.replied(frame, on: connection, since: socket.handedIn(end - frame.count) ?? self.step)
         }
         let number = NumberedPayload.number(frame[Frame.contentOffset...])
         guard self.messages.indices.contains(number), self.messages[number].frame == frame else {
@@ -171,7 +172,8 @@ final class Claims {
         return true
     }
 
-    private func replied(_ frame: [UInt8], on connection: ClaimedConnection) -> Bool {
+    /// - Parameter since: the step in which the reply left the relay's hands.
+    private func replied(_ frame: [UInt8], on connection: ClaimedConnection, since: Int) -> Bool {
         guard frame.count == Frame.heartbeatSize, frame.reduce(0, ^) == 0, frame.starts(with: Array("$TTMS".utf8)) else {
             self.violated("Connection \(connection.number) got what is neither a reply nor data: \(frame).")
             return false
@@ -195,7 +197,7 @@ final class Claims {
         }
         if isContested {
             // It may have lost the terminal meanwhile, and got it again: what it had may come again.
-            connection.tenures[ccid] = .init(number: tenure.number + 1, since: self.step)
+            connection.tenures[ccid] = .init(number: tenure.number + 1, since: since)
         }
         return true
     }

@@ -76,6 +76,7 @@ struct Schedule {
         options.eventLoops = [1, 1, 1, 2, 2, 3].randomElement(using: &random) ?? 1
         let journals: [JournalOptions] = [
             .after(.milliseconds(10)), .after(.milliseconds(10)), .after(.milliseconds(3)), .after(.zero), .off,
+            .after(.milliseconds(300)),
         ]
         options.journal = journals.randomElement(using: &random) ?? .off
         options.outbound.highWatermark = [800, 3_000, 1 << 20].randomElement(using: &random) ?? 800
@@ -93,6 +94,7 @@ struct Schedule {
         if Int.random(in: 0..<4, using: &random) == 0 { limits.timeToLive = 1 }
         if Int.random(in: 0..<4, using: &random) == 0 { limits.terminalFrames = Int.random(in: 3...30, using: &random) }
         if Int.random(in: 0..<6, using: &random) == 0 { limits.totalBytes = Int.random(in: 500...5_000, using: &random) }
+        if Int.random(in: 0..<8, using: &random) == 0 { limits.terminals = Int.random(in: 1...6, using: &random) }
         limits.policy = StoreLimits.Policy.allCases.randomElement(using: &random) ?? .dropOldest
         return limits
     }

@@ -181,7 +181,7 @@ enum ConfigurationTable {
             "maximum_terminals",
             \.storeLimits.terminals,
             1...Int(MessageID.maximumSlot),
-            "Terminals for which frames are kept; frames for one more are refused whatever `when_full` says"
+            "Terminals for which frames are kept; frames for one more are refused, or wait with `when_full: push-back`"
         ),
         .choice(
             "when_full",
