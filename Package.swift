@@ -166,7 +166,16 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "RelayServerTests", dependencies: ["RelayServer", "RelayCore"], swiftSettings: strict),
+        .testTarget(
+            name: "RelayServerTests",
+            dependencies: [
+                "RelayServer", "RelayCore",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "RelayAdminTests",
             dependencies: [
