@@ -154,7 +154,7 @@ import Testing
 
     @Test func whatBelongsTogetherIsCommittedTogether() async throws {
         let directory = try TemporaryDirectory()
-        let thread = try self.thread(try RocksDBStore.open(directory), pace: .init(gathering: .seconds(60)))
+        let thread = try self.thread(try RocksDBStore.open(directory), pace: .init(gathering: .seconds(3_600)))
         let clients = [Client(), Client()]
         let rounds: UInt64 = 50
         for number in 1...rounds {
