@@ -1,11 +1,13 @@
 import Foundation
 import Logging
+import NIOCore
 import Synchronization
 
 /// Writes log messages on a thread of its own, in their order: an event loop that logs does not wait for whoever reads the log.
 ///
 /// A pipe whose reader has stopped takes nothing more, and a write to it waits for ever. What cannot be written waits here, up to a
-/// limit; what comes after that is dropped, and counted in a message of its own once the log is read again.
+/// limit; what comes after that is dropped until half of what waits has been written, and counted in a message of its own, which
+/// stands where the dropped ones would.
 final class LogQueue: Sendable {
     private struct Entry {
         var event: LogEvent
@@ -13,10 +15,38 @@ final class LogQueue: Sendable {
     }
 
     private struct Contents {
-        var entries: [Entry] = []
+        var entries = CircularBuffer<Entry>()
+        /// How many came after the last of the entries, and are dropped.
         var dropped = 0
-        /// What the thread has taken is not all written.
+        /// Who would have written the first of them.
+        var handler: (any LogHandler)?
+        /// The thread has taken one, and has not written it.
         var isWriting = false
+
+        var isEmpty: Bool { self.entries.isEmpty && self.dropped == 0 && !self.isWriting }
+
+        mutating func append(_ entry: Entry) {
+            // One message more or less would not do: a log that is read slowly would be half of it messages about dropped ones.
+            guard self.entries.count < (self.dropped == 0 ? LogQueue.limit : LogQueue.limit / 2) else {
+                self.dropped += 1
+                self.handler = self.handler ?? entry.handler
+                return
+            }
+            if let missing = self.takeDropped() { self.entries.append(missing) }
+            self.entries.append(entry)
+        }
+
+        mutating func popFirst() -> Entry? {
+            let entry = self.entries.popFirst() ?? self.takeDropped()
+            self.isWriting = entry != nil
+            return entry
+        }
+
+        private mutating func takeDropped() -> Entry? {
+            guard let handler = self.handler else { return nil }
+            defer { (self.dropped, self.handler) = (0, nil) }
+            return Entry(event: LogQueue.message(dropped: self.dropped), handler: handler)
+        }
     }
 
     /// Messages that wait at the most, each some 500 bytes. A log that is read takes as many in less than 100 ms.
@@ -35,14 +65,10 @@ final class LogQueue: Sendable {
     /// Has `handler` write `event`.
     func log(_ event: LogEvent, to handler: any LogHandler) {
         let isFirst = self.contents.withLock { contents in
-            guard contents.entries.count < Self.limit else {
-                contents.dropped += 1
-                return false
-            }
-            contents.entries.append(Entry(event: event, handler: handler))
-            return contents.entries.count == 1
+            defer { contents.append(Entry(event: event, handler: handler)) }
+            return contents.isEmpty
         }
-        // The thread is woken once, and takes everything that is there by then.
+        // The thread is woken once, and writes everything that is there by then.
         if isFirst { self.arrival.signal() }
     }
 
@@ -51,7 +77,7 @@ final class LogQueue: Sendable {
     /// - Returns: whether it is written.
     func flush(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit
-        while !self.contents.withLock({ $0.entries.isEmpty && !$0.isWriting }) {
+        while !self.contents.withLock(\.isEmpty) {
             guard ContinuousClock.now < deadline else { return false }
             try? await Task.sleep(for: .milliseconds(1))
         }
@@ -61,13 +87,7 @@ final class LogQueue: Sendable {
     private func write() {
         while true {
             self.arrival.wait()
-            let (entries, dropped) = self.contents.withLock { contents in
-                defer { (contents.entries, contents.dropped, contents.isWriting) = ([], 0, true) }
-                return (contents.entries, contents.dropped)
-            }
-            for entry in entries { entry.handler.log(event: entry.event) }
-            if dropped > 0, let last = entries.last { last.handler.log(event: Self.message(dropped: dropped)) }
-            self.contents.withLock { $0.isWriting = false }
+            while let entry = self.contents.withLock({ $0.popFirst() }) { entry.handler.log(event: entry.event) }
         }
     }
 
