@@ -102,16 +102,8 @@ extension RelayServer {
         let kept = ccids.indices.filter { self.groupCommit.kept.contains(ccids[$0]) }
         for start in stride(from: 0, to: kept.count, by: Self.backlogSlice) {
             let slice = kept[start..<min(start + Self.backlogSlice, kept.count)]
-            // It only looks, so it does not wait for a commit that the disk does not let through.
-            let backlogs = try await withCheckedThrowingContinuation {
-                (continuation: CheckedContinuation<[Backlog], any Error>) in
-                self.groupCommit.post { store in
-                    guard let store else {
-                        return continuation.resume(throwing: StoreError(.other, "The store is closed: the relay is stopping."))
-                    }
-                    continuation.resume(returning: slice.map { store.backlog(of: ccids[$0]) })
-                }
-            }
+            // Answered after the commit of what it meets, so that what is shown is on disk; while the disk fails, after the attempt.
+            let backlogs = try await self.groupCommit.perform { store in slice.map { store.backlog(of: ccids[$0]) } }
             for (index, backlog) in zip(slice, backlogs) { result[index] = backlog }
         }
         return result

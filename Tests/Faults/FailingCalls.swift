@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// System calls of a relay's store thread that fail, as those of a broken disk do: strace tampers with them.
+/// System calls of a relay's store thread that fail or take long, as those of a broken disk do: strace tampers with them.
 final class FailingCalls {
     /// What fails, and how.
     struct Fault: Sendable, CustomTestStringConvertible {
@@ -33,11 +33,20 @@ final class FailingCalls {
     private let directory: TemporaryDirectory
 
     /// Has the calls fail from now on.
-    init(_ fault: Fault, of relay: RelayProcess) async throws {
+    convenience init(_ fault: Fault, of relay: RelayProcess) async throws {
+        try await self.init("\(fault.calls):error=\(fault.error)", isOnLogOnly: fault.isOnLogOnly, of: relay)
+    }
+
+    /// Has each write to the log of the queue wait for so many milliseconds from now on.
+    convenience init(delayingLogWrites milliseconds: Int, of relay: RelayProcess) async throws {
+        try await self.init("write:delay_enter=\(milliseconds * 1_000)", isOnLogOnly: true, of: relay)
+    }
+
+    private init(_ injection: String, isOnLogOnly: Bool, of relay: RelayProcess) async throws {
         self.directory = try TemporaryDirectory()
         let thread = try Self.storeThread(of: try relay.pid)
-        var arguments = ["-p", thread, "-o", "/dev/null", "-e", "inject=\(fault.calls):error=\(fault.error)"]
-        if fault.isOnLogOnly {
+        var arguments = ["-p", thread, "-o", "/dev/null", "-e", "inject=\(injection)"]
+        if isOnLogOnly {
             // Each time the store is opened it begins a new one.
             for number in 1..<300 {
                 let digits = String(1_000_000 + number).dropFirst()
@@ -55,7 +64,7 @@ final class FailingCalls {
         }
     }
 
-    /// Lets the calls succeed again.
+    /// Lets the calls do again what they should.
     func stop() async throws {
         // What the tests start has the other signals blocked. The kernel lets go of the thread; a call under way fails once more.
         self.program.signal(SIGKILL)

@@ -128,6 +128,27 @@ extension Faults {
         }
 
         @Test(
+            "What the API shows as kept survives kill -9, however slow the disk",
+            .enabled(if: FailingCalls.isPossible, FailingCalls.reason)
+        )
+        func slow() async throws {
+            try await RelayProcess.with { relay in
+                let sender = try relay.terminal(.sender)
+                let calls = try await FailingCalls(delayingLogWrites: 300, of: relay)
+                // The second frame comes while the first is written, and who looks comes with the second.
+                for number in 0..<2 {
+                    try sender.send(NumberedFrames.to(.receiver, number..<number + 1))
+                    _ = try await relay.admin.request("GET", "/livez")
+                }
+                let shown = try await relay.admin.backlog(of: .receiver)
+                try await relay.kill()
+                try await calls.stop()
+                try await relay.start()
+                #expect(try await relay.admin.backlog(of: .receiver) >= shown)
+            }
+        }
+
+        @Test(
             "kill -9 on a full disk loses nothing for which there is a receipt",
             .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
         )
