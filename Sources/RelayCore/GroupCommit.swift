@@ -17,6 +17,9 @@ public protocol GroupCommit: Sendable {
 
     /// Runs `body` on the store thread between two commits, commits what it staged, and gives back what it returned.
     ///
+    /// Who only looks hears of it after that commit, too, so that what others had staged is durable by then; while commits fail, they
+    /// hear after the attempt, and nothing is thrown.
+    ///
     /// - Throws: what `body` throws; ``StoreError`` when the commit fails or the store is closed.
     func perform<Result: Sendable>(
         _ body: @escaping @Sendable (any MessageStore) throws -> Result

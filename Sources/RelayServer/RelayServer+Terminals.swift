@@ -102,7 +102,7 @@ extension RelayServer {
         let kept = ccids.indices.filter { self.groupCommit.kept.contains(ccids[$0]) }
         for start in stride(from: 0, to: kept.count, by: Self.backlogSlice) {
             let slice = kept[start..<min(start + Self.backlogSlice, kept.count)]
-            // Answered after the commit of what it meets, so that what is shown is on disk; while the disk fails, after the attempt.
+            // Not by `post`, which looks at what a crash may still take.
             let backlogs = try await self.groupCommit.perform { store in slice.map { store.backlog(of: ccids[$0]) } }
             for (index, backlog) in zip(slice, backlogs) { result[index] = backlog }
         }

@@ -16,36 +16,33 @@ final class LogQueue: Sendable {
 
     private struct Contents {
         var entries = CircularBuffer<Entry>()
-        /// How many came after the last of the entries, and are dropped.
-        var dropped = 0
-        /// Who would have written the first of them.
-        var handler: (any LogHandler)?
+        /// How many came after the last of the entries and are dropped, and who would have written the first of them.
+        var missing: (count: Int, handler: any LogHandler)?
         /// The thread has taken one, and has not written it.
         var isWriting = false
 
-        var isEmpty: Bool { self.entries.isEmpty && self.dropped == 0 && !self.isWriting }
+        var isEmpty: Bool { self.entries.isEmpty && self.missing == nil && !self.isWriting }
 
         mutating func append(_ entry: Entry) {
-            // One message more or less would not do: a log that is read slowly would be half of it messages about dropped ones.
-            guard self.entries.count < (self.dropped == 0 ? LogQueue.limit : LogQueue.limit / 2) else {
-                self.dropped += 1
-                self.handler = self.handler ?? entry.handler
+            // Half, because a log that is read slowly would otherwise be half of it messages about dropped ones.
+            guard self.entries.count < (self.missing == nil ? LogQueue.limit : LogQueue.limit / 2) else {
+                self.missing = ((self.missing?.count ?? 0) + 1, self.missing?.handler ?? entry.handler)
                 return
             }
-            if let missing = self.takeDropped() { self.entries.append(missing) }
+            if let missing = self.takeMissing() { self.entries.append(missing) }
             self.entries.append(entry)
         }
 
         mutating func popFirst() -> Entry? {
-            let entry = self.entries.popFirst() ?? self.takeDropped()
+            let entry = self.entries.popFirst() ?? self.takeMissing()
             self.isWriting = entry != nil
             return entry
         }
 
-        private mutating func takeDropped() -> Entry? {
-            guard let handler = self.handler else { return nil }
-            defer { (self.dropped, self.handler) = (0, nil) }
-            return Entry(event: LogQueue.message(dropped: self.dropped), handler: handler)
+        private mutating func takeMissing() -> Entry? {
+            guard let (count, handler) = self.missing else { return nil }
+            self.missing = nil
+            return Entry(event: LogQueue.message(dropped: count), handler: handler)
         }
     }
 
