@@ -43,7 +43,7 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
-        // C: system libraries and thin shims for what Swift cannot call.
+        // C, and a file of C++: system libraries and thin shims for what Swift cannot call.
         .target(name: "CMicroHTTPD", linkerSettings: [.linkedLibrary("microhttpd")]),
         .target(name: "CGnuTLS", linkerSettings: [.linkedLibrary("gnutls")]),
         .target(name: "CRocksDB", linkerSettings: [.linkedLibrary("rocksdb")]),
@@ -241,5 +241,7 @@ let package = Package(
         ),
         // Without ttms-relayd: what is judged is its release build.
         .testTarget(name: "Gates", dependencies: ["TestKit", "TTMSProtocol"], path: "Tests/Gates", swiftSettings: strict),
-    ]
+    ],
+    // RocksDB's headers, for the logger in CRocksDB.
+    cxxLanguageStandard: .cxx17
 )

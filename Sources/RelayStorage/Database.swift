@@ -84,6 +84,7 @@ final class Database {
 
     /// Deletes the database at `path`, if there is one.
     static func destroy(_ path: String, options: DatabaseOptions) throws(StoreError) {
+        guard access(path, F_OK) == 0 else { return }
         try RocksDBFailure.check("Deleting \(path)") { rocksdb_destroy_db(options.database, path, $0) }
     }
 

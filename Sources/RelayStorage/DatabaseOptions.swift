@@ -1,4 +1,5 @@
 import CRocksDB
+import Logging
 import RelayCore
 
 /// How RocksDB is set up, each choice with its reason. Outlives the databases that are opened with it.
@@ -13,6 +14,8 @@ final class DatabaseOptions {
     let heads: OpaquePointer
     private let filter: OpaquePointer
     private let cache: OpaquePointer
+    /// Outlives the databases, whose threads use it.
+    private let messageLog: DatabaseMessageLog
 
     /// Blocks read from table files, their indexes included: the only part of memory that a larger store would otherwise grow.
     private static let cacheBytes = 32 << 20
@@ -26,12 +29,14 @@ final class DatabaseOptions {
     /// The log is kept until both families have written what is in it. This bounds the time that a start takes.
     private static let logBytes: UInt64 = 64 << 20
 
-    init() throws(StoreError) {
+    /// - Parameter logger: receives RocksDB's own warnings.
+    init(logger: Logger = Logger(label: "ttms.store", factory: { _ in SwiftLogNoOpLogHandler() })) throws(StoreError) {
         guard let heads = ttms_heads_create(), let filter = ttms_heads_filter(heads) else {
             throw StoreError(.other, "There is no memory for the store's tables. Give the process more.")
         }
         self.heads = heads
         self.filter = filter
+        self.messageLog = DatabaseMessageLog(logger: logger)
         self.cache = rocksdb_cache_create_lru(Self.cacheBytes)
         let tables = Self.tables(cache: self.cache)
         defer { rocksdb_block_based_options_destroy(tables) }
@@ -40,6 +45,7 @@ final class DatabaseOptions {
         rocksdb_options_set_block_based_table_factory(self.database, tables)
         rocksdb_options_set_write_buffer_size(self.database, Self.metaBufferBytes)
         Self.setDatabaseWide(self.database)
+        self.messageLog.receive(from: self.database)
 
         self.messages = rocksdb_options_create()
         rocksdb_options_set_block_based_table_factory(self.messages, tables)
@@ -115,10 +121,6 @@ final class DatabaseOptions {
         rocksdb_options_set_max_background_jobs(options, 2)
         // Files that are written in the background reach the disk steadily, not in one gulp that a commit has to wait for.
         rocksdb_options_set_bytes_per_sync(options, 1 << 20)
-        // RocksDB's own log: warnings only, two files of a megabyte, no statistics.
-        rocksdb_options_set_info_log_level(options, 2)
-        rocksdb_options_set_max_log_file_size(options, 1 << 20)
-        rocksdb_options_set_keep_log_file_num(options, 2)
         rocksdb_options_set_stats_dump_period_sec(options, 0)
         rocksdb_options_set_stats_persist_period_sec(options, 0)
     }

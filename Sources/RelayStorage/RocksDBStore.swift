@@ -90,7 +90,7 @@ public final class RocksDBStore: MessageStore {
         self.logger = logger
         self.reclaimBytes = reclaimBytes
         self.directory = try StoreDirectory(path: directory)
-        let options = try DatabaseOptions()
+        let options = try DatabaseOptions(logger: logger)
         self.options = options
         try self.directory.prepare { path throws(StoreError) in
             try Database.destroy(path, options: options)

@@ -1,9 +1,13 @@
-// RocksDB's C API, and what the store cannot do in Swift: the compaction filter, which must not call back into it, and naming
-// a thread.
+// RocksDB's C API, and what the store cannot do in Swift: the compaction filter, which must not call back into it, naming
+// a thread, and a logger, which the C API cannot make.
 #pragma once
 
 #include <rocksdb/c.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 // What the messages that compaction meets are worth: per slot, the id of the oldest message that is still kept.
 //
@@ -25,3 +29,14 @@ rocksdb_compactionfilter_t *ttms_heads_filter(ttms_heads *heads);
 
 // Names the calling thread, for `top -H` and debuggers; at most 15 bytes.
 void ttms_name_thread(const char *name);
+
+// Receives a message of RocksDB, on any of its threads; `text` is valid during the call.
+typedef void (*ttms_log_callback)(void *context, int level, const char *text);
+
+// Has databases opened with `options` pass messages of `lowest_level` (0 debug, 1 info, 2 warning, 3 error, 4 fatal) and above to
+// `callback`, and write no log file. `context` has to outlive the databases and the options.
+void ttms_options_set_logger(rocksdb_options_t *options, int lowest_level, ttms_log_callback callback, void *context);
+
+#ifdef __cplusplus
+}
+#endif
