@@ -1,3 +1,4 @@
+import NIOCore
 import TTMSProtocol
 
 /// Frames on their way to the store or to another event loop, as one block of bytes: nothing is allocated per frame.
@@ -16,6 +17,8 @@ public struct AppendBatch: Sendable {
         public var isInFlight: Bool
         /// Its trace is kept, also without its terminal's switch.
         public var isTraced: Bool
+        /// When the relay read the frame, where that was before the tick that hands the batch over; `nil` for this tick.
+        public var takenAt: NIODeadline?
 
         /// An operator sends the frame, and is answered by the receipt.
         public var isFromOperator: Bool { self.token != 0 && !self.isInFlight }
@@ -27,13 +30,15 @@ public struct AppendBatch: Sendable {
             timeToLive: UInt32? = nil,
             token: UInt32 = 0,
             isInFlight: Bool = false,
-            isTraced: Bool = false
+            isTraced: Bool = false,
+            takenAt: NIODeadline? = nil
         ) {
             self.ccid = ccid
             self.timeToLive = timeToLive
             self.token = token
             self.isInFlight = isInFlight
             self.isTraced = isTraced
+            self.takenAt = takenAt
         }
     }
 
@@ -46,7 +51,8 @@ public struct AppendBatch: Sendable {
     public var cost: Int { self.frameBytes + self.count * Self.costPerFrame }
     private static let costPerFrame = 128
 
-    /// Per frame: CCID, time to live, token (4 bytes each), size (2), flags (1), then the frame; host byte order.
+    /// Per frame: CCID, time to live, token (4 bytes each), size (2), flags (1), the time of reading if it has one (8), then the
+    /// frame; host byte order.
     private var block: AppendBlock?
     private let expected: Int
 
@@ -54,6 +60,8 @@ public struct AppendBatch: Sendable {
     private static let inFlightFlag: UInt8 = 1
     private static let timeToLiveFlag: UInt8 = 2
     private static let tracedFlag: UInt8 = 4
+    private static let takenFlag: UInt8 = 8
+    private static let takenSize = 8
 
     /// Makes an empty batch.
     ///
@@ -69,18 +77,22 @@ public struct AppendBatch: Sendable {
     /// the batch. The place is valid until the next call.
     public mutating func append(_ entry: Entry, size: Int) -> UnsafeMutableRawPointer {
         let shortSize = UInt16(clamping: size)
-        let start = self.reserve(Self.entrySize &+ max(size, 0))
+        let prefix = Self.entrySize &+ (entry.takenAt == nil ? 0 : Self.takenSize)
+        let start = self.reserve(prefix &+ max(size, 0))
         start.storeBytes(of: entry.ccid.rawValue, as: UInt32.self)
         start.storeBytes(of: entry.timeToLive ?? 0, toByteOffset: 4, as: UInt32.self)
         start.storeBytes(of: entry.token, toByteOffset: 8, as: UInt32.self)
         start.storeBytes(of: shortSize, toByteOffset: 12, as: UInt16.self)
         let flags =
             (entry.isInFlight ? Self.inFlightFlag : 0) | (entry.timeToLive == nil ? 0 : Self.timeToLiveFlag)
-            | (entry.isTraced ? Self.tracedFlag : 0)
+            | (entry.isTraced ? Self.tracedFlag : 0) | (entry.takenAt == nil ? 0 : Self.takenFlag)
         start.storeBytes(of: flags, toByteOffset: 14, as: UInt8.self)
+        if let takenAt = entry.takenAt {
+            start.storeBytes(of: takenAt.uptimeNanoseconds, toByteOffset: Self.entrySize, as: UInt64.self)
+        }
         self.count &+= 1
         self.frameBytes &+= Int(shortSize)
-        return start + Self.entrySize
+        return start + prefix
     }
 
     /// Adds a copy of `frame`, 13...65535 bytes.
@@ -121,16 +133,21 @@ public struct AppendBatch: Sendable {
         let start = UnsafeRawPointer(block.start) + offset
         let flags = start.load(fromByteOffset: 14, as: UInt8.self)
         let timeToLive = start.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
-        let entry = Entry(
+        let isTaken = flags & Self.takenFlag != 0
+        let prefix = Self.entrySize &+ (isTaken ? Self.takenSize : 0)
+        var entry = Entry(
             ccid: CCID(rawValue: start.loadUnaligned(as: UInt32.self)),
             timeToLive: flags & Self.timeToLiveFlag == 0 ? nil : timeToLive,
             token: start.loadUnaligned(fromByteOffset: 8, as: UInt32.self),
             isInFlight: flags & Self.inFlightFlag != 0,
             isTraced: flags & Self.tracedFlag != 0
         )
+        if isTaken {
+            entry.takenAt = .uptimeNanoseconds(start.loadUnaligned(fromByteOffset: Self.entrySize, as: UInt64.self))
+        }
         let size = Int(start.loadUnaligned(fromByteOffset: 12, as: UInt16.self))
-        offset &+= Self.entrySize &+ size
-        return (entry, UnsafeRawBufferPointer(start: start + Self.entrySize, count: size))
+        offset &+= prefix &+ size
+        return (entry, UnsafeRawBufferPointer(start: start + prefix, count: size))
     }
 
     /// Empties the batch; its memory is kept unless a copy is still in use.

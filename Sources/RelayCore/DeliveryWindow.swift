@@ -21,6 +21,8 @@ public struct DeliveryWindow: Sendable {
         public var frames: Int
         /// When the first of them was put.
         public var since: NIODeadline
+        /// When the relay read the first of them: earlier than ``since`` when they were held or were between two event loops.
+        public var takenAt: NIODeadline
         /// Where else they are.
         public var copy: Copy
         /// The bytes of each frame when their length fields do not say them.
@@ -45,6 +47,7 @@ public struct DeliveryWindow: Sendable {
         end: 0,
         frames: 0,
         since: .distantPast,
+        takenAt: .distantPast,
         copy: .none,
         sizes: nil
     )
@@ -86,6 +89,33 @@ public struct DeliveryWindow: Sendable {
         if self.open.frames == 0 || self.open.owner != owner || self.open.end != offset || now > self.openUntil {
             self.begin(owner: owner, offset: offset, now: now)
         }
+        self.extend(size: size, saysItsSize: saysItsSize)
+    }
+
+    /// A frame for `owner` that the relay read at `takenAt` was put behind everything else, at `offset`.
+    public mutating func append(
+        owner: CCID,
+        offset: UInt64,
+        size: Int,
+        saysItsSize: Bool,
+        now: NIODeadline,
+        takenAt: NIODeadline
+    ) {
+        guard takenAt + Self.longestRun < now else {
+            return self.append(owner: owner, offset: offset, size: size, saysItsSize: saysItsSize, now: now)
+        }
+        let isNext = self.open.frames > 0 && self.open.owner == owner && self.open.end == offset && self.open.since == now
+        if !isNext || takenAt < self.open.takenAt || takenAt > self.open.takenAt + Self.longestRun {
+            self.begin(owner: owner, offset: offset, now: now)
+            self.open.takenAt = takenAt
+            // Frames that are read now do not join.
+            self.openUntil = .distantPast
+        }
+        self.extend(size: size, saysItsSize: saysItsSize)
+    }
+
+    @inline(__always)
+    private mutating func extend(size: Int, saysItsSize: Bool) {
         if !saysItsSize || self.open.sizes != nil { self.appendSize(size) }
         self.open.end &+= UInt64(truncatingIfNeeded: size)
         self.open.frames &+= 1
@@ -108,6 +138,7 @@ public struct DeliveryWindow: Sendable {
                 end: offset + UInt64(bytes),
                 frames: marks.count,
                 since: now,
+                takenAt: now,
                 copy: .stored(marks),
                 sizes: nil
             )
@@ -120,6 +151,7 @@ public struct DeliveryWindow: Sendable {
         self.open.start = offset
         self.open.end = offset
         self.open.since = now
+        self.open.takenAt = now
         self.openUntil = now + Self.longestRun
     }
 

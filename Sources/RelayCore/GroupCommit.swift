@@ -75,8 +75,10 @@ public struct StoreSubmission: Sendable {
     public var number: UInt64
     /// Who is told.
     public var client: any GroupCommitClient
-    /// When the relay took the frames to append.
+    /// When the frames to append were handed over, and so, but for those that say otherwise, when the relay read them.
     public var acceptedAt: Timestamp
+    /// The same moment on the clock that ``AppendBatch/Entry/takenAt`` goes by.
+    public var submittedAt = NIODeadline.distantPast
     /// Frames to keep.
     public var appends: AppendBatch
     /// Frames in flight that are delivered.
@@ -89,6 +91,13 @@ public struct StoreSubmission: Sendable {
     public var confirmations: [MessageID] = []
     /// The keys under which clients sent some of the frames, by the frames' tokens; durable together with these.
     public var keys: [UInt32: IdempotencyKey] = [:]
+
+    /// When the relay read a frame of ``appends``.
+    public func acceptance(of entry: AppendBatch.Entry) -> Timestamp {
+        guard let takenAt = entry.takenAt, takenAt < self.submittedAt else { return self.acceptedAt }
+        let age = (self.submittedAt - takenAt).nanoseconds / 1_000
+        return Timestamp(microseconds: self.acceptedAt.microseconds &- age)
+    }
 
     /// Ends all frames in flight of a terminal up to and including one.
     public struct Removal: Equatable, Sendable {

@@ -9,6 +9,8 @@ struct MemoryQueue {
     private(set) var inFlight = CircularBuffer<StoredMessage>()
     private(set) var queued = CircularBuffer<StoredMessage>()
     private(set) var load = StoreLoad()
+    /// When the newest frame was taken that has ever been here, or later.
+    var lastAcceptedAt = Timestamp(microseconds: .min)
 
     init(slot: UInt32) {
         self.slot = slot
@@ -25,6 +27,7 @@ struct MemoryQueue {
 
     mutating func append(_ message: StoredMessage) {
         self.queued.append(message)
+        self.lastAcceptedAt = message.acceptedAt
         self.nextSequence += 1
         self.load.frames += 1
         self.load.bytes += message.frame.count

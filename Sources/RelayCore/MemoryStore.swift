@@ -49,11 +49,18 @@ public final class MemoryStore: MessageStore {
         self.clock = other.clock
         self.inFlightFrames = other.inFlightFrames
         self.inFlightBytes = other.inFlightBytes
-        for (ccid, queue) in self.queues where !queue.isEmpty {
-            self.kept.insert(ccid)
-            self.rewind(ccid)
-        }
+        for (ccid, queue) in self.queues where !queue.isEmpty { self.kept.insert(ccid) }
+        self.restart()
         self.noteLimits()
+    }
+
+    /// Goes on as a store on disk does that was closed and opened again: everything kept is queued, and of when the newest frame of
+    /// each queue was taken only a bound is known.
+    package func restart() {
+        for ccid in self.ccids {
+            self.rewind(ccid)
+            self.queues[ccid]?.lastAcceptedAt = self.clock.last
+        }
     }
 
     private func noteLimits() {
@@ -82,7 +89,8 @@ public final class MemoryStore: MessageStore {
             return self.reject(cap)
         }
 
-        let acceptedAt = self.clock.next(acceptedAt)
+        let previous = self.queues[ccid]?.lastAcceptedAt ?? Timestamp(microseconds: .min)
+        let acceptedAt = self.clock.next(acceptedAt, after: previous)
         let message = StoredMessage(
             id: id,
             destination: ccid,
@@ -132,7 +140,9 @@ public final class MemoryStore: MessageStore {
             case .rejected(let cap): return cap
             case .evictOfTerminal: self.end(of: ccid, as: \.evicted) { _ in true }
             case .evictOfAll:
-                let oldest = self.queues.values.compactMap(\.queued.first).min { $0.acceptedAt < $1.acceptedAt }
+                let oldest = self.queues.values.compactMap(\.queued.first).min {
+                    ($0.acceptedAt, $0.id.slot) < ($1.acceptedAt, $1.id.slot)
+                }
                 guard let oldest else { return .totalFrames }
                 self.end(of: oldest.destination, as: \.evicted) { _ in true }
             }

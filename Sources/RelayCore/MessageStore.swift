@@ -48,7 +48,8 @@ public protocol MessageStore: TraceStore {
     ///
     /// - Parameters:
     ///   - frame: 13...65535 bytes, as its destination gets them.
-    ///   - acceptedAt: when the relay took it. A store keeps these rising; an earlier time than the last counts as just after it.
+    ///   - acceptedAt: when the relay took it. A store keeps these rising within each queue, and a time that is a little earlier than
+    ///     the last counts as just after it (``AcceptanceClock``).
     ///   - timeToLive: seconds; 0 for ever; `nil` for the limits' default.
     ///   - isInFlight: the frame has been written to the terminal already (journal). No cap refuses it: it was taken long before,
     ///     and the connections' windows bound how many there are.

@@ -59,9 +59,12 @@ extension StoreLimits {
     }
 }
 
-/// The times at which a store takes frames: rising from frame to frame, so that they order the frames of all terminals.
+/// The times at which a store takes frames: rising within each queue, and over all queues but for frames that are old already.
+///
+/// Frames of one tick come with the same time, and are told apart by a microsecond each. A frame that was read long before it came to
+/// the store (its connection broke, or it was held) keeps its own time, so that its time to live does not begin anew.
 package struct AcceptanceClock: Equatable {
-    /// The time given last.
+    /// The latest time given.
     package private(set) var last: Timestamp
 
     /// Makes a clock whose times lie behind `last`.
@@ -69,11 +72,20 @@ package struct AcceptanceClock: Equatable {
         self.last = last
     }
 
-    /// `proposed`, or the microsecond after the last time where that is later.
-    package mutating func next(_ proposed: Timestamp) -> Timestamp {
-        let after = self.last.microseconds == .max ? .max : self.last.microseconds + 1
-        self.last = max(proposed, Timestamp(microseconds: after))
-        return self.last
+    /// How much earlier than the last a frame is to be old, in microseconds: more than it takes from a socket to the store, little
+    /// beside the seconds in which times to live are counted.
+    private static let oldAge: Int64 = 100_000
+
+    /// `proposed`, or, unless that is old, the microsecond after the last time where that is later.
+    ///
+    /// - Parameter previous: the time of the frame before it in its queue, which it comes after at any rate.
+    package mutating func next(_ proposed: Timestamp, after previous: Timestamp) -> Timestamp {
+        let isOld = self.last.microseconds.subtractingReportingOverflow(proposed.microseconds).partialValue > Self.oldAge
+        let earliest = isOld ? previous : max(previous, self.last)
+        let after = earliest.microseconds == .max ? .max : earliest.microseconds + 1
+        let time = max(proposed, Timestamp(microseconds: after))
+        self.last = max(self.last, time)
+        return time
     }
 }
 

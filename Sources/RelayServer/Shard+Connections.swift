@@ -186,6 +186,7 @@ extension Shard {
         from connection: TerminalConnection
     ) -> Int {
         let bytes = connection.outbound.copy(from: run.start, to: run.end)
+        let entry = AppendBatch.Entry(ccid: terminal.ccid, takenAt: run.takenAt)
         return bytes.withUnsafeReadableBytes { bytes in
             var end = 0
             var delivered = (frames: 0, bytes: 0)
@@ -197,7 +198,7 @@ extension Shard {
                     delivered = (delivered.frames + 1, end)
                 } else {
                     let frame = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-                    self.withSubmission { $0.appends.append(.init(ccid: terminal.ccid), frame: frame) }
+                    self.withSubmission { $0.appends.append(entry, frame: frame) }
                     requeued += 1
                 }
             }

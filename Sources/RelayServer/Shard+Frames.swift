@@ -78,7 +78,8 @@ extension Shard {
             let home = self.home(of: destination)
             if home != self.index {
                 self.withBatch(for: home) { batch in
-                    let target = batch.append(AppendBatch.Entry(ccid: destination), size: frame.size)
+                    let entry = AppendBatch.Entry(ccid: destination, takenAt: self.tickTime)
+                    let target = batch.append(entry, size: frame.size)
                     FrameRewriter.forward(frame, from: source, to: target)
                 }
                 return
@@ -110,7 +111,7 @@ extension Shard {
     /// The terminal is offline, catching up, or another shard's.
     @inline(never)
     private func deliverAside(_ frame: FrameView, from source: CCID) {
-        let entry = AppendBatch.Entry(ccid: frame.address)
+        let entry = AppendBatch.Entry(ccid: frame.address, takenAt: self.tickTime)
         self.withAsideBatch(for: frame.address) { batch in
             FrameRewriter.forward(frame, from: source, to: batch.append(entry, size: frame.size))
         }
@@ -120,27 +121,28 @@ extension Shard {
     ///
     /// - Parameter isPassedOn: it comes from another shard, so that it does not wait for a sync.
     @inline(__always)
-    func deliver(rewritten frame: UnsafeRawBufferPointer, to destination: CCID, isPassedOn: Bool = false) {
-        if let terminal = self.terminals.find(destination),
-            self.putIfLive(terminal, { $0.put(rewritten: frame, to: destination) })
+    func deliver(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, isPassedOn: Bool = false) {
+        if let terminal = self.terminals.find(entry.ccid),
+            self.putIfLive(terminal, { $0.put(rewritten: frame, entry) })
         {
             return
         }
-        self.deliverAside(rewritten: frame, to: destination, isPassedOn: isPassedOn)
+        self.deliverAside(rewritten: frame, entry, isPassedOn: isPassedOn)
     }
 
     @inline(never)
-    private func deliverAside(rewritten frame: UnsafeRawBufferPointer, to destination: CCID, isPassedOn: Bool) {
+    private func deliverAside(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, isPassedOn: Bool) {
+        let destination = entry.ccid
         // While a terminal is syncing, what another shard hands over goes straight to the connection all the same.
         if isPassedOn, let terminal = self.terminals[destination], let connection = terminal.connection,
             terminal.mailbox.mode == .live
         {
-            connection.put(rewritten: frame, to: destination)
+            connection.put(rewritten: frame, entry)
             self.wasPut(on: connection)
             return
         }
         self.withAsideBatch(for: destination, isPassedOn: isPassedOn) { batch in
-            batch.append(AppendBatch.Entry(ccid: destination), frame: frame)
+            batch.append(entry, frame: frame)
         }
     }
 

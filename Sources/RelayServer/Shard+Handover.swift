@@ -76,7 +76,7 @@ extension Shard {
             self.deliverBehind(batch)
         } else {
             var offset = 0
-            while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
+            while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, entry, isPassedOn: true) }
         }
         if self.submission.appends.count != storedBefore { self.storedForOthers = self.submission.number }
         self.tellWaitingBytes()
@@ -88,7 +88,7 @@ extension Shard {
         var offset = 0
         while let (entry, frame) = batch.next(&offset) {
             let before = self.submission.appends.count &+ self.bytesInMemory
-            self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true)
+            self.deliver(rewritten: frame, entry, isPassedOn: true)
             guard self.submission.appends.count &+ self.bytesInMemory != before else { continue }
             if let source = Self.source(of: frame) { sources.insert(source) }
         }
@@ -226,7 +226,7 @@ extension Shard {
     /// Frames that have waited for a terminal between two shards, of senders on any of them.
     private func deliver(_ waiting: AppendBatch) {
         let storedBefore = self.submission.appends.count
-        waiting.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid) }
+        waiting.forEach { entry, frame in self.deliver(rewritten: frame, entry) }
         if self.submission.appends.count != storedBefore { self.storedForOthers = self.submission.number }
     }
 
@@ -333,7 +333,7 @@ extension Shard {
     private func endSync(of ccid: CCID, token: UInt64) {
         guard self.handover.syncing[ccid]?.token == token else { return }
         self.terminals[ccid]?.isSyncing = false
-        self.handover.endSync(of: ccid).forEach { entry, frame in self.deliver(rewritten: frame, to: ccid) }
+        self.handover.endSync(of: ccid).forEach { entry, frame in self.deliver(rewritten: frame, entry) }
     }
 
     /// Lets `body` add a frame of this shard to those that are kept back.

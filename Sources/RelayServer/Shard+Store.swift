@@ -58,6 +58,7 @@ extension Shard: GroupCommitClient {
             rewinds: pending.rewinds,
             reads: pending.reads
         )
+        submission.submittedAt = self.eventLoop.now
         submission.confirmations = pending.confirmations
         submission.keys = pending.keys
         self.groupCommit.submit(submission)
@@ -153,7 +154,7 @@ extension Shard: GroupCommitClient {
         let held = self.takeHeld(of: terminal)
         // They are put now, but receipts wait for them since they were held.
         if let since = self.holding.removeValue(forKey: terminal.ccid) { self.extendSafetyWaits(terminal.ccid, since: since) }
-        held.forEach { entry, frame in self.deliver(rewritten: frame, to: entry.ccid, isPassedOn: true) }
+        held.forEach { entry, frame in self.deliver(rewritten: frame, entry, isPassedOn: true) }
     }
 
     // MARK: Spilling
@@ -208,7 +209,12 @@ extension Shard: GroupCommitClient {
             var start = 0
             for (index, size) in sizes.enumerated() {
                 let isLast = index == sizes.count - 1
-                let entry = AppendBatch.Entry(ccid: run.owner, token: isLast ? token : 0, isInFlight: true)
+                let entry = AppendBatch.Entry(
+                    ccid: run.owner,
+                    token: isLast ? token : 0,
+                    isInFlight: true,
+                    takenAt: run.takenAt
+                )
                 let frame = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + size)])
                 self.withSubmission { $0.appends.append(entry, frame: frame) }
                 start += size

@@ -130,15 +130,16 @@ final class TerminalConnection {
     }
 
     /// Puts a copy of a frame that has been rewritten already.
-    func put(rewritten frame: UnsafeRawBufferPointer, to owner: CCID) {
+    func put(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry) {
         guard let start = frame.baseAddress, frame.count >= Frame.minimumSize else { return }
         let view = FrameView(bytes: start, size: frame.count, isSound: true)
         self.window.append(
-            owner: owner,
+            owner: entry.ccid,
             offset: self.outbound.put,
             size: frame.count,
             saysItsSize: Int(view.lengthField) == frame.count,
-            now: self.shard.tickTime
+            now: self.shard.tickTime,
+            takenAt: entry.takenAt ?? self.shard.tickTime
         )
         self.outbound.reserve(frame.count).copyMemory(from: start, byteCount: frame.count)
     }

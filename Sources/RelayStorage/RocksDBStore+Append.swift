@@ -27,7 +27,9 @@ extension RocksDBStore {
         }
         if known == nil { self.table.assign(ccid, to: slot) }
 
-        let acceptedAt = self.clock.next(acceptedAt).microseconds
+        let previous = Timestamp(microseconds: self.table[slot].lastAcceptedAt)
+        let acceptedAt = self.clock.next(acceptedAt, after: previous).microseconds
+        self.table[slot].lastAcceptedAt = acceptedAt
         let timeToLive = timeToLive ?? self.limits.timeToLive
         let sequence = self.table[slot].next
         let wasEmpty = self.table[slot].frames == 0

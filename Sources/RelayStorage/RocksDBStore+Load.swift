@@ -22,6 +22,7 @@ extension RocksDBStore {
         self.commitNumber = last.number
         self.totals = last.totals
         self.clock = AcceptanceClock(last: last.clock)
+        self.table.noteAcceptance(last.clock.microseconds)
         try self.checkTotals()
         try self.loadTraces(of: database)
         self.deadBytes = max(0, database.messageFileBytes - self.totals.bytes)

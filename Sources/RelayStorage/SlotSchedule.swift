@@ -9,7 +9,9 @@ struct SlotSchedule {
         let time: Int64
         let slot: UInt32
 
-        static func < (left: Entry, right: Entry) -> Bool { left.time < right.time }
+        static func < (left: Entry, right: Entry) -> Bool {
+            (left.time, left.slot) < (right.time, right.slot)
+        }
     }
 
     /// The time of each slot; `.max` when it is not scheduled.

@@ -155,7 +155,7 @@ final class StoreWorker {
         func keep(_ entry: AppendBatch.Entry, _ frame: UnsafeRawBufferPointer) {
             let key = submission.keys.isEmpty ? nil : submission.keys[entry.token]
             let untraced = entry.isTraced ? self.store.traceTotals.untraced : 0
-            let outcome = self.append(frame, entry, acceptedAt: submission.acceptedAt, key: key)
+            let outcome = self.append(frame, entry, acceptedAt: submission.acceptance(of: entry), key: key)
             if entry.token != 0 {
                 var receipt = StoreCompletion.Receipt(ccid: entry.ccid, token: entry.token, outcome: outcome)
                 if entry.isTraced { receipt.isTraced = self.store.traceTotals.untraced == untraced }

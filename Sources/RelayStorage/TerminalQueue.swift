@@ -26,6 +26,8 @@ struct TerminalQueue {
     var inFlightBytes = 0
     /// When the oldest queued frame was taken, µs, or a time before that.
     var oldestQueuedAt: Int64 = 0
+    /// When the newest frame was taken that has ever been here, µs, or later.
+    var lastAcceptedAt = Int64.min
     /// Whether ``oldestQueuedAt`` is that time exactly.
     var isOldestExact = false
     /// The time to live of the frames kept, unless they differ.

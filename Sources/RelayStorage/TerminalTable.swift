@@ -42,6 +42,11 @@ struct TerminalTable {
         return count <= Int(MessageID.maximumSlot) ? UInt32(count) : nil
     }
 
+    /// No frame that is here was taken after `time`, µs.
+    mutating func noteAcceptance(_ time: Int64) {
+        for index in self.queues.indices { self.queues[index].lastAcceptedAt = time }
+    }
+
     /// Gives `slot` to `ccid`, taking it from the terminal that had it.
     mutating func assign(_ ccid: CCID, to slot: UInt32) {
         let index = Int(slot)

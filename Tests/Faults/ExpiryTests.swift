@@ -32,6 +32,30 @@ extension Faults {
             }
         }
 
+        @Test(
+            "The time to live goes on while frames are in flight, and does not begin anew with the connection's end",
+            arguments: [1, 2]
+        )
+        func expiredInFlight(eventLoops: Int) async throws {
+            let settings = ["event_loops": "\(eventLoops)", "time_to_live": "5s", "journal_after": "off"]
+            try await RelayProcess.with(settings) { relay in
+                let sender = try relay.terminal(.sender)
+                let stuck = try relay.terminal(.receiver, receiveBuffer: 4_096)
+                // More than the kernels take; the rest is in the relay's memory or on disk.
+                try sender.send(NumberedFrames.to(.receiver, 0..<50, size: 8_192))
+                try await relay.waitForStatus("ledger.accepted_total", 50)
+                // The test is about time that passes.
+                try await Task.sleep(for: .seconds(6))
+                let before = try await relay.admin.json("GET", "/api/v1/status")
+                let delivered = try #require(before.at("ledger.delivered_total")?.int)
+                #expect(delivered < 50)
+                stuck.reset()
+                try await relay.waitForStatus("ledger.expired_total", 50 - delivered)
+                try relay.connect().expectNothing(for: .receiver)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+            }
+        }
+
         @Test("A message can have a time to live of its own, and live for ever")
         func individual() async throws {
             try await RelayProcess.with(["time_to_live": "1s"]) { relay in

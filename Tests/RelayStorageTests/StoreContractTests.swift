@@ -343,13 +343,30 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreKind.allCases) func timesRise(_ kind: StoreKind) throws {
+    @Test(arguments: StoreKind.allCases) func timesRiseWithinAQueueAndAnOldFrameKeepsItsOwn(_ kind: StoreKind) throws {
         try kind.withStore { store in
             try store.append("1", to: .a, at: 100)
-            try store.append("2", to: .b, at: 50)
-            try store.append("3", to: .a, at: 101)
-            #expect(store.backlog(of: .b).oldestAcceptedAt == Timestamp.second(100).later(by: 1))
-            #expect(try store.messages(of: .a, after: nil, limit: 9).map(\.acceptedAt) == [.second(100), .second(101)])
+            try store.append("2", to: .b, at: 100)
+            try store.append("3", to: .c, at: 50)
+            try store.append("4", to: .a, at: 101)
+            try store.append("5", to: .a, at: 60)
+            try store.append("6", to: .c, at: 50)
+            func times(_ ccid: CCID) throws -> [Timestamp] {
+                try store.messages(of: ccid, after: nil, limit: 9).map(\.acceptedAt)
+            }
+            #expect(try times(.a) == [.second(100), .second(101), .second(101).later(by: 1)])
+            #expect(try times(.b) == [.second(100).later(by: 1)])
+            #expect(try times(.c) == [.second(50), .second(50).later(by: 1)])
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func anOldFrameLivesForWhatIsLeftOfItsTime(_ kind: StoreKind) throws {
+        try kind.withStore { store in
+            try store.append("new", to: .b, at: 100, timeToLive: 5)
+            try store.append("old", to: .a, at: 94, timeToLive: 5)
+            try store.append("young", to: .a, at: 97, timeToLive: 5)
+            #expect(try store.expire(now: .second(100), limit: 9) == 1)
+            #expect(try store.read(.a, at: 100) == ["young"])
         }
     }
 

@@ -165,7 +165,7 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
         for removal in submission.removals { self.remove(removal) }
         for ccid in submission.rewinds { self.memory.rewind(ccid) }
         submission.appends.forEach { entry, frame in
-            let outcome = self.append(entry, Array(frame), acceptedAt: submission.acceptedAt)
+            let outcome = self.append(entry, Array(frame), acceptedAt: submission.acceptance(of: entry))
             if entry.token != 0 {
                 completion.receipts.append(.init(ccid: entry.ccid, token: entry.token, outcome: outcome))
             }
