@@ -91,7 +91,7 @@ extension StatusResource {
         public var expired: UInt64 = 0
         /// Frames that an operator deleted.
         public var deleted: UInt64 = 0
-        /// Frames dropped at a cap.
+        /// Frames dropped as the oldest at a cap.
         public var evicted: UInt64 = 0
         /// Frames that were in flight when their connection, or the relay before this one, ended: those that may come twice.
         /// Counted where they are then, too, so no part of the equation.
@@ -132,7 +132,7 @@ extension StatusResource {
         public var deleted: UInt64 = 0
         /// Frames dropped as the oldest at a cap.
         public var evicted: UInt64 = 0
-        /// Frames refused at a cap.
+        /// Frames refused at a cap, which were never taken: they are in no other figure.
         public var rejected: UInt64 = 0
 
         enum CodingKeys: String, CodingKey {

@@ -2,7 +2,8 @@
 ///
 /// Counted at the places where frames change hands, never derived from each other, so that a lost frame shows as an imbalance.
 public struct Ledger: Equatable, Sendable {
-    /// Data frames taken from terminals and operators since the relay started, and those found on disk then.
+    /// Data frames taken from terminals and operators since the relay started, and those found on disk then; without those that a cap
+    /// refused (``StoreTotals/rejected``), which are in no part of the equation.
     public var accepted: UInt64 = 0
     /// Frames that left for good because their destination has them.
     public var delivered: UInt64 = 0
@@ -14,7 +15,7 @@ public struct Ledger: Equatable, Sendable {
     public var expired: UInt64 = 0
     /// Frames that an operator deleted.
     public var deleted: UInt64 = 0
-    /// Frames dropped at a cap, oldest or newest.
+    /// Frames dropped as the oldest at a cap.
     public var evicted: UInt64 = 0
 
     /// Frames that were in flight when their connection, or the relay before this one, ended, and are sent again: those that may

@@ -6,11 +6,12 @@ enum RelayMetrics {
         _ shards: [ShardStatistics],
         _ store: GroupCommitStatistics,
         _ ledger: Ledger,
+        accepted: UInt64,
         acceptFailures: UInt64,
         isReady: Bool,
         startedAt: Timestamp
     ) -> [MetricFamily] {
-        Self.frames(shards) + Self.connections(shards) + Self.store(store) + Self.times(shards, store) + [
+        Self.frames(shards, accepted: accepted) + Self.connections(shards) + Self.store(store) + Self.times(shards, store) + [
             MetricFamily(
                 "ttms_ledger_imbalance",
                 .gauge,
@@ -55,14 +56,21 @@ enum RelayMetrics {
         shards.reduce(0) { $0 &+ value($1.counters) }
     }
 
-    private static func frames(_ shards: [ShardStatistics]) -> [MetricFamily] {
+    private static func frames(_ shards: [ShardStatistics], accepted: UInt64) -> [MetricFamily] {
         func counter(_ name: String, _ help: String, _ value: (ShardCounters) -> UInt64) -> MetricFamily {
             MetricFamily("ttms_\(name)_total", .counter, help: help, value: Self.sum(shards, value))
         }
         return [
             counter("heartbeats", "Heartbeats answered.") { $0.heartbeats },
-            counter("frames_accepted", "Data frames taken from terminals and operators.") { $0.accepted },
-            counter("frames_accepted_bytes", "Bytes of the data frames taken.") { $0.acceptedBytes },
+            MetricFamily(
+                "ttms_frames_accepted_total",
+                .counter,
+                help: "Data frames taken from terminals and operators; those that a cap refused are not among them.",
+                value: accepted
+            ),
+            counter("frames_accepted_bytes", "Bytes of the data frames read, those that a cap refused included.") {
+                $0.acceptedBytes
+            },
             counter("frames_delivered", "Data frames that their destination has acknowledged.") { $0.delivered },
             counter("frames_delivered_bytes", "Bytes of the data frames delivered.") { $0.deliveredBytes },
             counter("frames_journaled", "Frames in flight that went to disk because they were not delivered in time.") {

@@ -80,7 +80,9 @@ extension Ledger {
     ///   - storedInFlight: frames that the store has in flight.
     init(_ cuts: [LedgerCut], _ totals: StoreTotals, since before: StoreTotals, storedInFlight: Int) {
         self.init()
-        self.accepted = UInt64(before.frames) + cuts.reduce(0) { $0 + $1.accepted }
+        // What a cap refused was read, but never taken.
+        let refused = totals.rejected - before.rejected
+        self.accepted = cuts.reduce(UInt64(before.frames)) { $0 + $1.accepted } &- refused
         self.delivered = cuts.reduce(0) { $0 + $1.delivered }
         let inFlight = cuts.reduce(storedInFlight) { $0 + $1.inFlight - $1.awaitingRemoval }
         let passedOn = cuts.reduce(0) { $0 + $1.passedOn }
@@ -90,6 +92,6 @@ extension Ledger {
         self.requeued = cuts.reduce(0) { $0 + $1.requeued }
         self.expired = totals.expired - before.expired
         self.deleted = totals.deleted - before.deleted
-        self.evicted = totals.evicted + totals.rejected - before.evicted - before.rejected
+        self.evicted = totals.evicted - before.evicted
     }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import RelayCore
+import Synchronization
 import TTMSProtocol
 
 extension RelayServer: RelayOperations {
@@ -63,12 +64,21 @@ extension RelayServer: RelayOperations {
             account.shards,
             self.groupCommit.statistics,
             account.ledger,
+            accepted: self.acceptedAtLeast(account.ledger.accepted &- UInt64(self.totalsAtStart.frames)),
             acceptFailures: self.acceptReport.failures,
             isReady: self.currentReadiness.isReady,
             startedAt: self.startedAt
         ) + [
             MetricFamily("ttms_event_streams", .gauge, help: "Clients that follow the events.", value: self.events.readers)
         ]
+    }
+
+    /// A counter must not go back: until the store has refused a frame that was between two event loops, it counts as accepted.
+    private func acceptedAtLeast(_ accepted: UInt64) -> UInt64 {
+        self.publishedAccepted.withLock { published in
+            published = max(published, accepted)
+            return published
+        }
     }
 
     // MARK: Times, as people see them

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import RelayCore
+import Synchronization
 import TTMSProtocol
 
 /// The relay path as a whole: event loops, their shards, and the listeners.
@@ -19,6 +20,8 @@ public final class RelayServer: Sendable {
     let startedAt: Timestamp
     /// What the store held, and had counted, when the relay started.
     let totalsAtStart: StoreTotals
+    /// The highest count of accepted frames that a scrape has been given.
+    let publishedAccepted = Mutex(UInt64(0))
     /// Frames found at the start that may come twice.
     let requeuedAtStart: Int
     let state = ServerState()

@@ -69,7 +69,10 @@ extension Faults {
                 try sender.register(.sender)
                 let status = try await relay.admin.json("GET", "/api/v1/status")
                 #expect(status.at("store.rejected_total")?.int == Self.sent - cap.kept)
-                #expect(status.at("ledger.evicted_total")?.int == Self.sent - cap.kept)
+                // A refused frame is no accepted one, wherever it is counted.
+                #expect(status.at("ledger.evicted_total")?.int == 0)
+                #expect(status.at("ledger.accepted_total")?.int == cap.kept)
+                #expect(try await relay.admin.metrics()["ttms_frames_accepted_total"] == Double(cap.kept))
                 try await relay.kill()
                 try await relay.start()
                 let receiver = try relay.terminal(.receiver)
@@ -78,6 +81,32 @@ extension Faults {
                 #expect(
                     try await relay.admin.json("GET", "/api/v1/status").at("store.rejected_total")?.int == Self.sent - cap.kept
                 )
+            }
+        }
+
+        @Test("An operator's message that is refused is neither accepted nor evicted, in no account", arguments: [1, 2])
+        func refusedMessage(eventLoops: Int) async throws {
+            let settings = ["event_loops": "\(eventLoops)", "maximum_frames": "2", "when_full": "reject-newest"]
+            try await RelayProcess.with(settings) { relay in
+                let message: JSONValue = ["payload": "x", "payload_encoding": "utf8", "source": .string("\(CCID.sender)")]
+                for number in 0..<5 {
+                    let path = "/api/v1/terminals/\(CCID.receiver)/messages"
+                    let response = try await relay.admin.request("POST", path, json: message)
+                    #expect((response.status == 202) == (number < 2))
+                }
+                let status = try await relay.admin.json("GET", "/api/v1/status")
+                #expect(status.at("ledger.accepted_total")?.int == 2)
+                #expect(status.at("ledger.evicted_total")?.int == 0)
+                #expect(status.at("ledger.imbalance")?.int == 0)
+                #expect(status.at("store.appended_total")?.int == 2)
+                #expect(status.at("store.evicted_total")?.int == 0)
+                #expect(status.at("store.rejected_total")?.int == 3)
+                let metrics = try await relay.admin.metrics()
+                #expect(metrics["ttms_frames_accepted_total"] == 2)
+                #expect(metrics["ttms_store_frames_evicted_total"] == 0)
+                #expect(metrics["ttms_store_frames_rejected_total"] == 3)
+                try await relay.stop()
+                try await relay.expectSoundStore()
             }
         }
 

@@ -39,6 +39,7 @@ struct StoreCheck: AsyncParsableCommand {
             ("expired", "\(totals.expired)"),
             ("deleted", "\(totals.deleted)"),
             ("evicted", "\(totals.evicted)"),
+            ("refused", "\(totals.rejected), never taken"),
             ("kept", "\(totals.frames) frames, \(totals.bytes) bytes, for \(totals.terminals) terminals"),
             ("found", "\(found.frames) frames, \(found.bytes) bytes, for \(found.terminals) terminals"),
             ("dead", "\(result.deadFrames) frames whose room has not come back yet"),
