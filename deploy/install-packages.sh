@@ -12,7 +12,8 @@ apt_get() {
     if [[ $(id -u) -eq 0 ]]; then apt-get "$@"; else sudo apt-get "$@"; fi
 }
 
-packages=(libmicrohttpd-dev libgnutls28-dev librocksdb-dev)
+# zlib is for the HTTP client of ttmsctl.
+packages=(libmicrohttpd-dev libgnutls28-dev librocksdb-dev zlib1g-dev)
 if [[ ${1:-} == test ]]; then
     # The OpenAPI document is validated, and the API fuzzed, by Python packages in virtual environments of their own, and curl.
     # strace makes the disk fail under the relay, iproute2 lays the cable that is pulled, valgrind counts instructions, in

@@ -125,7 +125,11 @@ actor TokenRegistry {
         guard id != Self.adminID else {
             throw ProblemDetails(
                 .tokenInFile,
-                detail: "Delete the file admin.token of the data directory, and reload: the relay makes a new one."
+                detail: """
+                    Delete the file admin.token of the data directory, and send the relay SIGHUP (kill -HUP, systemctl reload): it makes \
+                    a new one, and the former token is out of force. A reload by the API needs the former token, which ttmsctl reads \
+                    from that file.
+                    """
             )
         }
         var tokens = self.tokens()

@@ -17,8 +17,10 @@ enum EndStatus: Int32, CaseIterable, Sendable {
     case done = 0
     case refused = 1
     case usage = 64
+    case badInput = 65
     case noInput = 66
     case unavailable = 69
+    case defect = 70
     case outputFailed = 74
     case busy = 75
     case notUnderstood = 76
@@ -30,8 +32,10 @@ enum EndStatus: Int32, CaseIterable, Sendable {
         case .done: "done"
         case .refused: "refused, or not got what was waited for, or the store is damaged"
         case .usage: "the command line is wrong"
+        case .badInput: "a file that was to be sent is not UTF-8, not JSON, or too large"
         case .noInput: "a file or store that was named cannot be read"
-        case .unavailable: "no relay was found, or it cannot be reached"
+        case .unavailable: "no relay was found, or it cannot be reached, or it does not answer"
+        case .defect: "ttmsctl itself failed"
         case .outputFailed: "what it prints cannot be written"
         case .busy: "a relay works on the store"
         case .notUnderstood: "what answered, or lies there, is nothing this ttmsctl understands"

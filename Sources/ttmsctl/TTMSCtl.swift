@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 
 /// The operator's command line: asks a running relay over its admin API, simulates terminals over TCP, and looks at the store of a
 /// relay that does not run.
@@ -9,7 +8,9 @@ struct TTMSCtl: AsyncParsableCommand {
         commandName: "ttmsctl",
         abstract: "Look at a running ttms-relay, send messages through it, and try it with simulated terminals.",
         discussion: """
-            A relay on this machine is found by its data directory (--data-dir), one elsewhere by --url and a token.
+            A relay on this machine is found by its data directory (--data-dir, or TTMS_DATA_DIR), one elsewhere by --url. The \
+            token is that of --token-file, or else of TTMS_TOKEN, or else of admin.token in the data directory. Proxies that the \
+            environment names are not used.
 
             EXIT CODES
             \(EndStatus.help)
@@ -24,16 +25,32 @@ struct TTMSCtl: AsyncParsableCommand {
 
     /// Parses and runs, and ends the process with the ``EndStatus`` of what went wrong.
     static func main() async {
+        StandardDescriptors.reserve()
         do {
-            var command = try Self.parseAsRoot()
+            try RawArguments.requireUTF8()
+            var command = try Self.parsed()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
         } catch let failure as Failure {
-            FileHandle.standardError.write(Data("ttmsctl: \(failure.message)\n".utf8))
+            Console.complain(failure.message)
             Self.exit(withError: ExitCode(failure.status.rawValue))
+        } catch let code as ExitCode {
+            Self.exit(withError: code)
+        } catch  where [.success, .validationFailure].contains(Self.exitCode(for: error)) {
+            // Help, or a command line that is wrong.
+            Self.exit(withError: error)
+        } catch {
+            Console.complain("It failed for a reason that it does not know, please report it: \(error)")
+            Self.exit(withError: ExitCode(EndStatus.defect.rawValue))
+        }
+    }
+
+    private static func parsed() throws -> any ParsableCommand {
+        do {
+            return try Self.parseAsRoot()
         } catch {
             Self.exit(withError: error)
         }

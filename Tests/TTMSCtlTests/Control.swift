@@ -39,6 +39,18 @@ struct Control {
         try await self.finish(try self.launch(arguments))
     }
 
+    /// Runs a script of bash, in which `$ttmsctl` is the program and `$data` the relay's data directory.
+    func shell(_ script: String, environment: [String: String] = [:]) async throws -> Outcome {
+        let variables = ["ttmsctl": try BuiltProgram.url("ttmsctl").path, "data": self.relay.dataDirectory.path]
+        let shell = try RunningProgram(
+            URL(filePath: "/bin/bash"),
+            arguments: ["-c", script],
+            environment: variables.merging(environment) { _, given in given },
+            log: self.directory.url.appending(path: UUID().uuidString)
+        )
+        return try await self.finish(shell)
+    }
+
     /// Runs it for its JSON, and reads that.
     func json<Value: Decodable>(_ type: Value.Type, _ arguments: String...) async throws -> Value {
         let all = arguments + ["--output", "json", "--data-dir", self.relay.dataDirectory.path]

@@ -44,15 +44,11 @@ struct Config: AsyncParsableCommand {
 
         @OptionGroup var relay: RelayOptions
 
+        /// Bytes of a file: more than a relay takes.
+        private static let largestFile = 16 << 20
+
         func run() async throws {
-            let data: Data
-            do {
-                let handle =
-                    self.file == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(filePath: self.file))
-                data = try handle.readToEnd() ?? Data()
-            } catch {
-                throw Failure(.noInput, "\(self.file) cannot be read: \(error.localizedDescription)")
-            }
+            let data = Data(try InputFile(path: self.file).contentsToSend(limit: Self.largestFile))
             let receipt = try await self.relay.client().post(
                 ConfigurationReceipt.self,
                 RoutePath.configValidate.path(),
@@ -71,7 +67,10 @@ struct Config: AsyncParsableCommand {
     struct Reload: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Have the relay read its configuration and the file admin.token again, as at SIGHUP.",
-            discussion: "A wrong configuration changes nothing."
+            discussion: """
+                A wrong configuration changes nothing. Where admin.token was deleted or replaced, this needs the former token \
+                (TTMS_TOKEN), and SIGHUP does not.
+                """
         )
 
         @OptionGroup var relay: RelayOptions

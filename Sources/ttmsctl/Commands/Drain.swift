@@ -16,11 +16,15 @@ struct Drain: AsyncParsableCommand {
 
     @OptionGroup var relay: RelayOptions
 
+    func validate() throws {
+        if self.wait < 1 { throw ValidationError("--wait takes 1 or more.") }
+    }
+
     func run() async throws {
         let client = try self.relay.client()
         let receipt = try await client.post(DrainReceipt.self, RoutePath.drain.path())
         let end = ContinuousClock.now + .seconds(self.wait)
-        while await client.isAnswering() {
+        while await client.isListening() {
             guard ContinuousClock.now < end else {
                 throw Failure(
                     .refused,

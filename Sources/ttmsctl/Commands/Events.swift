@@ -38,19 +38,27 @@ struct Events: AsyncParsableCommand {
         var query: [String: String] = [:]
         if !self.type.isEmpty { query["types"] = self.type.map(\.rawValue).joined(separator: ",") }
         if !self.ccid.isEmpty { query["ccids"] = self.ccid.map(\.description).joined(separator: ",") }
+        let token = try self.relay.givenToken()
+        Console.endWithReader()
         var lastID: String?
         var remaining = self.count ?? .max
+        var isLost = false
         while true {
             do {
-                for try await event in try self.relay.client().events(query: query, after: lastID) {
+                let events = try await self.relay.client(token: token).events(query: query, after: lastID)
+                if isLost { Console.complain("The relay answers again.") }
+                isLost = false
+                for try await event in events {
                     lastID = event.id ?? lastID
                     guard let data = event.data else { continue }
-                    Console.write(self.relay.output == .json ? data : Self.line(data))
+                    if self.relay.output == .json { Console.write(raw: data) } else { Console.write(Self.line(data)) }
                     remaining -= 1
                     if remaining == 0 { return }
                 }
             } catch let failure as Failure where failure.status == .unavailable && lastID != nil {
                 // It was there; it may restart.
+                if !isLost { Console.complain("\(failure.message)\nTrying again until it does.") }
+                isLost = true
             }
             try await Task.sleep(for: Self.retry)
         }

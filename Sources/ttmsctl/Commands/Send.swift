@@ -1,6 +1,5 @@
 import AdminAPI
 import ArgumentParser
-import Foundation
 import TTMSProtocol
 
 /// Sends a message to a terminal.
@@ -33,7 +32,10 @@ struct Send: AsyncParsableCommand {
     var timeToLive: TimeToLive?
 
     @Option(
-        help: ArgumentHelp("Wait for the acknowledgement, up to 25s, before printing what became of it.", valueName: "time")
+        help: ArgumentHelp(
+            "Wait for the acknowledgement, 1s to 25s. Exit code 1 when it has not come by then; the message stays queued.",
+            valueName: "time"
+        )
     )
     var wait: TimeToLive?
 
@@ -50,15 +52,19 @@ struct Send: AsyncParsableCommand {
 
     @OptionGroup var relay: RelayOptions
 
-    /// What the admin API lets a request wait.
-    private static let longestWait: UInt32 = 25
+    /// Seconds that the admin API lets a request wait.
+    private static let waits: ClosedRange<UInt32> = 1...25
 
     func validate() throws {
         let given = [self.text, self.hex, self.base64, self.file].compactMap(\.self)
         guard given.count == 1 else {
             throw ValidationError("Give the payload once: as TEXT, or by --hex, --base64 or --file.")
         }
-        if let wait = self.wait, wait.seconds > Self.longestWait { throw ValidationError("--wait takes at most 25s.") }
+        if let wait = self.wait, !Self.waits.contains(wait.seconds) { throw ValidationError("--wait takes 1s to 25s.") }
+        if self.preview, self.wait != nil { throw ValidationError("--preview sends nothing that --wait could wait for.") }
+        if self.file == InputFile.standardInput, self.relay.tokenFile == InputFile.standardInput {
+            throw ValidationError("Standard input is either the payload or the token.")
+        }
         if let key = self.idempotencyKey {
             guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else {
                 throw ValidationError("--idempotency-key takes 1 to 255 printable ASCII characters.")
@@ -84,17 +90,28 @@ struct Send: AsyncParsableCommand {
             }
             return
         }
-        let receipt = try await client.post(
-            MessageReceipt.self,
-            path,
+        let (receipt, isRepeated) = try await client.send(
+            try self.request(),
+            to: path,
             query: self.wait.map { ["wait_ms": "\($0.seconds * 1_000)"] } ?? [:],
-            headers: self.idempotencyKey.map { ["Idempotency-Key": "\"\($0)\""] } ?? [:],
-            body: try self.request()
+            idempotencyKey: self.idempotencyKey
         )
         switch self.relay.output {
         case .json: try Console.write(json: receipt)
-        case .table: Console.write(Self.line(receipt))
+        case .table: Console.write(Self.line(receipt, isRepeated: isRepeated))
         }
+        if let wait = self.wait, !receipt.isDelivered { throw Self.notDelivered(receipt, after: wait) }
+    }
+
+    /// What was waited for has not come.
+    private static func notDelivered(_ receipt: MessageReceipt, after wait: TimeToLive) -> Failure {
+        let reason =
+            switch receipt.state {
+            case .expired, .deleted, .evicted: "was not delivered: it is \(receipt.state.rawValue)"
+            case _ where !receipt.traced: "is not traced, so that nobody can wait for its end"
+            default: "was not acknowledged within \(wait.seconds) s"
+            }
+        return Failure(.refused, "Message \(receipt.id) \(reason). See ttmsctl message why \(receipt.id).")
     }
 
     /// What is posted.
@@ -117,10 +134,11 @@ struct Send: AsyncParsableCommand {
         )
     }
 
-    static func line(_ receipt: MessageReceipt) -> String {
+    static func line(_ receipt: MessageReceipt, isRepeated: Bool = false) -> String {
         let end =
             receipt.traced ? "" : "; it is not traced, so that nobody will be able to tell what became of it (maximum_traces)"
-        return Self.result(receipt) + end
+        let beginning = isRepeated ? "sent before with the same idempotency key, and not again: " : ""
+        return beginning + Self.result(receipt) + end
     }
 
     private static func result(_ receipt: MessageReceipt) -> String {
@@ -149,23 +167,16 @@ struct Send: AsyncParsableCommand {
         return Table.fields(fields)
     }
 
-    private static func contents(of file: String) throws(Failure) -> Data {
-        // One byte more than fits tells that it does not fit, and keeps a wrong file out of memory.
+    private static func contents(of path: String) throws(Failure) -> [UInt8] {
+        let file = InputFile(path: path)
         let maximum = Frame.maximumSize - Frame.minimumSize
-        let data: Data?
         do {
-            let handle = file == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(filePath: file))
-            data = try handle.read(upToCount: maximum + 1)
+            return try file.contents(limit: maximum)
+        } catch .tooLarge {
+            throw Failure(.badInput, "\(file.name) does not fit into a frame: a payload has at most \(maximum) bytes.")
         } catch {
-            throw Failure(.noInput, "\(file) cannot be read: \(error.localizedDescription)")
+            throw Failure(.noInput, "\(file.name) cannot be read: \(error.reason).")
         }
-        guard let data, data.count <= maximum else {
-            guard data == nil else {
-                throw Failure(.noInput, "\(file) does not fit into a frame: a payload has at most \(maximum) bytes.")
-            }
-            return Data()
-        }
-        return data
     }
 }
 
@@ -198,4 +209,9 @@ struct TimeToLive: ExpressibleByArgument, Equatable, Sendable {
     var defaultValueDescription: String {
         self.seconds > 0 && self.seconds.isMultiple(of: 60) ? "\(self.seconds / 60)m" : "\(self.seconds)s"
     }
+}
+
+extension MessageReceipt {
+    /// Whether its terminal has it.
+    fileprivate var isDelivered: Bool { self.state == .acknowledged || self.state == .confirmed }
 }

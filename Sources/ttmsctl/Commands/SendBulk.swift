@@ -19,9 +19,16 @@ struct SendBulk: AsyncParsableCommand {
 
     @OptionGroup var relay: RelayOptions
 
+    /// Bytes of a file: more than the largest request that a relay takes.
+    private static let largestRequest = 256 << 20
+
     func run() async throws {
-        let request = try Self.request(in: self.file)
-        let receipt = try await self.relay.client().post(BulkReceipt.self, RoutePath.bulk.path(), body: request)
+        let receipt = try await self.relay.client().post(
+            BulkReceipt.self,
+            RoutePath.bulk.path(),
+            body: try Self.request(in: self.file),
+            mediaType: "application/json"
+        )
         switch self.relay.output {
         case .json: try Console.write(json: receipt)
         case .table: for line in Self.lines(receipt) { Console.write(line) }
@@ -29,28 +36,42 @@ struct SendBulk: AsyncParsableCommand {
         if receipt.meta.refused > 0 { throw ExitCode(EndStatus.refused.rawValue) }
     }
 
-    private static func request(in file: String) throws(Failure) -> BulkRequest {
-        let data: Data
-        do {
-            let handle = file == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(filePath: file))
-            data = try handle.readToEnd() ?? Data()
-        } catch {
-            throw Failure(.noInput, "\(file) cannot be read: \(error.localizedDescription)")
+    /// The request as it stands in the file. The relay, which names every flaw with its place, reads it; here only what is no
+    /// request at all is refused.
+    static func request(in path: String) throws(Failure) -> Data {
+        let file = InputFile(path: path)
+        let data = Data(try file.contentsToSend(limit: Self.largestRequest))
+        guard String(validating: data, as: UTF8.self) != nil else {
+            throw Failure(
+                .badInput,
+                "\(file.name) is not UTF-8, and nothing was sent. Write payloads of other bytes in base64 or hex (payload_encoding)."
+            )
         }
-        do {
-            return try APIJSON.decode(BulkRequest.self, from: data)
-        } catch {
-            throw Failure(.noInput, "\(file) does not hold a bulk request (see ttmsctl help send-bulk): \(error)")
+        guard (try? JSONSerialization.jsonObject(with: data)) is [String: Any] else {
+            throw Failure(
+                .badInput,
+                "\(file.name) does not hold a JSON object, and nothing was sent. See ttmsctl help send-bulk."
+            )
         }
+        return data
     }
 
     static func lines(_ receipt: BulkReceipt) -> [String] {
-        receipt.data.map { sending in
-            guard let message = sending.receipt else {
-                return "\(sending.message)  \(sending.ccid ?? "-")  refused: \(sending.problem?.detail ?? "")"
-            }
-            return "\(sending.message)  \(sending.ccid ?? "-")  \(message.id)  \(message.state.rawValue)"
-                + (sending.repeated ? " (as before)" : "")
-        } + ["\(receipt.meta.taken) taken, \(receipt.meta.refused) refused"]
+        let repeated = receipt.data.count(where: \.repeated)
+        let taken = "\(receipt.meta.taken - repeated) taken"
+        return receipt.data.flatMap(Self.lines)
+            + [
+                taken + (repeated > 0 ? ", \(repeated) taken before and not sent again" : "")
+                    + ", \(receipt.meta.refused) refused"
+            ]
+    }
+
+    private static func lines(_ sending: BulkReceipt.Sending) -> [String] {
+        let beginning = "\(sending.message)  \(sending.ccid ?? "-")"
+        guard let message = sending.receipt else {
+            let flaws = (sending.problem?.errors ?? []).map { "  \($0.pointer): \($0.detail)" }
+            return ["\(beginning)  refused: \(sending.problem?.detail ?? "")"] + (flaws.count > 1 ? flaws : [])
+        }
+        return ["\(beginning)  \(message.id)  \(message.state.rawValue)" + (sending.repeated ? " (as before)" : "")]
     }
 }

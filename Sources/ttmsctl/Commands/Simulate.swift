@@ -54,6 +54,7 @@ struct Simulate: AsyncParsableCommand {
 
     func run() async throws {
         let (host, port) = try self.target()
+        Console.endWithReader()
         let format = self.relay.output
         let terminal = SimulatedTerminal(
             ccid: self.ccid,

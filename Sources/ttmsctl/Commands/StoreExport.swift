@@ -26,7 +26,7 @@ struct StoreExport: AsyncParsableCommand {
         let result = try self.store.inspect { (inspection) throws(Failure) in
             try inspection.messages(of: self.ccid) { (message) throws(Failure) in try lines.write(ExportedMessage(message)) }
         }
-        try lines.flush()
+        lines.flush()
         guard !result.isSound else { return }
         throw Failure(
             .refused,
@@ -79,21 +79,14 @@ private struct LineBuffer {
         do {
             self.bytes += try APIJSON.encode(value)
         } catch {
-            throw Failure(.outputFailed, "A message cannot be written as JSON: \(error).")
+            throw Failure(.outputFailed, "A message cannot be written as JSON.")
         }
         self.bytes.append(UInt8(ascii: "\n"))
-        if self.bytes.count >= Self.size { try self.flush() }
+        if self.bytes.count >= Self.size { self.flush() }
     }
 
-    mutating func flush() throws(Failure) {
-        do {
-            try FileHandle.standardOutput.write(contentsOf: self.bytes)
-        } catch {
-            throw Failure(
-                .outputFailed,
-                "The messages cannot be written: \(error.localizedDescription). Make room, and start anew."
-            )
-        }
+    mutating func flush() {
+        Console.write(self.bytes)
         self.bytes.removeAll(keepingCapacity: true)
     }
 }

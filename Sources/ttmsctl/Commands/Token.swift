@@ -7,7 +7,8 @@ struct Token: AsyncParsableCommand {
         abstract: "Make, list and revoke tokens for the admin API.",
         discussion: """
             A token allows what its scopes say: \(Scope.allCases.map(\.rawValue).joined(separator: ", ")); admin includes the \
-            others. The token of the file admin.token has all.
+            others. The token of the file admin.token has all. To replace that one: delete the file, and send the relay SIGHUP (kill \
+            -HUP, systemctl reload).
             """,
         subcommands: [Create.self, Revoke.self, List.self]
     )

@@ -14,6 +14,18 @@ enum PayloadText {
         text.unicodeScalars.allSatisfy(\.isVisible)
     }
 
+    /// `text` with everything that a terminal does not draw as an escape, such as `\u{1b}`.
+    static func visible(_ text: String) -> String {
+        if Self.isVisible(text) { return text }
+        return text.unicodeScalars.reduce(into: "") { visible, scalar in
+            if scalar.isVisible {
+                visible.unicodeScalars.append(scalar)
+            } else {
+                visible += "\\u{\(String(scalar.value, radix: 16))}"
+            }
+        }
+    }
+
     /// At most `width` characters of ``text(_:)``.
     static func excerpt(_ payload: some Collection<UInt8>, width: Int) -> String {
         let text = Self.text(payload)

@@ -1,37 +1,31 @@
 import AdminAPI
+import AsyncHTTPClient
 import Foundation
-import FoundationNetworking
+import NIOHTTP1
 
 /// The admin API of one relay.
 struct AdminClient: Sendable {
     /// Items that a page of a list holds: the API's largest.
     private static let pageSize = 1_000
+    /// Bytes of a refusal.
+    private static let largestRefusal = 1 << 20
 
-    private let location: RelayLocation
-    private let session: URLSession
+    let location: RelayLocation
 
     /// Makes a client; nothing is sent yet.
     init(location: RelayLocation) {
         self.location = location
-        if location.isLoopback {
-            // The library below URLSession sends requests through $http_proxy, and so would send the token there.
-            setenv("no_proxy", "*", 1)
-        }
-        let configuration = URLSessionConfiguration.ephemeral
-        // Longer than the relay's own deadline for a request, so that its answer is the one that is seen.
-        configuration.timeoutIntervalForRequest = 60
-        self.session = URLSession(configuration: configuration)
     }
 
     /// Reads the resource at `path`.
     func get<Value: Decodable>(_ type: Value.Type, _ path: String, query: [String: String] = [:]) async throws(Failure) -> Value
     {
-        try self.decode(type, try await self.send("GET", path, query: query))
+        try self.decode(type, try await self.send(.GET, path, query: query).body)
     }
 
     /// Posts nothing where that says all, and reads the answer.
     func post<Value: Decodable>(_ type: Value.Type, _ path: String) async throws(Failure) -> Value {
-        try self.decode(type, try await self.send("POST", path))
+        try self.decode(type, try await self.send(.POST, path).body)
     }
 
     /// Posts `body` as JSON, and reads the answer.
@@ -39,11 +33,25 @@ struct AdminClient: Sendable {
         _ type: Value.Type,
         _ path: String,
         query: [String: String] = [:],
-        headers: [String: String] = [:],
         body: some Encodable
     ) async throws(Failure) -> Value {
         let data = try Self.json(body)
-        return try self.decode(type, try await self.send("POST", path, query: query, headers: headers, body: data))
+        return try self.decode(type, try await self.send(.POST, path, query: query, body: data).body)
+    }
+
+    /// Sends a message.
+    ///
+    /// - Returns: the receipt, and whether it is one of an earlier request with the same idempotency key.
+    func send(
+        _ message: SendMessageRequest,
+        to path: String,
+        query: [String: String],
+        idempotencyKey: String?
+    ) async throws(Failure) -> (receipt: MessageReceipt, isRepeated: Bool) {
+        let data = try Self.json(message)
+        let headers = idempotencyKey.map { ["Idempotency-Key": "\"\($0)\""] } ?? [:]
+        let answer = try await self.send(.POST, path, query: query, headers: headers, body: data)
+        return (try self.decode(MessageReceipt.self, answer.body), answer.headers.contains(name: "Idempotency-Replayed"))
     }
 
     /// Posts `body` as it is, and reads the answer.
@@ -53,41 +61,41 @@ struct AdminClient: Sendable {
         body: Data,
         mediaType: String
     ) async throws(Failure) -> Value {
-        try self.decode(type, try await self.send("POST", path, body: body, mediaType: mediaType))
+        try self.decode(type, try await self.send(.POST, path, body: body, mediaType: mediaType).body)
     }
 
     /// Puts `body` as JSON, and reads the answer.
     func put<Value: Decodable>(_ type: Value.Type, _ path: String, body: some Encodable) async throws(Failure) -> Value {
-        try self.decode(type, try await self.send("PUT", path, body: try Self.json(body)))
+        try self.decode(type, try await self.send(.PUT, path, body: try Self.json(body)).body)
     }
 
     private static func json(_ body: some Encodable) throws(Failure) -> Data {
         do {
             return try APIJSON.encode(body)
         } catch {
-            throw Failure(.usage, "The request cannot be written as JSON: \(error).")
+            throw Failure(.usage, "The request cannot be written as JSON.")
         }
     }
 
-    /// Whether the relay answers at all.
-    func isAnswering() async -> Bool {
-        do {
-            _ = try await self.send("GET", RoutePath.livez.path())
-            return true
+    /// Whether somebody takes connections where the relay is. A connection that breaks says nothing: it may be one of before.
+    func isListening() async -> Bool {
+        do throws(TransportError) {
+            _ = try await AdminTransport.send(self.request(.GET, RoutePath.livez.path(), query: [:]))
         } catch {
-            return error.status != .unavailable
+            if case .notConnected = error { return false }
         }
+        return true
     }
 
     /// Deletes what is at `path`; the answer's body may be empty.
     @discardableResult
     func delete(_ path: String) async throws(Failure) -> Data {
-        try await self.send("DELETE", path)
+        try await self.send(.DELETE, path).body
     }
 
     /// Deletes what is at `path`, and reads the answer.
     func delete<Value: Decodable>(_ type: Value.Type, _ path: String) async throws(Failure) -> Value {
-        try self.decode(type, try await self.send("DELETE", path))
+        try self.decode(type, try await self.send(.DELETE, path).body)
     }
 
     /// Reads the list at `path` page by page.
@@ -115,107 +123,75 @@ struct AdminClient: Sendable {
     /// Follows the events.
     ///
     /// - Parameter lastID: of the last event that was seen.
-    func events(
-        query: [String: String],
-        after lastID: String?
-    ) throws(Failure) -> AsyncThrowingStream<ServerSentEvent, any Error> {
-        var request = try self.request(RoutePath.events.path(), query: query)
-        request.setValue(lastID, forHTTPHeaderField: "Last-Event-ID")
-        request.setValue("text/event-stream", forHTTPHeaderField: "Accept")
-        return EventFeed.open(request, by: self)
+    /// - Throws: a ``Failure``, now or from the feed.
+    func events(query: [String: String], after lastID: String?) async throws(Failure) -> EventFeed {
+        var request = self.request(.GET, RoutePath.events.path(), query: query)
+        if let lastID { request.headers.replaceOrAdd(name: "Last-Event-ID", value: lastID) }
+        request.headers.replaceOrAdd(name: "Accept", value: "text/event-stream")
+        let response: HTTPClientResponse
+        var refusal: Data?
+        do {
+            response = try await AdminTransport.open(request)
+            if response.status != .ok {
+                refusal = try await AdminTransport.collect(response, limit: Self.largestRefusal)
+            }
+        } catch {
+            throw self.failure(error, isChange: false)
+        }
+        if let refusal {
+            let status = Int(response.status.code)
+            throw self.refusal(AdminTransport.Answer(status: status, headers: response.headers, body: refusal))
+        }
+        guard response.headers.first(name: "Content-Type")?.hasPrefix("text/event-stream") == true else {
+            throw self.unexpected("it is no stream of events")
+        }
+        return EventFeed(response.body) { self.failure($0, isChange: false) }
     }
 
-    private func request(_ path: String, query: [String: String]) throws(Failure) -> URLRequest {
+    private func request(_ method: HTTPMethod, _ path: String, query: [String: String]) -> HTTPClientRequest {
         let parameters = query.sorted { $0.key < $1.key }.map { "\($0.key)=\(RoutePath.percentEncoded($0.value))" }
         let text = self.location.url + path + (parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&"))
-        guard let url = URL(string: text) else { throw Failure(.usage, "\"\(text)\" is not a URL. Correct --url.") }
-        var request = URLRequest(url: url)
-        request.setValue("Bearer \(self.location.token)", forHTTPHeaderField: "Authorization")
+        var request = HTTPClientRequest(url: text)
+        request.method = method
+        request.headers.add(name: "Authorization", value: "Bearer \(self.location.token.secret)")
+        request.headers.add(name: "Accept", value: "application/json")
+        request.headers.add(name: "User-Agent", value: "ttmsctl")
         return request
     }
 
-    /// Why there is no answer.
-    func unreachable(_ error: any Error) -> Failure {
-        Failure(
-            .unavailable,
-            """
-            The relay at \(self.location.url) cannot be reached (\(error.localizedDescription)). Is it running, and is the address \
-            right?
-            """
-        )
-    }
-
     private func send(
-        _ method: String,
+        _ method: HTTPMethod,
         _ path: String,
         query: [String: String] = [:],
         headers: [String: String] = [:],
         body: Data? = nil,
         mediaType: String = "application/json"
-    ) async throws(Failure) -> Data {
-        var request = try self.request(path, query: query)
-        request.httpMethod = method
-        request.httpBody = body
-        request.setValue("application/json", forHTTPHeaderField: "Accept")
-        if body != nil { request.setValue(mediaType, forHTTPHeaderField: "Content-Type") }
-        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-
-        let data: Data
-        let response: URLResponse
+    ) async throws(Failure) -> AdminTransport.Answer {
+        var request = self.request(method, path, query: query)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body {
+            request.headers.add(name: "Content-Type", value: mediaType)
+            request.body = .bytes(body)
+        }
+        let answer: AdminTransport.Answer
         do {
-            (data, response) = try await self.session.data(for: request)
+            answer = try await AdminTransport.send(request)
         } catch {
-            throw self.unreachable(error)
+            throw self.failure(error, isChange: method != .GET)
         }
-        guard let status = (response as? HTTPURLResponse)?.statusCode else {
-            throw Failure(.notUnderstood, "\(self.location.url) does not answer in HTTP. Correct --url.")
+        guard (200..<300).contains(answer.status) else { throw self.refusal(answer) }
+        // Success from what is no relay, such as the login page of a network, is none.
+        guard answer.status == 204 || answer.headers.first(name: "Content-Type")?.hasPrefix("application/json") == true else {
+            throw self.unexpected("it is not JSON")
         }
-        guard (200..<300).contains(status) else { throw self.refusal(status: status, body: data) }
-        return data
+        return answer
     }
 
     private func decode<Value: Decodable>(_ type: Value.Type, _ data: Data) throws(Failure) -> Value {
         do {
             return try APIJSON.decode(type, from: data)
         } catch {
-            throw Failure(
-                .notUnderstood,
-                """
-                What \(self.location.url) answers is not what this ttmsctl expects: \(error). Correct --url, or use the ttmsctl \
-                of the relay's release.
-                """
-            )
+            throw self.unexpected(JSONFlaw.text(of: error))
         }
-    }
-
-    /// What every problem says, whatever its code: a newer relay may have codes that this ttmsctl does not know.
-    private struct Problem: Decodable {
-        var code: String
-        var detail: String
-        var errors: [ProblemDetails.Flaw]?
-    }
-
-    /// Why the relay did not do what it was asked to.
-    func refusal(status: Int, body: Data) -> Failure {
-        guard let problem = try? APIJSON.decode(Problem.self, from: body) else {
-            return Failure(
-                .notUnderstood,
-                """
-                \(self.location.url) answers with HTTP status \(status), but not as a relay does. Correct --url, or look at what \
-                is in between.
-                """
-            )
-        }
-        if problem.code == ProblemCode.unauthorized.rawValue {
-            return Failure(
-                .noPermission,
-                "The relay at \(self.location.url) does not take the token from \(self.location.tokenOrigin): \(problem.detail)"
-            )
-        }
-        if problem.code == ProblemCode.insufficientScope.rawValue {
-            return Failure(.noPermission, "The token from \(self.location.tokenOrigin) does not allow this: \(problem.detail)")
-        }
-        let flaws = (problem.errors ?? []).map { "\n  \($0.pointer): \($0.detail)" }.joined()
-        return Failure(.refused, "The relay refused (\(problem.code)): \(problem.detail)\(flaws)")
     }
 }

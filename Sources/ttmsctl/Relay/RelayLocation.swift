@@ -1,88 +1,73 @@
 import AdminAPI
 import Foundation
+import Glibc
 
 /// Where a relay's admin API is, and the token that opens it.
 struct RelayLocation: Equatable, Sendable {
     /// Without a slash at its end.
     var url: String
-    /// What goes behind `Bearer`.
-    var token: String
-    /// Where the token comes from, for the message when it is wrong.
-    var tokenOrigin: String
+    /// What opens it.
+    var token: AccessToken
+    /// The relay's process, where the relay was found by its data directory.
+    var process: Int32?
 
-    /// Whether the relay is on this machine.
-    var isLoopback: Bool {
-        let host = URLComponents(string: self.url)?.host ?? ""
-        return host == "localhost" || host.hasPrefix("127.") || host == "::1" || host == "[::1]"
-    }
-
-    /// Finds the relay that `options` name: by its URL, or by what it left in its data directory.
-    static func find(_ options: RelayOptions, environment: [String: String]) throws(Failure) -> RelayLocation {
-        let location = try self.locate(options, environment: environment)
-        // The library below URLSession comes without IPv6, and says only "bad URL".
-        if URLComponents(string: location.url)?.host?.contains(":") == true {
-            throw Failure(
-                .unavailable,
-                """
-                The admin API at \(location.url) has an IPv6 address, which ttmsctl cannot reach: Swift's HTTP client on Linux has \
-                no IPv6. Let the relay listen on an IPv4 address (--admin 127.0.0.1:7280), or use curl.
-                """
-            )
-        }
-        return location
-    }
-
-    private static func locate(_ options: RelayOptions, environment: [String: String]) throws(Failure) -> RelayLocation {
-        if let url = options.url {
-            guard let parts = URLComponents(string: url), ["http", "https"].contains(parts.scheme), parts.host?.isEmpty == false
-            else {
-                throw Failure(.usage, "\"\(url)\" is not the URL of an admin API. Give one such as http://192.0.2.1:7280.")
-            }
-            let trimmed = url.hasSuffix("/") ? String(url.dropLast()) : url
-            if let file = options.tokenFile { return try Self.make(url: trimmed, tokenFile: file) }
-            guard let token = environment["TTMS_TOKEN"], !token.isEmpty else {
+    /// Finds the relay that `options` name: by its URL, or by what it left in its data directory. A flag goes before the
+    /// environment, and that before what is found.
+    ///
+    /// - Parameter token: the one that was given explicitly; `nil` to use the one that the relay left in its data directory.
+    static func find(
+        _ options: RelayOptions,
+        environment: [String: String],
+        token: AccessToken?
+    ) throws(Failure) -> RelayLocation {
+        if let text = options.url {
+            let url = try AdminURL.parse(text)
+            guard let token else {
                 throw Failure(
                     .noPermission,
-                    "No token for \(trimmed). Give --token-file, or set TTMS_TOKEN to what admin.token on the relay's machine holds."
+                    """
+                    No token for \(url). Give --token-file, or set \(AccessToken.variable) to what admin.token on the relay's machine \
+                    holds.
+                    """
                 )
             }
-            return RelayLocation(url: trimmed, token: token, tokenOrigin: "TTMS_TOKEN")
+            return RelayLocation(url: url, token: token)
         }
         let directory = Self.dataDirectory(options.dataDirectory, environment: environment)
         let endpoints = try Self.endpoints(in: directory)
-        return try Self.make(
-            url: Self.reachable(url: endpoints.admin),
-            tokenFile: options.tokenFile ?? "\(directory)/\(Endpoints.tokenFileName)"
-        )
+        guard let url = try? AdminURL.parse(endpoints.admin) else {
+            throw Self.unclear("\(directory)/\(Endpoints.fileName)")
+        }
+        let found = if let token { token } else { try Self.token(in: directory, of: endpoints.pid) }
+        return RelayLocation(url: Self.reachable(url: url), token: found, process: endpoints.pid)
     }
 
     /// The data directory that was named; its default is the relay's own.
     static func dataDirectory(_ named: String?, environment: [String: String]) -> String {
-        named ?? environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init) ?? "./data"
+        if let named { return named }
+        if let set = environment["TTMS_DATA_DIR"], !set.isEmpty { return set }
+        return environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init) ?? "./data"
     }
 
     /// What the relay says of itself in `directory`.
     static func endpoints(in directory: String) throws(Failure) -> Endpoints {
         let path = "\(directory)/\(Endpoints.fileName)"
-        let data: Data
+        let contents: [UInt8]
         do {
-            data = try Data(contentsOf: URL(filePath: path))
+            contents = try InputFile(path: path).contents(limit: 1 << 20)
         } catch {
             throw Failure(
-                .unavailable,
+                error == .system(EACCES) ? .noPermission : .unavailable,
                 """
-                No relay was found: \(path) cannot be read (\(error.localizedDescription)). A relay writes it when it is \
+                No relay was found: \(path) cannot be read (\(error.reason)). A relay writes it when it is \
                 ready. Start one, or name its directory with --data-dir, or its address with --url.
                 """
             )
         }
         do {
-            return try APIJSON.decode(Endpoints.self, from: data)
+            return try APIJSON.decode(Endpoints.self, from: Data(contents))
         } catch {
-            throw Failure(
-                .notUnderstood,
-                "\(path) does not say where the relay is. Restart the relay: it writes the file anew."
-            )
+            throw Self.unclear(path)
         }
     }
 
@@ -97,23 +82,25 @@ struct RelayLocation: Equatable, Sendable {
     }
 
     private static func reachable(url: String) -> String {
-        url.replacingOccurrences(of: "//0.0.0.0:", with: "//127.0.0.1:")
+        url.replacingOccurrences(of: "//0.0.0.0:", with: "//127.0.0.1:").replacingOccurrences(of: "//[::]:", with: "//[::1]:")
     }
 
-    private static func make(url: String, tokenFile: String) throws(Failure) -> RelayLocation {
-        let text: String
-        do {
-            text = try String(contentsOf: URL(filePath: tokenFile), encoding: .utf8)
-        } catch {
+    private static func unclear(_ path: String) -> Failure {
+        Failure(.notUnderstood, "\(path) does not say where the relay is. Restart the relay: it writes the file anew.")
+    }
+
+    /// The token that the relay `process` left in `directory`.
+    private static func token(in directory: String, of process: Int32) throws(Failure) -> AccessToken {
+        let path = "\(directory)/\(Endpoints.tokenFileName)"
+        guard access(path, F_OK) == 0 || errno != ENOENT else {
             throw Failure(
                 .noPermission,
                 """
-                The token in \(tokenFile) cannot be read (\(error.localizedDescription)). Only the relay's user may read it: run \
-                ttmsctl as that user, or name a copy with --token-file.
+                There is no \(path). The relay makes a new one, and takes no longer the former, when it gets SIGHUP: \
+                kill -HUP \(process), or systemctl reload. Or give another admin token by --token-file or \(AccessToken.variable).
                 """
             )
         }
-        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
-        return RelayLocation(url: url, token: token, tokenOrigin: tokenFile)
+        return try AccessToken.read(path)
     }
 }

@@ -9,7 +9,7 @@ struct RelayOptions: ParsableArguments {
     @Option(
         name: .customLong("data-dir"),
         help: ArgumentHelp(
-            "The data directory of a relay on this machine. (default: $STATE_DIRECTORY, or ./data)",
+            "The data directory of a relay on this machine. (default: $TTMS_DATA_DIR, $STATE_DIRECTORY, or ./data)",
             valueName: "dir"
         )
     )
@@ -20,7 +20,10 @@ struct RelayOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The file with the admin token. (default: admin.token in the data directory; with --url, $TTMS_TOKEN)",
+            """
+            The file or pipe with the token; - is standard input. (default: $TTMS_TOKEN; without it and --url, admin.token in the \
+            data directory)
+            """,
             valueName: "file"
         )
     )
@@ -33,8 +36,22 @@ struct RelayOptions: ParsableArguments {
         }
     }
 
+    /// The token that was given by an option or the environment.
+    ///
+    /// Reads a pipe to its end, so that it is asked for once.
+    func givenToken() throws(Failure) -> AccessToken? {
+        try AccessToken.given(file: self.tokenFile, environment: ProcessInfo.processInfo.environment)
+    }
+
     /// The admin API of the relay that the options name.
     func client() throws(Failure) -> AdminClient {
-        AdminClient(location: try RelayLocation.find(self, environment: ProcessInfo.processInfo.environment))
+        try self.client(token: self.givenToken())
+    }
+
+    /// The admin API of the relay that the options name, as it is found now.
+    ///
+    /// - Parameter token: of ``givenToken()``.
+    func client(token: AccessToken?) throws(Failure) -> AdminClient {
+        AdminClient(location: try RelayLocation.find(self, environment: ProcessInfo.processInfo.environment, token: token))
     }
 }

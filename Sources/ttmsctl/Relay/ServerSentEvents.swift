@@ -16,6 +16,9 @@ struct ServerSentEvents {
     /// Bytes of one line at the most: whatever answers, it must not fill the memory.
     private static let longestLine = 1 << 20
 
+    /// Whether a line is longer than any of a relay; what follows is no event.
+    private(set) var isOverlong = false
+
     /// Takes a piece.
     ///
     /// - Returns: the events that it completes.
@@ -23,7 +26,7 @@ struct ServerSentEvents {
         var events: [ServerSentEvent] = []
         for byte in bytes {
             guard byte == UInt8(ascii: "\n") else {
-                if self.line.count < Self.longestLine { self.line.append(byte) }
+                if self.line.count < Self.longestLine { self.line.append(byte) } else { self.isOverlong = true }
                 continue
             }
             if self.line.isEmpty {

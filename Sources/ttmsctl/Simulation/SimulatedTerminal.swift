@@ -1,4 +1,3 @@
-import Glibc
 import NIOCore
 import NIOPosix
 import TTMSProtocol
@@ -122,9 +121,8 @@ struct SimulatedTerminal: Sendable {
 
     /// Why connecting failed, in the system's words.
     private static func reason(_ error: any Error) -> String {
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
-        if let failure = error.connectionErrors.last?.error as? IOError { return String(cString: strerror(failure.errnoCode)) }
-        return error.dnsAError == nil ? "\(error)" : "the name is not known"
+        if case .notConnected(let reason) = TransportError(error) { return reason }
+        return "it was closed at once"
     }
 
     private var heartbeatFrame: ByteBuffer {
