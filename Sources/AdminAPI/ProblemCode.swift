@@ -34,6 +34,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case limitReached = "limit_reached"
     case connectionClosed = "connection_closed"
     case tooManyStreams = "too_many_streams"
+    case tooManyConnections = "too_many_connections"
     case messageEnded = "message_ended"
     case idempotencyKeyReused = "idempotency_key_reused"
     case queueFull = "queue_full"
@@ -60,7 +61,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .invalidBody, .invalidConfiguration, .idempotencyKeyReused: 422
         case .internalError: 500
         case .unsupportedTransferEncoding: 501
-        case .storeUnavailable, .stopping, .tooManyStreams: 503
+        case .storeUnavailable, .stopping, .tooManyStreams, .tooManyConnections: 503
         case .deadlineExceeded: 504
         case .queueFull: 507
         }
@@ -99,6 +100,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .inFlight: "The message has been written to its terminal"
         case .connectionClosed: "The connection has ended already"
         case .tooManyStreams: "Too many clients follow the events"
+        case .tooManyConnections: "Too many requests are being carried out"
         case .messageEnded: "The message is not queued any more"
         case .idempotencyKeyReused: "The idempotency key was used for something else"
         case .queueFull: "The queue is full"

@@ -1,12 +1,9 @@
-// For POLLRDHUP.
-#define _GNU_SOURCE
 #include "http_daemon.h"
 
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +23,11 @@ struct ttms_http_daemon {
 
 // What is noted of a connection's latest request before the library cuts it to pieces.
 typedef struct {
-    // The target as it came, up to its first zero.
+    // The target as it came, up to its first zero, and where it lies in the library's memory.
     const char *target;
     size_t target_size;
+    // A copy of it; NULL when memory is short.
+    char *copy;
 } connection_notes;
 
 static struct MHD_Connection *mhd_connection(ttms_http_connection *connection) {
@@ -58,7 +57,10 @@ static connection_notes *notes_of(struct MHD_Connection *connection) {
 static void *note_target(void *context, const char *target, struct MHD_Connection *connection) {
     (void)context;
     connection_notes *notes = notes_of(connection);
-    if (notes != NULL) *notes = (connection_notes){target, strlen(target)};
+    if (notes != NULL) {
+        free(notes->copy);
+        *notes = (connection_notes){target, strlen(target), strdup(target)};
+    }
     // The library takes it for what names the request, which begins later.
     return NULL;
 }
@@ -107,10 +109,12 @@ static void connection_changed(
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         // Without it, every request of the connection is refused: its head cannot be trusted.
         *socket_context = calloc(1, sizeof(connection_notes));
-        callbacks->opened(callbacks->context, descriptor);
+        callbacks->opened(callbacks->context, (ttms_http_connection *)connection, descriptor);
     } else {
+        connection_notes *notes = *socket_context;
         callbacks->closed(callbacks->context, descriptor);
-        free(*socket_context);
+        if (notes != NULL) free(notes->copy);
+        free(notes);
         *socket_context = NULL;
     }
 }
@@ -144,7 +148,8 @@ ttms_http_daemon *ttms_http_start(
         MHD_OPTION_EXTERNAL_LOGGER, &log_message, daemon,
         MHD_OPTION_SOCK_ADDR, address->ai_addr,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned int)options->connection_limit,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)options->idle_timeout_seconds,
+        // Never: its timer takes a request that arrives late for silence, and closes the connection unread.
+        MHD_OPTION_CONNECTION_TIMEOUT, 0,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory,
         // Its strict mode answers a missing Host twice over; RequestFraming checks that instead.
         MHD_OPTION_STRICT_FOR_CLIENT, 0,
@@ -302,13 +307,9 @@ bool ttms_http_has_hidden_bytes(ttms_http_connection *connection, const char *me
     return !walk.is_exact || walk.line + 2 != method + info->header_size || !are_zeros(walk.line, 2);
 }
 
-void ttms_http_query(
-    ttms_http_connection *connection,
-    void *context,
-    void (*body)(void *, const uint8_t *, size_t, const uint8_t *, size_t)
-) {
-    visitor visitor = {context, body};
-    MHD_get_connection_values_n(mhd_connection(connection), MHD_GET_ARGUMENT_KIND, &visit, &visitor);
+const char *ttms_http_target(ttms_http_connection *connection) {
+    const connection_notes *notes = notes_of(mhd_connection(connection));
+    return notes == NULL ? NULL : notes->copy;
 }
 
 bool ttms_http_remote_address(ttms_http_connection *connection, char *text) {
@@ -323,11 +324,6 @@ int ttms_http_descriptor(ttms_http_connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd_connection(connection), MHD_CONNECTION_INFO_CONNECTION_FD);
     return info == NULL ? -1 : info->connect_fd;
-}
-
-bool ttms_http_has_ended(int descriptor) {
-    struct pollfd end = {.fd = descriptor, .events = POLLRDHUP};
-    return poll(&end, 1, 0) == 1 && (end.revents & POLLRDHUP) != 0;
 }
 
 void ttms_http_suspend(ttms_http_connection *connection) {
@@ -376,6 +372,12 @@ ttms_http_response *ttms_http_response_create_stream(
     }
     release(context);
     return NULL;
+}
+
+bool ttms_http_response_announce_keep_alive(ttms_http_response *response) {
+    return MHD_set_response_options(
+        (struct MHD_Response *)response, MHD_RF_SEND_KEEP_ALIVE_HEADER, MHD_RO_END
+    ) == MHD_YES;
 }
 
 bool ttms_http_response_add(ttms_http_response *response, const char *name, const char *value) {

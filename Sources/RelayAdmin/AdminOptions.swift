@@ -7,8 +7,9 @@ public struct AdminOptions: Equatable, Sendable {
     public var port: Int
     /// Where the tokens and all else lie that the admin API keeps; it has to exist.
     public var directory: String
-    /// Open connections at the most, at least 1; further ones wait until one closes.
-    public var maximumConnections = 256
+    /// Open connections at the most, at least 1: three eighths for clients with a token, the rest for those that have shown none. When all
+    /// are taken, a newcomer gets the place of the client that has been idle for longest.
+    public var maximumConnections = 2_048
     /// Clients that may follow the events at the same time, at least 1. Far below the open connections, so that probes always get
     /// one.
     public var maximumEventStreams = 32
@@ -22,7 +23,8 @@ public struct AdminOptions: Equatable, Sendable {
     /// Requests without a token in force that one address may send within a minute; more are answered 429. Far above what a client with
     /// an old token asks that looks every second.
     public var maximumFailedAttempts = 600
-    /// How long a client may be silent, or take to send one request or to read one answer; whole seconds, at least 1.
+    /// How long a client may take for the next kilobyte of a request or an answer, or to begin a request; whole seconds, at least 1.
+    /// Clients are told, and have some seconds more.
     public var clientTimeout: Duration = .seconds(30)
     /// How long the relay may take for one request before the client is told so (504).
     public var requestDeadline: Duration = .seconds(30)
@@ -36,8 +38,30 @@ public struct AdminOptions: Equatable, Sendable {
         self.directory = directory
     }
 
+    /// How ``maximumConnections`` is divided.
+    var places: AdminPlaces { AdminPlaces(connections: self.maximumConnections) }
+
     /// The path of one of the files.
     func file(_ name: String) -> String { "\(self.directory)/\(name)" }
+}
+
+/// How many clients of each kind may be connected to the admin API.
+struct AdminPlaces: Equatable, Sendable {
+    /// Those that have shown no token; anybody can take these places, and lose them to the next one.
+    let withoutToken: Int
+    /// Those that have shown one.
+    let withToken: Int
+    /// Those that have come and for whom another one is about to go.
+    static let turnover = 32
+
+    init(connections: Int) {
+        let connections = max(connections, 1)
+        self.withToken = max(connections * 3 / 8, 1)
+        self.withoutToken = max(connections - connections * 3 / 8, 1)
+    }
+
+    /// All that there can be at one time.
+    var all: Int { self.withoutToken + self.withToken + Self.turnover }
 }
 
 /// Why the admin API does not start: what happened, what it means, what to do.

@@ -24,11 +24,19 @@ public final class AdminServer: Sendable {
         let hosts = HostPolicy(listeningOn: options.host)
         let access = try AccessControl(options: options, operations: operations, logger: logger)
         let events = EventHub(log: operations.events, options: options)
-        let router = Router(routes: RouteTable.routes(operations, settings: settings, access: access, events: events))
+        let connections = ClientConnections(timeout: options.clientTimeout, places: options.places)
+        let routes = RouteTable.routes(
+            operations,
+            settings: settings,
+            access: access,
+            events: events,
+            connections: connections
+        )
+        let router = Router(routes: routes)
         let service = AdminService(router: router, access: access, hosts: hosts, logger: logger)
         self.options = options
         self.access = access
-        self.daemon = HTTPDaemon(service: service, options: options, logger: logger)
+        self.daemon = HTTPDaemon(service: service, connections: connections, options: options, logger: logger)
         self.logger = logger
     }
 

@@ -13,7 +13,7 @@ struct AdminService: HTTPService {
         if let problem = RequestFraming.problem(of: head) {
             return .refused(self.refusal(problem, head), closing: true)
         }
-        guard head.values("host").allSatisfy(self.hosts.allows) else {
+        guard (head.authority.map { [$0] } ?? head.values("host")).allSatisfy(self.hosts.allows) else {
             let detail = "This server is called 127.0.0.1, [::1] or localhost; the request is for another name."
             return .refused(self.denied(ProblemDetails(.misdirectedRequest, detail: detail), head, nil, nil))
         }
@@ -29,6 +29,11 @@ struct AdminService: HTTPService {
             let headers = allow.map { [HTTPResponse.Header("Allow", $0)] } ?? []
             return .refused(self.refusal(problem, head, headers: headers))
         }
+    }
+
+    func standing(of head: RequestHead) -> Standing {
+        guard self.caller(of: head) != nil else { return .stranger }
+        return self.router.match(method: head.method, path: head.path).route?.access.scope == nil ? .knownProbe : .known
     }
 
     /// Who sent the request; `nil` without a token that is known.

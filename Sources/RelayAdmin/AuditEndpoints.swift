@@ -11,7 +11,7 @@ struct AuditEndpoints: Sendable {
         let filter = AuditReader.Filter(
             token: query["token"],
             outcome: try query.word("outcome", as: AuditOutcome.self),
-            since: try Self.since(query)
+            since: try query.time("since")
         )
         let list = "audit.\(filter.outcome?.rawValue ?? "").\(filter.since.map(String.init) ?? "").\(filter.token ?? "")"
         let before = try query["cursor"].map { text throws(ProblemDetails) in
@@ -23,13 +23,6 @@ struct AuditEndpoints: Sendable {
         return try .json(Page(data: found.entries, limit: limit, nextCursor: next))
     }
 
-    private static func since(_ query: QueryParameters) throws(ProblemDetails) -> Int64? {
-        guard let text = query["since"] else { return nil }
-        guard let since = APITime.milliseconds(text) else {
-            throw QueryParameters.invalid("since", "It has to be an RFC 3339 time such as 2023-11-14T22:13:20Z.")
-        }
-        return since
-    }
 }
 
 extension AuditResource {
@@ -69,7 +62,7 @@ extension AuditResource {
     mutating func addQuery(of head: RequestHead, known names: [String]) {
         let parameters = head.query.compactMap { field -> String? in
             // Names are decoded before the route looks at them: `previe%77` is `preview`.
-            guard let name = PercentDecoding.decode(field.name), names.contains(name) else { return nil }
+            guard let name = PercentDecoding.decodeForm(field.name), names.contains(name) else { return nil }
             return field.value.map { "\(name)=\($0)" } ?? name
         }
         guard !parameters.isEmpty else { return }

@@ -20,7 +20,7 @@ struct EventEndpoints: Sendable {
             .init("X-Accel-Buffering", "no"),
         ]
         if request.head.method != "HEAD" {
-            response.stream = try self.hub.open(filter, after: request.head.values("last-event-id").first) {
+            response.stream = try self.hub.open(filter, after: request.head.values("last-event-id").first { !$0.isEmpty }) {
                 [tokens, caller = request.caller] in
                 caller.map { tokens.isInForce($0) } ?? true
             }

@@ -115,6 +115,14 @@ final class EventStream: HTTPStream {
         }
     }
 
+    func probe() {
+        let wake = self.state.withLock { state in
+            state.isHeartbeatDue = true
+            return state.isWaiting ? state.wake : nil
+        }
+        wake?()
+    }
+
     func close() {
         self.state.withLock { self.finish(&$0, detail: "The relay stops.") }
     }

@@ -31,17 +31,18 @@ private func begin(
     context: UnsafeMutableRawPointer,
     connection: OpaquePointer,
     method: UnsafePointer<CChar>,
-    path: UnsafePointer<CChar>,
+    url: UnsafePointer<CChar>,
     version: UnsafePointer<CChar>
 ) -> UnsafeMutableRawPointer {
     let daemon = daemon(context)
+    // Without a copy, for want of memory, what the library has made of it is a path that is not there, or one without its query.
+    let target = RequestTarget(String(cString: ttms_http_target(connection) ?? url))
     let head = RequestHead(
         method: String(cString: method),
-        path: String(cString: path),
+        target: target,
         version: String(cString: version),
         headers: fields { ttms_http_headers(connection, $0, collect) }
             .map { RequestHead.Field(name: $0.name.asciiLowercased, value: $0.value) },
-        query: fields { ttms_http_query(connection, $0, collect) },
         remoteAddress: remoteAddress(of: connection),
         hasFoldedHeader: ttms_http_has_folded_header(connection),
         hasHiddenBytes: ttms_http_has_hidden_bytes(connection, method, version)
@@ -63,12 +64,12 @@ private func complete(request: UnsafeMutableRawPointer) {
     Unmanaged<HTTPExchange>.fromOpaque(request).takeRetainedValue().complete()
 }
 
-private func opened(context: UnsafeMutableRawPointer, descriptor: Int32) {
-    daemon(context).deadlines.opened(descriptor)
+private func opened(context: UnsafeMutableRawPointer, connection: OpaquePointer, descriptor: Int32) {
+    daemon(context).opened(descriptor, from: remoteAddress(of: connection))
 }
 
 private func closed(context: UnsafeMutableRawPointer, descriptor: Int32) {
-    daemon(context).deadlines.closed(descriptor)
+    daemon(context).connections.closed(descriptor)
 }
 
 private func log(context: UnsafeMutableRawPointer, format: UnsafePointer<CChar>, message: UnsafePointer<CChar>) {

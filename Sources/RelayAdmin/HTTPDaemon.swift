@@ -33,15 +33,15 @@ final class HTTPDaemon: Sendable {
     let service: any HTTPService
     let options: AdminOptions
     let logger: Logger
-    let deadlines: ConnectionDeadlines
+    let connections: ClientConnections
     let messages = LibraryMessages()
     private let state = Mutex(State())
 
-    init(service: any HTTPService, options: AdminOptions, logger: Logger) {
+    init(service: any HTTPService, connections: ClientConnections, options: AdminOptions, logger: Logger) {
         self.service = service
         self.options = options
         self.logger = logger
-        self.deadlines = ConnectionDeadlines(timeout: options.clientTimeout)
+        self.connections = connections
     }
 
     /// - Returns: the port that it listens on.
@@ -59,8 +59,7 @@ final class HTTPDaemon: Sendable {
             var options = ttms_http_options(
                 host: host,
                 port: port,
-                connection_limit: UInt32(clamping: max(self.options.maximumConnections, 1)),
-                idle_timeout_seconds: UInt32(clamping: max(self.options.clientTimeout.components.seconds, 1)),
+                connection_limit: UInt32(clamping: self.connections.places.all),
                 connection_memory: Self.connectionMemory
             )
             return ttms_http_start(&options, &callbacks, &error)
@@ -113,7 +112,7 @@ final class HTTPDaemon: Sendable {
 
     /// Ends what is over its deadline. One timer for all: one per request takes two tasks, and wakes the dispatcher's thread.
     private func sweep(now: ContinuousClock.Instant) {
-        self.deadlines.sweep(now: now)
+        self.connections.sweep(now: now)
         let (exchanges, streams) = self.state.withLock { (Array($0.suspended.values), Array($0.streams.values)) }
         for exchange in exchanges { exchange.expire(now: now) }
         for stream in streams { stream.endIfAbandoned() }
@@ -132,7 +131,7 @@ final class HTTPDaemon: Sendable {
             state.suspended[ObjectIdentifier(exchange)] = exchange
             return true
         }
-        if isSuspended { self.deadlines.pause(exchange.descriptor) }
+        if isSuspended { self.connections.begin(.relay, exchange.descriptor) }
         return isSuspended
     }
 
@@ -158,6 +157,21 @@ final class HTTPDaemon: Sendable {
         _ = self.state.withLock { $0.streams.removeValue(forKey: ObjectIdentifier(stream)) }
     }
 
+    /// A client has connected.
+    func opened(_ descriptor: Int32, from address: String) {
+        guard self.connections.opened(descriptor, from: address) else { return }
+        guard let heldBack = self.messages.admit(LibraryMessages.eviction) else { return }
+        self.logger.warning(
+            """
+            The admin API has as many connections as it takes without a token; the one that was idle for longest is closed for each \
+            new one
+            """,
+            metadata: [
+                "limit": "\(self.connections.places.withoutToken)", "latest_address": "\(address)", "held_back": "\(heldBack)",
+            ]
+        )
+    }
+
     /// A request has begun.
     func begin(_ exchange: HTTPExchange) {
         self.state.withLock { $0.active += 1 }
@@ -166,7 +180,7 @@ final class HTTPDaemon: Sendable {
     /// A request is over.
     func complete(_ exchange: HTTPExchange) {
         self.state.withLock { $0.active -= 1 }
-        self.deadlines.restart(exchange.descriptor)
+        self.connections.awaitRequest(exchange.descriptor)
     }
 
     /// Polled, since it ends with a deadline and happens once in a process's life.

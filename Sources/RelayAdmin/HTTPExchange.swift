@@ -7,8 +7,9 @@ import Synchronization
 ///
 /// `receive`, `respond` and the initializer run on the library's thread. In `respond` a task carries the request out. A read begins
 /// there and then, so that no other thread has to be woken for it, and may be answered at once; where a task has to wait, the
-/// connection is suspended. The daemon looks now and then whether the task is over its deadline, and whichever ends first stores the
-/// answer and resumes the connection; the library calls `respond` again, which sends it. Nothing blocks the library's thread, and
+/// library asks for the answer a second time, and then the connection is suspended: suspended at the first, it would be read when it is
+/// resumed, and closed without an answer if the client has sent its FIN behind the request. The daemon looks now and then whether the
+/// task is over its deadline, and whichever ends first stores the answer and resumes the connection; the library calls `respond` again, which sends it. Nothing blocks the library's thread, and
 /// nothing but it touches the connection while it is not suspended.
 ///
 /// Unchecked: `body`, `received` and `admission` belong to the library's thread; `answer` is locked; the rest is constant.
@@ -16,8 +17,8 @@ final class HTTPExchange: @unchecked Sendable {
     private enum Answer {
         /// The request is being received, or has been refused.
         case none
-        /// The task has begun; the connection is not suspended yet.
-        case begun
+        /// The task has begun; the library asks for the answer once more before the connection is suspended.
+        case begun(Task<Void, Never>, until: ContinuousClock.Instant)
         /// The connection is suspended; with the task that carries the request out.
         case awaited(Task<Void, Never>, until: ContinuousClock.Instant)
         /// It is there, and the connection is not suspended (any more).
@@ -46,10 +47,18 @@ final class HTTPExchange: @unchecked Sendable {
         self.head = head
         self.maximumBody = daemon.options.maximumBodyBytes
         self.admission = daemon.service.admit(head)
+        let standing = daemon.service.standing(of: head)
+        if !daemon.connections.asked(self.descriptor, withToken: standing != .stranger), standing == .known {
+            let detail = "As many requests as the relay takes are being carried out. Try again when one of them is done."
+            self.admission = .refused(
+                .problem(ProblemDetails(.tooManyConnections, detail: detail), requestID: head.id),
+                closing: true
+            )
+        }
         let announced = head.contentLength ?? 0
         if case .accepted = self.admission, announced > self.maximumBody { self.refuseBody() }
         guard case .refused(let response, let isClosing) = self.admission else { return }
-        if isClosing || head.expectsContinue || announced > self.drainLimit { self.send(response) }
+        if isClosing || head.expectsContinue || announced > self.drainLimit { self.send(response, isClosing: true) }
     }
 
     private var drainLimit: Int { self.maximumBody.multipliedReportingOverflow(by: Self.drainFactor).partialValue }
@@ -73,7 +82,13 @@ final class HTTPExchange: @unchecked Sendable {
     ///
     /// - Returns: `false` when the connection has to be closed.
     func respond() -> Bool {
-        if case .ready(let response) = self.answer.withLock({ $0 }) { return self.send(response) }
+        switch self.answer.withLock({ $0 }) {
+        case .ready(let response): return self.send(response)
+        case .begun:
+            guard let response = self.suspend() else { return true }
+            return self.send(response)
+        case .none, .awaited: break
+        }
         switch self.admission {
         case .refused(let response, _): return self.send(response)
         case .accepted(let handler):
@@ -87,8 +102,9 @@ final class HTTPExchange: @unchecked Sendable {
     func finish(_ response: HTTPResponse) {
         let (isFirst, isSuspended) = self.answer.withLock { answer in
             switch answer {
-            case .none, .ready: return (isFirst: false, isSuspended: false)
-            case .begun, .awaited:
+            case .ready: return (isFirst: false, isSuspended: false)
+            // The task may be done before its beginning is noted.
+            case .none, .begun, .awaited:
                 defer { answer = .ready(response) }
                 if case .awaited = answer { return (isFirst: true, isSuspended: true) }
                 return (isFirst: true, isSuspended: false)
@@ -109,13 +125,12 @@ final class HTTPExchange: @unchecked Sendable {
         .problem(ProblemDetails(code, detail: detail), requestID: self.head.id)
     }
 
-    /// Has a task carry the request out, and suspends the connection until that has answered.
+    /// Has a task carry the request out.
     ///
-    /// - Returns: the answer, if it is there already, or if the daemon stops meanwhile.
+    /// - Returns: the answer, if it is there already.
     private func start(_ handler: @escaping @Sendable ([UInt8]) async -> HTTPResponse) -> HTTPResponse? {
         let body = self.body
         self.body = []
-        self.answer.withLock { $0 = .begun }
         let deadline = ContinuousClock.now + self.daemon.options.requestDeadline
         let carryOut = { @Sendable in self.finish(await handler(body)) }
         // To read a body can take long, and others wait for this thread. To go on with what an event loop has answered takes less; that
@@ -123,13 +138,28 @@ final class HTTPExchange: @unchecked Sendable {
         let work = body.isEmpty ? Task.immediate(operation: carryOut) : Task(operation: carryOut)
         return self.answer.withLock { answer in
             if case .ready(let response) = answer { return response }
-            guard self.daemon.suspend(self) else {
-                let response = self.problem(.stopping, detail: HTTPDaemon.stopDetail)
-                answer = .ready(response)
-                return response
-            }
-            answer = .awaited(work, until: deadline)
+            answer = .begun(work, until: deadline)
             return nil
+        }
+    }
+
+    /// Suspends the connection until the task has answered.
+    ///
+    /// - Returns: the answer, if it is there by now, or if the daemon stops meanwhile.
+    private func suspend() -> HTTPResponse? {
+        self.answer.withLock { answer in
+            switch answer {
+            case .none, .awaited: return nil
+            case .ready(let response): return response
+            case .begun(let work, let deadline):
+                guard self.daemon.suspend(self) else {
+                    let response = self.problem(.stopping, detail: HTTPDaemon.stopDetail)
+                    answer = .ready(response)
+                    return response
+                }
+                answer = .awaited(work, until: deadline)
+                return nil
+            }
         }
     }
 
@@ -152,7 +182,7 @@ final class HTTPExchange: @unchecked Sendable {
     }
 
     @discardableResult
-    private func send(_ response: HTTPResponse) -> Bool {
+    private func send(_ response: HTTPResponse, isClosing: Bool = false) -> Bool {
         let answer: OpaquePointer?
         if let stream = response.stream {
             let streaming = HTTPStreaming(stream, connection: self.connection, descriptor: self.descriptor, daemon: self.daemon)
@@ -162,13 +192,17 @@ final class HTTPExchange: @unchecked Sendable {
         }
         guard let answer else { return false }
         var headers = HTTPResponse.commonHeaders + [HTTPResponse.Header("X-Request-Id", self.head.id)] + response.headers
-        if !RequestFraming.hasCertainEnd(self.head) { headers.append(HTTPResponse.Header("Connection", "close")) }
+        if isClosing || !RequestFraming.hasCertainEnd(self.head) {
+            headers.append(HTTPResponse.Header("Connection", "close"))
+        } else if self.head.wantsKeepAlive, ttms_http_response_announce_keep_alive(answer) {
+            headers.append(HTTPResponse.Header("Keep-Alive", "timeout=\(self.daemon.options.clientTimeout.components.seconds)"))
+        }
         for header in headers {
             if !ttms_http_response_add(answer, header.name, header.value) {
                 self.daemon.logger.error("A header cannot be sent and is left out", metadata: ["header": "\(header.name)"])
             }
         }
-        self.daemon.deadlines.restart(self.descriptor)
+        self.daemon.connections.begin(.answer, self.descriptor)
         return ttms_http_reply(self.connection, answer, UInt32(response.status))
     }
 }

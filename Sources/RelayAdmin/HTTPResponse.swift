@@ -64,7 +64,7 @@ struct HTTPResponse: Sendable {
         problem.instance = "urn:ttms-relay:request:\(requestID)"
         var headers = [Header("Content-Type", ProblemDetails.mediaType)] + headers
         switch problem.code {
-        case .storeUnavailable, .stopping, .tooManyStreams: headers.append(Header("Retry-After", "5"))
+        case .storeUnavailable, .stopping, .tooManyStreams, .tooManyConnections: headers.append(Header("Retry-After", "5"))
         default: break
         }
         // A problem holds only strings and numbers: it always encodes.

@@ -4,6 +4,18 @@ import AdminAPI
 protocol HTTPService: Sendable {
     /// Decides on a request by its head alone. Called on the transport's thread: it must not block.
     func admit(_ head: RequestHead) -> Admission
+    /// Who sends a request, as far as its place is concerned. Called on the transport's thread: it must not block.
+    func standing(of head: RequestHead) -> Standing
+}
+
+/// What the client of a request has shown.
+enum Standing: Equatable, Sendable {
+    /// No token that is in force.
+    case stranger
+    /// One that is, for a request that can wait until there is a place.
+    case known
+    /// One that is, for a request that anybody may send who can reach the relay: a probe.
+    case knownProbe
 }
 
 /// What becomes of a request.

@@ -7,6 +7,8 @@ protocol HTTPStream: AnyObject, Sendable {
     func begin(wake: @escaping @Sendable () -> Void)
     /// The next piece of at most `maximum` bytes. Called on the transport's thread: it must not block.
     func next(maximum: Int) -> HTTPStreamStep
+    /// The client has ended its side: something is to be said soon, so that one that has gone altogether is found out.
+    func probe()
     /// The server stops: the stream says what it has to say at its end, and nothing after that.
     func close()
     /// It is over, whether it began or not. May be called more than once.
@@ -36,6 +38,8 @@ final class HTTPStreaming: @unchecked Sendable {
         /// There may be more than the last read brought.
         var isWoken = false
         var isClosing = false
+        /// The client has sent its FIN, and was sent something to find out whether it still reads.
+        var isProbed = false
     }
 
     private let stream: any HTTPStream
@@ -65,12 +69,23 @@ final class HTTPStreaming: @unchecked Sendable {
         self.wake()
     }
 
-    /// Ends when the client has gone: nobody looks at a connection that is suspended, and the place that it takes is another's.
+    /// Ends when the client has gone: nobody looks at a connection that is suspended, and the place that it takes is another's. A client
+    /// that has only ended its side reads on; one that has gone answers with a reset what it is sent.
     func endIfAbandoned() {
-        guard self.daemon.deadlines.cutOffIfEnded(self.descriptor) else { return }
-        self.stream.end()
-        self.state.withLock { $0.isClosing = true }
-        self.wake()
+        switch self.daemon.connections.end(of: self.descriptor) {
+        case nil: return
+        case .half:
+            let isFirst = self.state.withLock { state in
+                defer { state.isProbed = true }
+                return !state.isProbed
+            }
+            guard isFirst else { return }
+            self.stream.probe()
+        case .whole:
+            self.stream.end()
+            self.state.withLock { $0.isClosing = true }
+            self.wake()
+        }
     }
 
     private func wake() {
@@ -90,7 +105,7 @@ final class HTTPStreaming: @unchecked Sendable {
             switch self.stream.next(maximum: size) {
             case .bytes(let bytes):
                 // From here on it is the client's turn: one that does not read is cut off like any other.
-                self.daemon.deadlines.restart(self.descriptor)
+                self.daemon.connections.begin(.answer, self.descriptor)
                 let count = min(bytes.count, size)
                 buffer.update(from: bytes, count: count)
                 return count
@@ -107,7 +122,7 @@ final class HTTPStreaming: @unchecked Sendable {
                 }
                 if isClosing == true { return -1 }
                 if isClosing == nil {
-                    self.daemon.deadlines.pause(self.descriptor)
+                    self.daemon.connections.begin(.silence, self.descriptor)
                     return 0
                 }
             }

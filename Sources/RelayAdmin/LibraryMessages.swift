@@ -14,6 +14,9 @@ final class LibraryMessages: Sendable {
     /// One of each kind is enough for so long.
     private static let quiet = Duration.seconds(60)
 
+    /// The kind of a message of our own: a connection was closed for another's sake. No format has this address.
+    static let eviction: UInt = 0
+
     private let kinds = Mutex<[UInt: Kind]>([:])
 
     /// Counts a message.

@@ -1,5 +1,10 @@
 /// Undoes RFC 3986's percent-encoding of one path segment, or one name or value of a query.
 enum PercentDecoding {
+    /// Decodes a name or value of a query, as HTML forms and most client libraries write it: `+` is a space.
+    static func decodeForm(_ text: some StringProtocol) -> String? {
+        self.decode(String(text.map { $0 == "+" ? " " : $0 }))
+    }
+
     /// - Returns: `nil` for an incomplete escape, a byte that should have been escaped, a NUL, and what is not UTF-8.
     static func decode(_ text: some StringProtocol) -> String? {
         var bytes: [UInt8] = []

@@ -16,7 +16,8 @@ struct QueryParameters: Sendable {
     init(_ fields: [RequestHead.Field], known: [String]) throws(ProblemDetails) {
         // `?` alone, and `&` at the end, make a field of nothing.
         for field in fields where !field.name.isEmpty || field.value != nil {
-            guard let name = PercentDecoding.decode(field.name), let value = PercentDecoding.decode(field.value ?? "") else {
+            guard let name = PercentDecoding.decodeForm(field.name), let value = PercentDecoding.decodeForm(field.value ?? "")
+            else {
                 throw ProblemDetails(.invalidParameter, detail: "The query is not percent-encoded UTF-8.")
             }
             guard known.contains(name) else {
@@ -79,6 +80,16 @@ struct QueryParameters: Sendable {
         case "false": return false
         default: throw Self.invalid(name, "It has to be true or false.")
         }
+    }
+
+    /// A time in milliseconds since 1970; `nil` when the parameter is not given.
+    func time(_ name: String) throws(ProblemDetails) -> Int64? {
+        // An offset's plus sign that was not escaped reads as a space, which no time has.
+        guard let text = self[name].map({ String($0.map { $0 == " " ? "+" : $0 }) }) else { return nil }
+        guard let time = APITime.milliseconds(text) else {
+            throw Self.invalid(name, "It has to be an RFC 3339 time such as 2023-11-14T22:13:20Z.")
+        }
+        return time
     }
 
     /// An IP address, or a network of them; `nil` when the parameter is not given.

@@ -31,6 +31,9 @@ enum RequestFraming {
     private static func hostProblem(of head: RequestHead) -> ProblemDetails? {
         let hosts = head.values("host")
         if hosts.count > 1 { return self.malformed("There is more than one Host header.") }
+        if let authority = head.authority, authority.isEmpty || authority.utf8.contains(UInt8(ascii: "@")) {
+            return self.malformed("The target names no host, or a user beside it.")
+        }
         if hosts.isEmpty, head.version != "HTTP/1.0" { return self.malformed("The Host header is missing.") }
         return nil
     }

@@ -14,6 +14,8 @@ struct RequestHead: Sendable {
     let id: String
     /// The method as it came.
     let method: String
+    /// The host that the target names, which counts in place of the Host header; `nil` when it names none.
+    let authority: String?
     /// The path as it came, without the query.
     let path: String
     /// `HTTP/1.0` or `HTTP/1.1`.
@@ -31,19 +33,19 @@ struct RequestHead: Sendable {
 
     init(
         method: String,
-        path: String,
+        target: RequestTarget,
         version: String,
         headers: [Field],
-        query: [Field],
         remoteAddress: String,
         hasFoldedHeader: Bool = false,
         hasHiddenBytes: Bool = false
     ) {
         self.method = method
-        self.path = path
+        self.authority = target.authority
+        self.path = target.path
         self.version = version
         self.headers = headers.map(Self.trimmed)
-        self.query = query
+        self.query = target.query
         self.remoteAddress = remoteAddress
         self.hasFoldedHeader = hasFoldedHeader
         self.hasHiddenBytes = hasHiddenBytes
@@ -74,6 +76,14 @@ struct RequestHead: Sendable {
     /// Whether the client waits for a word before it sends the body.
     var expectsContinue: Bool {
         self.values("expect").contains { $0.lowercased() == "100-continue" }
+    }
+
+    /// Whether the client has a use for the connection after the answer.
+    var wantsKeepAlive: Bool {
+        let options = self.values("connection").flatMap { $0.split(separator: ",") }.map { option in
+            String(option.filter { $0 != " " && $0 != "\t" }).asciiLowercased
+        }
+        return self.version == "HTTP/1.0" ? options.contains("keep-alive") : !options.contains("close")
     }
 
     /// The client's own id when it is harmless in a header and in a log, otherwise a new one.

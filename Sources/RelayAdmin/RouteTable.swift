@@ -7,10 +7,11 @@ enum RouteTable {
         _ operations: any RelayOperations,
         settings: any RelaySettings,
         access: AccessControl,
-        events: EventHub
+        events: EventHub,
+        connections: ClientConnections
     ) -> [Route] {
         let events = EventEndpoints(hub: events, tokens: access.tokens)
-        let status = StatusEndpoints(operations: operations, audit: access.audit)
+        let status = StatusEndpoints(operations: operations, audit: access.audit, connections: connections)
         let terminals = TerminalEndpoints(operations: operations)
         let connections = ConnectionEndpoints(operations: operations)
         let messages = MessageEndpoints(operations: operations, blocks: access.blocks)

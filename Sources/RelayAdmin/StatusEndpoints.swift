@@ -5,6 +5,7 @@ import RelayCore
 struct StatusEndpoints: Sendable {
     let operations: any RelayOperations
     let audit: AuditLog
+    let connections: ClientConnections
 
     /// That it answers is the answer: a liveness probe that looked at more would have a healthy process killed.
     @Sendable
@@ -21,7 +22,7 @@ struct StatusEndpoints: Sendable {
     @Sendable
     func metrics(_ request: HTTPRequest) async throws -> HTTPResponse {
         let format = MetricsFormat(accept: request.head.values("accept"))
-        let families = await self.operations.metrics() + self.audit.metrics
+        let families = await self.operations.metrics() + self.audit.metrics + self.connections.metrics
         var response = HTTPResponse.text(format.render(families), mediaType: format.mediaType)
         response.headers.append(HTTPResponse.Header("Vary", "Accept"))
         return response

@@ -33,7 +33,7 @@ final class RelayService: Service {
         let openFiles = OpenFiles.raiseLimit(logger: logger)
         var server = configuration.server
         // Past the limit of open files, accepting fails anyway, and so would the store.
-        server.maximumConnections = min(server.maximumConnections, max(16, openFiles - OpenFiles.reserved))
+        server.maximumConnections = min(server.maximumConnections, max(16, openFiles - OpenFiles.reserved(of: openFiles)))
         let store = try RocksDBStore(
             directory: self.directory.store,
             limits: configuration.storeLimits,
@@ -68,8 +68,10 @@ final class RelayService: Service {
             groupCommit: self.groupCommit,
             logger: logger
         )
+        var admin = configuration.adminOptions(directory: self.directory.path)
+        admin.maximumConnections = min(admin.maximumConnections, OpenFiles.adminConnections(of: openFiles))
         self.admin = try AdminServer(
-            options: configuration.adminOptions(directory: self.directory.path),
+            options: admin,
             operations: self.server,
             settings: self.settings,
             logger: logger

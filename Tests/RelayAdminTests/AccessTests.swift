@@ -55,10 +55,9 @@ import Testing
         )
         let head = RequestHead(
             method: "GET",
-            path: "/api/v1/status",
+            target: RequestTarget("/api/v1/status"),
             version: "HTTP/1.1",
             headers: [.init(name: "host", value: "localhost"), .init(name: "authorization", value: "Bearer \(secret.text)")],
-            query: [],
             remoteAddress: "192.0.2.1"
         )
         guard case .refused(let response, _) = access.service.admit(head) else {
@@ -86,10 +85,9 @@ import Testing
         let authorization = "Bearer \(try await access.token(scopes))"
         let head = RequestHead(
             method: method,
-            path: path,
+            target: RequestTarget(path),
             version: "HTTP/1.1",
             headers: [.init(name: "host", value: "localhost"), .init(name: "authorization", value: authorization)],
-            query: [],
             remoteAddress: "192.0.2.1"
         )
         guard case .refused(let response, _) = access.service.admit(head) else { return nil }

@@ -131,6 +131,9 @@ import Testing
             }
             #expect(try await Self.entries(server, "?since=2999-01-01T00:00:00Z").isEmpty)
             #expect(try await Self.entries(server, "?since=2001-01-01T00:00:00.5Z").count == 5)
+            // A plus sign that was not escaped is one still.
+            #expect(try await Self.entries(server, "?since=2001-01-01T00:00:00+08:00").count == 5)
+            #expect(try await Self.entries(server, "?since=2001-01-01T00:00:00%2B08:00").count == 5)
             #expect(try await server.send("GET", "/api/v1/audit", headers: bearer).status == 403)
             for query in ["since=yesterday", "outcome=good", "limit=0", "cursor=MQ"] {
                 #expect(try await server.send("GET", "/api/v1/audit?\(query)").status == 400, "\(query)")

@@ -9,10 +9,9 @@ import Testing
     private static func request(_ body: String) throws -> HTTPRequest {
         let head = RequestHead(
             method: "POST",
-            path: "/api/v1/messages/bulk",
+            target: RequestTarget("/api/v1/messages/bulk"),
             version: "HTTP/1.1",
             headers: [RequestHead.Field(name: "content-type", value: "application/json")],
-            query: [],
             remoteAddress: "127.0.0.1"
         )
         return HTTPRequest(

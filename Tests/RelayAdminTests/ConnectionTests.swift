@@ -140,3 +140,32 @@ import Testing
         }
     }
 }
+
+extension ConnectionTests {
+    @Test(
+        "a target that names the host is served, whatever the Host header says",
+        arguments: ["http://127.0.0.1:PORT/livez", "HTTP://LocalHost/livez", "https://[::1]/livez", "http://localhost/metrics"]
+    )
+    func absoluteTarget(target: String) async throws {
+        try await TestServer.run { server async throws in
+            let target = target.replacing("PORT", with: "\(server.port)")
+            #expect(try await server.send("GET", target, headers: ["Host": "proxy.example"]).status == 200)
+            #expect(try await server.send("GET", "http://localhost/api/v1/terminals?limit=5").status == 200)
+            for wrong in ["http:///livez", "http://user@127.0.0.1/livez", "http://"] {
+                #expect(try await server.send("GET", wrong).problemCode == .malformedRequest)
+            }
+        }
+    }
+
+    @Test("clients are told how long a connection stays open, where it does")
+    func announcedTimeout() async throws {
+        try await TestServer.run(configure: { $0.clientTimeout = .seconds(17) }) { server async throws in
+            let stays = try await server.send("GET", "/livez")
+            #expect(stays.header("keep-alive") == "timeout=17")
+            #expect(stays.header("connection")?.lowercased() == "keep-alive")
+            let ends = try await server.send("GET", "/livez", headers: ["Connection": "close"])
+            #expect(ends.header("keep-alive") == nil)
+            #expect(ends.header("connection")?.lowercased() == "close")
+        }
+    }
+}

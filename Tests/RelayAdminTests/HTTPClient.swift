@@ -24,25 +24,20 @@ final class HTTPClient: Sendable {
 
     /// Connects to a port of 127.0.0.1, or of ::1.
     init(port: Int, isIPv6: Bool = false) throws {
-        self.descriptor = socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+        var addresses: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(isIPv6 ? "::1" : "127.0.0.1", String(port), &hints, &addresses) == 0, let address = addresses else {
+            throw Failure(message: "no address")
+        }
+        defer { freeaddrinfo(addresses) }
+        self.descriptor = socket(address.pointee.ai_family, hints.ai_socktype, 0)
         var timeout = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(self.descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        let result: Int32
-        let networkPort = in_port_t(UInt16(port).bigEndian)
-        if isIPv6 {
-            var address = sockaddr_in6()
-            address.sin6_family = sa_family_t(AF_INET6)
-            address.sin6_port = networkPort
-            address.sin6_addr = in6addr_loopback
-            result = Self.connect(self.descriptor, &address)
-        } else {
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = networkPort
-            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            result = Self.connect(self.descriptor, &address)
+        guard Glibc.connect(self.descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {
+            throw Failure(message: "connect: \(String(cString: strerror(errno)))")
         }
-        guard result == 0 else { throw Failure(message: "connect: \(String(cString: strerror(errno)))") }
     }
 
     deinit {
@@ -123,14 +118,6 @@ final class HTTPClient: Sendable {
             // A reset behind an answer is an end, too.
             while let piece = try? Self.read(descriptor, 4_096), !piece.isEmpty { bytes += piece }
             return String(decoding: bytes, as: UTF8.self)
-        }
-    }
-
-    private static func connect<Address>(_ descriptor: Int32, _ address: inout Address) -> Int32 {
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
-            }
         }
     }
 

@@ -22,7 +22,8 @@ struct TestAccess {
                     relay,
                     settings: FakeSettings(),
                     access: self.control,
-                    events: EventHub(log: relay.events, options: AdminOptions(directory: self.directory.path))
+                    events: EventHub(log: relay.events, options: AdminOptions(directory: self.directory.path)),
+                    connections: ClientConnections(timeout: .seconds(30), places: AdminPlaces(connections: 8))
                 )
             ),
             access: self.control,

@@ -33,7 +33,7 @@ typedef struct {
     /// The request is over, answered or not. It is the last call for it.
     void (*_Nonnull complete)(void *request);
     /// A client has connected.
-    void (*_Nonnull opened)(void *context, int descriptor);
+    void (*_Nonnull opened)(void *context, ttms_http_connection *connection, int descriptor);
     /// The descriptor is about to be closed.
     void (*_Nonnull closed)(void *context, int descriptor);
     /// The library has something to say; messages of one kind have the same format. May be called by any thread that calls into this
@@ -49,8 +49,6 @@ typedef struct {
     uint16_t port;
     /// Connections beyond this number wait in the listening socket's backlog.
     uint32_t connection_limit;
-    /// A connection on which nothing moves for so long is closed.
-    uint32_t idle_timeout_seconds;
     /// Bytes per connection; half of it bounds the head of a request.
     size_t connection_memory;
 } ttms_http_options;
@@ -83,23 +81,19 @@ bool ttms_http_has_folded_header(ttms_http_connection *connection);
 ///
 /// The library puts zeros where a head is cut, so one zero cannot be told from them: before a LF or CR that stands alone.
 bool ttms_http_has_hidden_bytes(ttms_http_connection *connection, const char *method, const char *version);
-/// Calls `visit` with each query parameter in order: `+` stands for a space already, `%XX` is as it came. `value` is NULL when
-/// there is no `=`.
-void ttms_http_query(
-    ttms_http_connection *connection,
-    void *context,
-    void (*visit)(void *context, const uint8_t *name, size_t name_size, const uint8_t *_Nullable value, size_t value_size)
-);
+/// The target of the latest request as it came, up to its first zero; NULL when memory is short. Valid until the next request.
+const char *_Nullable ttms_http_target(ttms_http_connection *connection);
 /// Bytes that the longest address takes, its terminating zero included.
 enum { TTMS_HTTP_ADDRESS_SIZE = 64 };
 /// Writes the client's address without its port to `text`; `false` when it has none.
 bool ttms_http_remote_address(ttms_http_connection *connection, char *text);
 /// The connection's socket, -1 if there is none.
 int ttms_http_descriptor(ttms_http_connection *connection);
-/// Whether the client has ended its side of a connection: nothing comes any more but what lies unread.
-bool ttms_http_has_ended(int descriptor);
-
 /// Takes the connection out of the daemon's hands until it is resumed. On the daemon's thread only, from `respond`.
+///
+/// From its second call for a request only: when `respond` returns without an answer, the library calls it again at once, and no
+/// longer reads in between. Suspended in the first call, the library reads on before it asks for the answer, and a FIN that it finds
+/// there closes the connection.
 void ttms_http_suspend(ttms_http_connection *connection);
 /// Gives a suspended connection back; `respond` follows. Exactly once per suspension, from any thread.
 void ttms_http_resume(ttms_http_connection *connection);
@@ -116,6 +110,8 @@ ttms_http_response *_Nullable ttms_http_response_create_stream(
     ptrdiff_t (*_Nonnull read)(void *context, uint8_t *buffer, size_t size),
     void (*_Nonnull release)(void *context)
 );
+/// Has the library send `Connection: Keep-Alive` with the answer where the connection stays open.
+bool ttms_http_response_announce_keep_alive(ttms_http_response *response);
 /// Adds a header; `false` when the library refuses it: empty, or with a line break in it.
 bool ttms_http_response_add(ttms_http_response *response, const char *name, const char *value);
 /// Answers, and frees the answer, also when it returns `false`: the connection has to be closed then. From `begin` or
