@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -14,6 +16,12 @@ int linux_tcp_unacknowledged(int descriptor) {
 int linux_tcp_readable(int descriptor) {
     int bytes = 0;
     return ioctl(descriptor, FIONREAD, &bytes) == 0 ? bytes : -1;
+}
+
+int linux_tcp_round_trip(int descriptor) {
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? (int)info.tcpi_rtt : -1;
 }
 
 void linux_tcp_discard(int descriptor, int limit) {

@@ -214,6 +214,11 @@ public struct DeliveryWindow: Sendable {
         }
     }
 
+    /// When the oldest run was put that is not delivered; `nil` when the window is empty.
+    public var oldest: NIODeadline? {
+        self.runs.first?.since ?? (self.open.frames > 0 ? self.open.since : nil)
+    }
+
     // MARK: Journal
 
     /// When the oldest run was put that is nowhere else.

@@ -48,6 +48,9 @@ struct OutboundBytes: ~Copyable {
     @inline(__always)
     var unacknowledged: Int { Int(truncatingIfNeeded: self.put &- self.acknowledged) }
 
+    /// Whether it owns chunks of the pool.
+    var hasMemory: Bool { self.last != nil || !self.full.isEmpty }
+
     /// Bytes put that the socket has not taken.
     var unwritten: Int { Int(truncatingIfNeeded: self.put &- self.written) }
 

@@ -20,7 +20,7 @@ extension Shard {
     /// Counts, and hands over everything that this tick has for others, so that what is counted there comes after.
     func cutLedger() -> LedgerCut {
         self.handOverAll()
-        self.submit()
+        self.submit(isLast: true)
         var cut = LedgerCut(accepted: self.counters.accepted, delivered: self.counters.delivered)
         cut.requeued = self.counters.requeued
         self.forEachInFlight { cut.inFlight += $0.window.unjournaledFrames }

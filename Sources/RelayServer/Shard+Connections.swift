@@ -129,7 +129,10 @@ extension Shard {
             oldest = min(oldest, run.since)
             requeued += self.takeBack(run, of: terminal, from: connection)
         }
-        if connection.closeReason == nil { connection.withdraw(runs) }
+        if connection.closeReason == nil {
+            connection.withdraw(runs)
+            connection.releaseReplies()
+        }
         if requeued > 0 {
             self.counters.requeued += UInt64(requeued)
             self.raiseSafetyWaits(terminal.ccid, since: oldest)

@@ -74,13 +74,13 @@ extension Shard {
     /// Calls `body` with every open connection whose window may hold something: what its peer has not acknowledged leaves at the end of
     /// this tick, or a sweep looks for it. With thousands of terminals that is the few that are at work, instead of all.
     func forEachInFlight(_ body: (TerminalConnection) -> Void) {
-        self.awaitingAcknowledgement.forEach { connection in
+        self.acknowledgements.forEach { connection in
             if connection.closeReason == nil { body(connection) }
         }
-        for connection in self.stuck.lazy.map(\.connection)
-        where connection.closeReason == nil && !connection.isAwaitingAcknowledgement { body(connection) }
         for connection in self.dirty
-        where connection.closeReason == nil && !connection.isAwaitingAcknowledgement && !connection.isStuck { body(connection) }
+        where connection.closeReason == nil && !connection.isAwaitingSample && !connection.isAwaitingJournal {
+            body(connection)
+        }
     }
 }
 

@@ -185,7 +185,7 @@ extension Shard {
             // What has not been flushed yet is not in the queue of those who wait for acknowledgements.
             return self.dirty.isEmpty
                 && self.holding.values.allSatisfy { $0 > wait.time } && !self.handover.isMovingTerminals
-                && self.awaitingAcknowledgement.allSatisfy { !self.isUnsafe($0, since: wait.time) }
+                && self.acknowledgements.allSatisfy { !self.isUnsafe($0, since: wait.time) }
         }
         return destinations.allSatisfy { ccid in
             guard !self.handover.isMoving(ccid) else { return false }
@@ -197,6 +197,11 @@ extension Shard {
 
     private func isUnsafe(_ connection: TerminalConnection, since time: NIODeadline) -> Bool {
         guard connection.window.hasUnsafe(since: time) else { return false }
+        // A peer that is far away is not sampled every millisecond.
+        if let oldest = connection.window.oldest, !connection.pace.canBeAcknowledged(writtenAt: oldest, now: self.eventLoop.now)
+        {
+            return true
+        }
         self.sampleAcknowledged(connection)
         return connection.window.hasUnsafe(since: time)
     }
@@ -204,10 +209,10 @@ extension Shard {
     /// Without a journal, or with one that takes its time, what a receipt waits for goes to disk all the same, once it has had the time
     /// to be acknowledged: otherwise a destination that reads nothing would keep its senders without receipts (G8).
     private func journalForReceipts() {
-        guard self.journalsLate, let oldest = self.safetyWaits.map(\.time).min() else { return }
+        guard self.acknowledgements.journalsLate, let oldest = self.safetyWaits.map(\.time).min() else { return }
         let now = self.startRead()
-        guard oldest + self.acknowledgementDelay <= now else { return }
-        self.awaitingAcknowledgement.forEach { self.journal($0, since: oldest) }
+        guard oldest + self.acknowledgements.receiptDelay <= now else { return }
+        self.acknowledgements.forEach { self.journal($0, since: oldest) }
     }
 
     // MARK: Other shards

@@ -23,7 +23,8 @@ extension Shard {
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.eventLoop.execute {
             self.wait(until: deadline, promise) {
-                self.journals.isEmpty && self.awaitingRemoval == 0 && self.submission.isEmpty
+                self.submit(isLast: true)
+                return self.journals.isEmpty && self.awaitingRemoval == 0 && self.submission.isEmpty
             }
         }
         return promise.futureResult
@@ -53,7 +54,7 @@ extension Shard {
     func passOn() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
             self.handOverAll()
-            self.submit()
+            self.submit(isLast: true)
         }
     }
 
@@ -67,7 +68,7 @@ extension Shard {
                 sync.kept.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
             }
             self.handover = Handover()
-            self.submit()
+            self.submit(isLast: true)
         }
     }
 }

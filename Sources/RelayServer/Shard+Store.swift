@@ -44,9 +44,37 @@ extension Shard: GroupCommitClient {
         self.scheduleTickEnd()
     }
 
+    /// How long a removal waits for a submission that something else needs. Until then a crash brings the frame again (G9).
+    private static let removalPatience = TimeAmount.milliseconds(25)
+    /// So many removals do not wait.
+    private static let maximumDelayedRemovals = 256
+
+    /// Has the store remove what is delivered. That is in no haste, and needs no commit of its own while others commit anyway.
+    func removeDelivered(_ removal: StoreSubmission.Removal) {
+        self.delayedRemovals.append(removal)
+        if self.delayedRemovals.count >= Self.maximumDelayedRemovals {
+            self.scheduleTickEnd()
+        } else if self.removalsDue == nil {
+            self.removalsDue = self.tickTime + Self.removalPatience
+            self.scheduleSweep()
+        }
+    }
+
+    private var areRemovalsDue: Bool {
+        self.delayedRemovals.count >= Self.maximumDelayedRemovals || self.removalsDue.map { $0 <= self.tickTime } ?? false
+    }
+
     /// Hands over what the tick has gathered.
-    func submit() {
-        guard !self.submission.isEmpty, !self.isWithinCut else { return }
+    ///
+    /// - Parameter isLast: removals do not wait for the next submission.
+    func submit(isLast: Bool = false) {
+        guard !self.isWithinCut else { return }
+        guard !self.submission.isEmpty || self.areRemovalsDue || (isLast && !self.delayedRemovals.isEmpty) else { return }
+        if !self.delayedRemovals.isEmpty {
+            self.submission.removals.insert(contentsOf: self.delayedRemovals, at: 0)
+            self.delayedRemovals.removeAll(keepingCapacity: true)
+        }
+        self.removalsDue = nil
         let pending = self.submission
         self.submission = PendingSubmission(number: pending.number + 1)
         var submission = StoreSubmission(
@@ -270,7 +298,7 @@ extension Shard: GroupCommitClient {
             if let frames = terminal.deliveredBeforeReceipt.removeValue(forKey: receipt.token) {
                 self.awaitingRemoval -= frames
                 guard let through = marks.prefix(frames).last?.id else { break }
-                self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: through)) }
+                self.removeDelivered(.init(ccid: terminal.ccid, through: through))
             } else {
                 _ = journal.connection.window.journaled(token: receipt.token, marks: marks)
             }

@@ -4,28 +4,10 @@ import TTMSProtocol
 
 // What time brings: acknowledgements, timeouts, terminals to forget. One timer per shard, none per connection.
 extension Shard {
-    /// How old a frame may become before the kernel is asked whether it has arrived, and it goes to disk if not: what is looked
-    /// at in the millisecond after is then in the next group commit in time (`journal_after`). Asking sooner would cost a system
-    /// call beside the two that an un-pipelined frame takes; asking much later would keep memory.
-    private var journalDelay: TimeAmount? {
-        guard case .after(let time) = self.options.journal, time > .zero else { return nil }
-        return max(time - .milliseconds(2), .nanoseconds(time.nanoseconds / 2))
-    }
-    /// Frames go to disk later by themselves than a receipt should have to wait.
-    var journalsLate: Bool {
-        switch self.options.journal {
-        case .off: true
-        case .after(let time): time > Self.longestDelay
-        }
-    }
-    var acknowledgementDelay: TimeAmount { min(self.journalDelay ?? Self.longestDelay, Self.longestDelay) }
-    private static let longestDelay = TimeAmount.milliseconds(20)
     /// How soon a connection without room is looked at again: its terminal is fed from disk, and waits for this. While nobody gets
     /// room, the interval doubles.
     static let shortestStarvedInterval = TimeAmount.milliseconds(2)
     private static let longestStarvedInterval = TimeAmount.milliseconds(128)
-    /// How soon a connection that acknowledges nothing is looked at again when all that is on its way is on disk, too.
-    private static let stuckInterval = TimeAmount.milliseconds(200)
     /// How many connections ahead memory is asked for: one system call, which each costs, is about as long as the memory takes.
     private static let sweepLead = 2
     /// How often timeouts are looked at.
@@ -36,83 +18,87 @@ extension Shard {
 
     // MARK: Acknowledgement
 
-    /// Has the sweep look at `connection` when its bytes have been on their way for some time.
+    /// Has `connection` sampled, and its frames journalled, in time. Called after each flush.
+    ///
+    /// Replies to heartbeats need neither: nobody asks whether they have arrived.
     @inline(__always)
     func awaitAcknowledgement(_ connection: TerminalConnection) {
-        if !connection.isAwaitingAcknowledgement, connection.outbound.unacknowledged > 0 {
-            self.awaitAcknowledgement(connection, since: self.tickTime)
+        guard !connection.window.isEmpty || connection.isPaused(for: .replies), connection.closeReason == nil else { return }
+        if !connection.isAwaitingJournal, let oldest = connection.window.oldestUnjournaled,
+            self.acknowledgements.journalDelay != nil
+        {
+            self.acknowledgements.journal(connection, since: oldest)
+            self.scheduleSweep()
+        }
+        if !connection.isAwaitingSample, !connection.isAwaitingJournal || self.acknowledgements.journalsLate {
+            self.awaitSample(connection)
         }
     }
 
-    private func awaitAcknowledgement(_ connection: TerminalConnection, since: NIODeadline) {
-        guard !connection.isAwaitingAcknowledgement, connection.closeReason == nil,
-            connection.outbound.unacknowledged > 0
-        else { return }
-        connection.isAwaitingAcknowledgement = true
-        self.awaitingAcknowledgement.add(connection, due: since + self.acknowledgementDelay)
+    private func awaitSample(_ connection: TerminalConnection) {
+        if connection.pace.isMeasurementDue { connection.measureRoundTrip() }
+        let due = connection.pace.next(
+            oldest: connection.window.oldest ?? self.tickTime,
+            now: self.tickTime,
+            shortest: AcknowledgementQueue.longestDelay
+        )
+        self.acknowledgements.sample(connection, at: due)
         self.scheduleSweep()
     }
 
+    /// Has ``sweep(due:)`` run when the next connection is due, or soon while senders wait for room.
     func scheduleSweep() {
-        guard !self.isSweepScheduled else { return }
-        self.isSweepScheduled = true
-        self.call(Sweep(shard: self), at: self.awaitingAcknowledgement.next ?? self.eventLoop.now + Self.longestDelay)
+        let now = self.tickTime
+        var due = self.acknowledgements.next ?? .distantFuture
+        if !self.paused.isEmpty || !self.heldBack.isEmpty { due = min(due, now + AcknowledgementQueue.longestDelay) }
+        if let removalsDue { due = min(due, removalsDue) }
+        guard due < self.sweepDue else { return }
+        self.sweepTimer?.cancel()
+        self.sweepDue = due
+        self.sweepTimer = self.call(Sweep(shard: self, due: due), at: due)
     }
 
-    fileprivate func sweep() {
-        self.isSweepScheduled = false
+    fileprivate func sweep(due: NIODeadline) {
+        guard due == self.sweepDue else { return }
+        self.sweepDue = .distantFuture
+        self.sweepTimer = nil
         let now = self.startRead()
-        var due: [TerminalConnection] = []
-        swap(&due, &self.spareDue)
-        self.awaitingAcknowledgement.takeDue(by: now, into: &due)
-        for (index, connection) in due.enumerated() {
+        var connections: [TerminalConnection] = []
+        swap(&connections, &self.spareDue)
+        self.acknowledgements.takeUnjournaled(by: now, into: &connections)
+        let unjournaled = connections.count
+        self.acknowledgements.takeSamples(by: now, into: &connections)
+        for (index, connection) in connections.enumerated() {
             // Milliseconds after its frame was written a connection has left the caches, and the next ones are known here.
-            if index + Self.sweepLead < due.count { due[index + Self.sweepLead].prefetch() }
-            connection.isAwaitingAcknowledgement = false
-            self.lookAt(connection, now: now)
+            if index + Self.sweepLead < connections.count { connections[index + Self.sweepLead].prefetch() }
+            guard connection.closeReason == nil else { continue }
+            if index < unjournaled { self.journalInTime(connection, now: now) } else { self.sampleInTime(connection) }
+            self.awaitAcknowledgement(connection)
         }
-        due.removeAll(keepingCapacity: true)
-        swap(&due, &self.spareDue)
+        connections.removeAll(keepingCapacity: true)
+        swap(&connections, &self.spareDue)
+        if let removalsDue, removalsDue <= now { self.scheduleTickEnd() }
         self.goOnReading()
         self.goOnWithRoom()
-        if !self.awaitingAcknowledgement.isEmpty || !self.paused.isEmpty || !self.heldBack.isEmpty { self.scheduleSweep() }
+        self.scheduleSweep()
     }
 
-    private func lookAt(_ connection: TerminalConnection, now: NIODeadline) {
-        guard connection.closeReason == nil else { return }
+    /// Journals the frames of `connection` that its peer has not acknowledged in time. A peer that is too far away to have done so is
+    /// not sampled first, and all of its frames go at once.
+    private func journalInTime(_ connection: TerminalConnection, now: NIODeadline) {
+        guard let delay = self.acknowledgements.journalDelay else { return }
+        if connection.pace.isMeasurementDue { connection.measureRoundTrip() }
+        if connection.pace.roundTrip >= delay { return self.journal(connection, since: now) }
+        self.sampleInTime(connection)
+        self.journal(connection, since: now - self.acknowledgements.journalAge)
+    }
+
+    private func sampleInTime(_ connection: TerminalConnection) {
         let before = connection.outbound.acknowledged
         self.sampleAcknowledged(connection)
+        connection.pace.sampled(isProgress: connection.outbound.acknowledged != before)
         if connection.isPaused(for: .replies), connection.unread < self.options.outbound.lowWatermark {
             connection.goOnReading(after: .replies)
-        }
-        if let journalDelay { self.journal(connection, since: now - journalDelay) }
-        if let oldest = connection.window.oldestUnjournaled {
-            // In time for the frames that were put since it was looked at last.
-            self.awaitAcknowledgement(connection, since: max(oldest, now - self.acknowledgementDelay))
-        } else if connection.outbound.acknowledged == before {
-            self.awaitStuck(connection)
-        } else {
-            self.awaitAcknowledgement(connection, since: now)
-        }
-    }
-
-    /// Looks at a connection that makes no progress now and then only. When something new is put, it is looked at as others are.
-    private func awaitStuck(_ connection: TerminalConnection) {
-        guard !connection.isStuck, connection.outbound.unacknowledged > 0 else { return }
-        connection.isStuck = true
-        self.stuck.append(.init(connection: connection, since: self.tickTime))
-        if self.stuck.count == 1 { self.scheduleStuckSweep() }
-    }
-
-    private func scheduleStuckSweep() {
-        self.eventLoop.scheduleTask(in: Self.stuckInterval) {
-            let now = self.startRead()
-            while let first = self.stuck.first, first.since + Self.stuckInterval <= now {
-                self.stuck.removeFirst()
-                first.connection.isStuck = false
-                if !first.connection.isAwaitingAcknowledgement { self.lookAt(first.connection, now: now) }
-            }
-            if !self.stuck.isEmpty { self.scheduleStuckSweep() }
         }
     }
 
@@ -154,9 +140,7 @@ extension Shard {
     /// Asks the kernel what `connection`'s peer has acknowledged, and counts what that delivers.
     func sample(_ connection: TerminalConnection) {
         guard connection.sampleAcknowledgement() else { return }
-        let acknowledged = connection.outbound.acknowledged
-        connection.window.acknowledge(upTo: acknowledged) { self.delivered($0, on: connection) }
-        connection.outbound.release(before: connection.window.start ?? acknowledged)
+        connection.takeAcknowledged { self.delivered($0, on: connection) }
     }
 
     private func delivered(_ run: DeliveryWindow.Run, on connection: TerminalConnection) {
@@ -180,7 +164,7 @@ extension Shard {
         case .stored(let marks):
             if !self.tracedFrames.isEmpty { self.tracedFramesArrived(marks, on: connection) }
             if let last = marks.last {
-                self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
+                self.removeDelivered(.init(ccid: terminal.ccid, through: last.id))
             }
         }
     }
@@ -272,15 +256,18 @@ extension Shard {
 // What runs as long as the relay does, some hundred times a second, is no task: SwiftNIO allocates seven times for each of those,
 // and nothing for a handler that is as small as these.
 extension Shard {
-    private func call(_ handler: some NIOScheduledCallbackHandler & Sendable, at deadline: NIODeadline) {
+    @discardableResult
+    private func call(_ handler: some NIOScheduledCallbackHandler & Sendable, at deadline: NIODeadline) -> NIOScheduledCallback?
+    {
         // Fails only when the event loop has been shut down: nothing is due there any more.
-        _ = try? self.eventLoop.scheduleCallback(at: deadline, handler: handler)
+        try? self.eventLoop.scheduleCallback(at: deadline, handler: handler)
     }
 
     private struct Sweep: NIOScheduledCallbackHandler {
         let shard: Shard
+        let due: NIODeadline
 
-        func handleScheduledCallback(eventLoop: some EventLoop) { self.shard.sweep() }
+        func handleScheduledCallback(eventLoop: some EventLoop) { self.shard.sweep(due: self.due) }
     }
 
     private struct Look: NIOScheduledCallbackHandler {
@@ -289,12 +276,6 @@ extension Shard {
 
         func handleScheduledCallback(eventLoop: some EventLoop) { self.shard.look(due: self.due) }
     }
-}
-
-/// A connection that has acknowledged nothing since some time.
-struct StuckConnection {
-    var connection: TerminalConnection
-    var since: NIODeadline
 }
 
 extension TimeAmount {

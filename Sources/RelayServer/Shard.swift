@@ -64,11 +64,9 @@ final class Shard: @unchecked Sendable {
     /// The time of the latest read, sweep or answer of the store: the time of what is put, without a clock per frame.
     private(set) var tickTime: NIODeadline
     /// Connections whose peers owe acknowledgements.
-    var awaitingAcknowledgement: TimerWheel<TerminalConnection>
+    var acknowledgements: AcknowledgementQueue
     /// The room of the last sweep, empty: a sweep allocates none.
     var spareDue: [TerminalConnection] = []
-    /// Connections whose peers acknowledge nothing, by the time when they were looked at last.
-    var stuck = CircularBuffer<StuckConnection>()
     /// Connections whose peers have sent their last byte, and that wait because many do.
     var endings = Endings()
     /// Connections whose peers have sent their last byte, and for which something is still on its way.
@@ -112,7 +110,13 @@ final class Shard: @unchecked Sendable {
     var isWithinCut = false
     /// Frames that are delivered, but whose ids in the store are not known yet.
     var awaitingRemoval = 0
-    var isSweepScheduled = false
+    /// Delivered frames that the store is to remove with the next submission.
+    var delayedRemovals: [StoreSubmission.Removal] = []
+    /// When they need a submission of their own.
+    var removalsDue: NIODeadline?
+    /// When the next sweep runs; `.distantFuture` when none is scheduled.
+    var sweepDue = NIODeadline.distantFuture
+    var sweepTimer: NIOScheduledCallback?
     var isStarvedSweepScheduled = false
     var starvedInterval = Shard.shortestStarvedInterval
 
@@ -144,7 +148,7 @@ final class Shard: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.sockets = sockets
         self.tickTime = eventLoop.now
-        self.awaitingAcknowledgement = TimerWheel(now: eventLoop.now)
+        self.acknowledgements = AcknowledgementQueue(journal: options.journal, now: eventLoop.now)
         self.options = options
         self.groupCommit = groupCommit
         self.full = groupCommit.full

@@ -20,6 +20,9 @@ protocol Sockets {
     /// Bytes taken that the peer's kernel has not acknowledged; negative when the descriptor cannot say.
     func unacknowledged(_ descriptor: CInt) -> Int
 
+    /// The kernel's smoothed round trip in µs; not positive when it does not know.
+    func roundTrip(_ descriptor: CInt) -> Int
+
     /// Bytes that have arrived and were not read; negative when the descriptor cannot say.
     func readable(_ descriptor: CInt) -> Int
 
@@ -45,6 +48,10 @@ struct KernelSockets: Sockets {
 
     func unacknowledged(_ descriptor: CInt) -> Int {
         Int(linux_tcp_unacknowledged(descriptor))
+    }
+
+    func roundTrip(_ descriptor: CInt) -> Int {
+        Int(linux_tcp_round_trip(descriptor))
     }
 
     func readable(_ descriptor: CInt) -> Int {

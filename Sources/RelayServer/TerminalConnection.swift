@@ -38,8 +38,11 @@ final class TerminalConnection {
 
     /// It is in the shard's list of connections to flush.
     var isDirty = false
-    /// It is in the shard's queue of connections whose acknowledgement is awaited.
-    var isAwaitingAcknowledgement = false
+    /// It waits in the ``AcknowledgementQueue`` for a sample.
+    var isAwaitingSample = false
+    /// It waits in the ``AcknowledgementQueue`` to have its frames journalled.
+    var isAwaitingJournal = false
+    var pace = AcknowledgementPace()
     /// SwiftNIO is writing a piece.
     private var isBlocked = false
     private let descriptor: CInt
@@ -70,8 +73,6 @@ final class TerminalConnection {
     var index = 0
     /// It is in the shard's list of connections that wait for room before the store is asked for more.
     var isStarved = false
-    /// It is in the shard's queue of connections that acknowledge nothing, and of which nothing needs a journal.
-    var isStuck = false
     /// A heartbeat is not answered yet: what the connection sent before it is not safe. What came behind it waits.
     var isAwaitingReceipt: Bool {
         get { self.pauses.contains(.receipt) }
@@ -164,18 +165,31 @@ final class TerminalConnection {
     ///
     /// - Returns: `false` when the connection is broken; it has to be closed.
     func flush() -> Bool {
-        guard !self.isBlocked, self.outbound.hasUnwritten else { return true }
-        guard self.hasDescriptor else { return false }
-        switch self.outbound.write(to: self.descriptor, of: self.shard.sockets) {
-        case .done:
-            // Only heartbeat replies, which are in no run: what is in one may have to go back to its queue.
-            if self.window.isEmpty { self.outbound.releaseWritten() }
-            return true
-        case .full:
-            self.writePiece()
-            return true
-        case .failed: return false
+        guard !self.isBlocked else { return true }
+        if self.outbound.hasUnwritten {
+            guard self.hasDescriptor else { return false }
+            switch self.outbound.write(to: self.descriptor, of: self.shard.sockets) {
+            case .done: break
+            case .full:
+                self.writePiece()
+                return true
+            case .failed: return false
+            }
         }
+        self.releaseReplies()
+        return true
+    }
+
+    /// Releases the memory of replies to heartbeats that the socket has taken: they are in no run, and are never sent again.
+    func releaseReplies() {
+        if self.window.isEmpty { self.outbound.releaseWritten() }
+    }
+
+    /// Takes out of the window what is acknowledged, and releases its memory.
+    func takeAcknowledged(_ delivered: (DeliveryWindow.Run) -> Void) {
+        self.window.acknowledge(upTo: self.outbound.acknowledged, delivered)
+        self.outbound.release(before: self.window.start ?? self.outbound.acknowledged)
+        self.releaseReplies()
     }
 
     /// Bytes that SwiftNIO is given at once while the socket is full.
@@ -230,6 +244,12 @@ final class TerminalConnection {
         guard self.outbound.unacknowledged > 0, self.hasDescriptor else { return false }
         let outstanding = self.shard.sockets.unacknowledged(self.descriptor)
         return outstanding >= 0 && self.outbound.acknowledge(allBut: outstanding)
+    }
+
+    /// Records the kernel's measure of how far away the peer is.
+    func measureRoundTrip() {
+        guard self.hasDescriptor else { return }
+        self.pace.measured(microseconds: self.shard.sockets.roundTrip(self.descriptor))
     }
 
     /// Bytes that have been put and that the peer's kernel does not have, as that says now. With `confirm: heartbeat` fewer than

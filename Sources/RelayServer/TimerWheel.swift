@@ -1,55 +1,61 @@
 import NIOCore
 
-/// Things that are due at some millisecond of the near future, in any order: a ring of buckets, one for each millisecond.
+/// Things that are due in the near future, in any order: a ring of buckets, one for each turn of a coarse beat.
 ///
 /// An event loop's timers cost a heap entry and closures each; here adding is an append, and one timer serves all.
 struct TimerWheel<Element> {
     private var buckets: [[Element]] = Array(repeating: [], count: Self.span)
-    /// All buckets up to and including this millisecond are empty.
+    /// Nanoseconds from one turn to the next.
+    private let beat: UInt64
+    /// All buckets up to and including this turn are empty.
     private var swept: Int64
     private(set) var count = 0
 
     /// Elements whose room a bucket keeps: more come in a storm, and all buckets would keep the room for the largest of them.
     private static var kept: Int { 256 }
 
-    /// Milliseconds that the ring spans; what is due later is due at its end.
+    /// Turns that the ring spans; what is due later is due at its end.
     static var span: Int { 32 }
 
-    init(now: NIODeadline) {
-        self.swept = Self.millisecond(now)
+    /// Makes an empty wheel.
+    ///
+    /// - Parameter beat: from one turn to the next; positive.
+    init(now: NIODeadline, beat: TimeAmount = .milliseconds(1)) {
+        self.beat = UInt64(max(beat.nanoseconds, 1))
+        self.swept = Int64(clamping: now.uptimeNanoseconds / self.beat)
     }
 
     var isEmpty: Bool { self.count == 0 }
 
-    private static func millisecond(_ time: NIODeadline) -> Int64 {
-        Int64(clamping: time.uptimeNanoseconds / 1_000_000)
+    private func turn(_ time: NIODeadline) -> Int64 {
+        Int64(clamping: time.uptimeNanoseconds / self.beat)
     }
 
-    private static func index(_ millisecond: Int64) -> Int {
-        Int(truncatingIfNeeded: millisecond) & (Self.span - 1)
+    private static func index(_ turn: Int64) -> Int {
+        Int(truncatingIfNeeded: turn) & (Self.span - 1)
     }
 
-    /// Adds something that is due at `due`, or in the next millisecond where that is past. It comes up within the millisecond after.
+    /// Adds something that is due at `due`, or in the next turn where that is past. It comes up within a beat after.
     mutating func add(_ element: Element, due: NIODeadline) {
-        let wanted = Self.millisecond(due) + 1
-        let millisecond = min(max(wanted, self.swept + 1), self.swept + Int64(Self.span))
-        self.buckets[Self.index(millisecond)].append(element)
+        let wanted = self.turn(due) + 1
+        let turn = min(max(wanted, self.swept + 1), self.swept + Int64(Self.span))
+        self.buckets[Self.index(turn)].append(element)
         self.count += 1
     }
 
     /// Takes out what is due by `now`, and adds it to `due`, which keeps its room.
     mutating func takeDue(by now: NIODeadline, into due: inout [Element]) {
-        let last = Self.millisecond(now)
+        let last = self.turn(now)
         let before = due.count
         // A loop that was held up for longer than the ring spans finds everything due.
-        var millisecond = max(self.swept + 1, last - Int64(Self.span) + 1)
-        while millisecond <= last {
-            let index = Self.index(millisecond)
+        var turn = max(self.swept + 1, last - Int64(Self.span) + 1)
+        while turn <= last {
+            let index = Self.index(turn)
             if !self.buckets[index].isEmpty {
                 due += self.buckets[index]
                 self.buckets[index].removeAll(keepingCapacity: self.buckets[index].count <= Self.kept)
             }
-            millisecond += 1
+            turn += 1
         }
         self.swept = max(self.swept, last)
         self.count -= due.count - before
@@ -59,7 +65,7 @@ struct TimerWheel<Element> {
     var next: NIODeadline? {
         guard self.count > 0 else { return nil }
         for offset in 1...Int64(Self.span) where !self.buckets[Self.index(self.swept + offset)].isEmpty {
-            return .uptimeNanoseconds(UInt64(clamping: (self.swept + offset) * 1_000_000))
+            return .uptimeNanoseconds(UInt64(clamping: self.swept + offset) &* self.beat)
         }
         return nil
     }

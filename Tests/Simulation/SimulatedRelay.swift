@@ -106,9 +106,8 @@ final class SimulatedRelay {
             shard.terminals.forEach { $0.held = AppendBatch() }
             shard.terminals = TerminalTable()
             shard.handover = Handover()
-            shard.awaitingAcknowledgement = TimerWheel(now: self.clock.now)
-            (shard.spareDue, shard.starved) = ([], [])
-            shard.stuck = []
+            shard.acknowledgements = AcknowledgementQueue(journal: shard.options.journal, now: self.clock.now)
+            shard.starved = []
             shard.finishing = []
             (shard.paused, shard.heldBack) = (PausedSenders(), [:])
             shard.submission = PendingSubmission()

@@ -36,6 +36,8 @@ final class SimulatedSocket {
     private(set) var delivered = 0
     private(set) var acknowledged = 0
     private(set) var consumed = 0
+    /// The round trip that the relay's kernel has measured, µs; 0 while it has none.
+    var roundTrip = 0
     /// What the relay has been told to be acknowledged.
     private(set) var reported = 0
     /// Bytes sent of a piece whose end is not: SwiftNIO does not tell the relay of them, so it takes as many less for acknowledged.

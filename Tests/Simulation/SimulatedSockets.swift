@@ -70,6 +70,8 @@ final class SimulatedSockets: Sockets {
 
     func unacknowledged(_ descriptor: CInt) -> Int { self.socket(descriptor)?.unacknowledged ?? -1 }
 
+    func roundTrip(_ descriptor: CInt) -> Int { self.socket(descriptor)?.roundTrip ?? -1 }
+
     func readable(_ descriptor: CInt) -> Int { self.socket(descriptor)?.arrived ?? -1 }
 
     func discard(_ descriptor: CInt, limit: Int) { self.socket(descriptor)?.discard(limit: limit) }

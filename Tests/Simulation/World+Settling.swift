@@ -113,11 +113,8 @@ extension Shard {
             ("recalling", recalling),
             ("recalled", self.handover.recalled.count),
             ("claims", self.handover.claims.count), ("syncing", self.handover.syncing.count),
-            // With `confirm: heartbeat` nobody asks about the last replies.
-            (
-                "unacknowledged",
-                self.connections.reduce(0) { $0 + ($1.listener.confirm == .heartbeat ? 0 : $1.outbound.unacknowledged) }
-            ),
+            ("removals", self.delayedRemovals.count),
+            ("with memory and nothing in flight", self.connections.count { $0.window.isEmpty && $0.outbound.hasMemory }),
             ("in windows", self.connections.reduce(0) { $0 + $1.window.frames }),
             ("unfinished", self.connections.reduce(0) { $0 + $1.unfinished.readableBytes }),
         ]

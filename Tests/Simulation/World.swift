@@ -175,6 +175,8 @@ final class World {
             fault: self.fault,
             seed: self.random.next()
         )
+        // A third of them is far away, a third is near, and of a third nothing is known.
+        socket.roundTrip = [0, 300, 200_000][self.connections % 3]
         let index = Int.random(in: 0..<self.relay.shards.count, using: &self.random)
         self.note("connection \(socket.number) of \(device.ccids) (\(device.dialect)) to shard \(index)")
         self.claims.opened(socket)

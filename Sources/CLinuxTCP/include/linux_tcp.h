@@ -15,6 +15,10 @@ int linux_tcp_readable(int descriptor);
 /// from the peer what was written to it last.
 void linux_tcp_discard(int descriptor, int limit);
 
+/// The kernel's smoothed round trip of the connection in microseconds (TCP_INFO); 0 while it has none. Returns -1 with errno set when
+/// the descriptor is no TCP socket.
+int linux_tcp_round_trip(int descriptor);
+
 /// Writes as much of the vectors as the socket takes, without SIGPIPE. Returns the bytes taken, or the negated errno.
 long linux_tcp_send(int descriptor, const struct iovec *_Nonnull vectors, int count);
 

@@ -1,0 +1,98 @@
+import NIOCore
+import RelayCore
+
+/// The connections of one event loop whose peers owe acknowledgements, and when each is looked at: one timer serves all.
+///
+/// Two deadlines are kept apart. A frame that is nowhere but in memory has to be on disk in time (G4), acknowledged or not; it is
+/// journalled together with all that cannot have been acknowledged either, so that commits are few and large. A sample of what is
+/// acknowledged has no haste, and waits for the connection's own round trip (``AcknowledgementPace``).
+struct AcknowledgementQueue {
+    /// The longest time from a write to the first sample, of a peer that is near.
+    static let longestDelay = TimeAmount.milliseconds(20)
+    /// Deadlines up to so much later are served by the same wake-up.
+    private static let slack = TimeAmount.milliseconds(3)
+
+    /// How old a frame may become before it goes to the store: the commit takes the rest of `journal_after`. `nil` when nothing is
+    /// journalled by age.
+    let journalDelay: TimeAmount?
+    /// The least age of a frame that is journalled: the peer of a younger one, if it is near, acknowledges it by the next time.
+    let journalAge: TimeAmount
+    private var samples: TimerWheel<TerminalConnection>
+    /// Connections with frames that are nowhere but in memory.
+    private var unjournaled: [TerminalConnection] = []
+    /// When the oldest of those frames goes to the store.
+    private var journalDue: NIODeadline?
+
+    init(journal: JournalOptions, now: NIODeadline) {
+        self.samples = TimerWheel(now: now, beat: .milliseconds(8))
+        guard case .after(let time) = journal, time > .zero else {
+            (self.journalDelay, self.journalAge) = (nil, .zero)
+            return
+        }
+        let delay = max(time - .milliseconds(2), .nanoseconds(time.nanoseconds / 2))
+        (self.journalDelay, self.journalAge) = (delay, .nanoseconds(delay.nanoseconds / 4))
+    }
+
+    /// Frames go to disk later by themselves than a receipt should have to wait.
+    var journalsLate: Bool { self.journalDelay.map { $0 > Self.longestDelay } ?? true }
+
+    /// The longest time that a receipt waits for an acknowledgement before its frames go to the store.
+    var receiptDelay: TimeAmount { min(self.journalDelay ?? Self.longestDelay, Self.longestDelay) }
+
+    var isEmpty: Bool { self.samples.isEmpty && self.unjournaled.isEmpty }
+
+    /// When the next connection is due; `nil` when none is.
+    var next: NIODeadline? {
+        guard let sample = self.samples.next else { return self.journalDue }
+        return self.journalDue.map { min($0, sample) } ?? sample
+    }
+
+    // MARK: Samples
+
+    /// Has `connection` sampled at `due`.
+    mutating func sample(_ connection: TerminalConnection, at due: NIODeadline) {
+        assert(!connection.isAwaitingSample)
+        connection.isAwaitingSample = true
+        self.samples.add(connection, due: due)
+    }
+
+    /// Takes out the connections that are due for a sample, and adds them to `due`.
+    mutating func takeSamples(by now: NIODeadline, into due: inout [TerminalConnection]) {
+        let first = due.count
+        self.samples.takeDue(by: now + Self.slack, into: &due)
+        for connection in due[first...] { connection.isAwaitingSample = false }
+    }
+
+    // MARK: Journal
+
+    /// `connection` has frames since `oldest` that are nowhere but in memory.
+    mutating func journal(_ connection: TerminalConnection, since oldest: NIODeadline) {
+        guard let journalDelay, !connection.isAwaitingJournal else { return }
+        connection.isAwaitingJournal = true
+        self.unjournaled.append(connection)
+        let due = oldest + journalDelay
+        self.journalDue = self.journalDue.map { min($0, due) } ?? due
+    }
+
+    /// Takes out all connections with frames that are nowhere but in memory once the oldest of them is due, and adds them to `due`.
+    mutating func takeUnjournaled(by now: NIODeadline, into due: inout [TerminalConnection]) {
+        guard let journalDue, journalDue <= now + min(Self.slack, self.journalAge) else { return }
+        self.journalDue = nil
+        for connection in self.unjournaled { connection.isAwaitingJournal = false }
+        due += self.unjournaled
+        self.unjournaled.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: All of them
+
+    /// Calls `body` once with every connection that is waiting.
+    func forEach(_ body: (TerminalConnection) -> Void) {
+        self.samples.forEach(body)
+        for connection in self.unjournaled where !connection.isAwaitingSample { body(connection) }
+    }
+
+    /// Whether all connections that are waiting satisfy `predicate`.
+    func allSatisfy(_ predicate: (TerminalConnection) -> Bool) -> Bool {
+        self.unjournaled.allSatisfy(predicate) && self.samples.allSatisfy { $0.isAwaitingJournal || predicate($0) }
+    }
+}
