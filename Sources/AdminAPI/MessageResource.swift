@@ -91,10 +91,13 @@ public struct MessageReceipt: Codable, Equatable, Sendable {
 public struct DeletionReceipt: Codable, Equatable, Sendable {
     /// How many messages were deleted.
     public var deleted: Int
+    /// `true` when they are gone, but on disk only when that recovers: if the relay ends before, they are kept; else absent.
+    public var pending: Bool?
 
     /// Makes a receipt.
-    public init(deleted: Int) {
+    public init(deleted: Int, isPending: Bool = false) {
         self.deleted = deleted
+        self.pending = isPending ? true : nil
     }
 }
 

@@ -8,9 +8,11 @@ public struct TraceResource: Codable, Equatable, Sendable {
     @Nullable public var until: String?
     /// Messages after which it ends before that; `nil` when it is off.
     @Nullable public var remainingFrames: Int?
+    /// `true` in the answer to a change that is in force, and is on disk only when the disk recovers; else absent.
+    public var pending: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case ccid, tracing, until
+        case ccid, tracing, until, pending
         case remainingFrames = "remaining_frames"
     }
 

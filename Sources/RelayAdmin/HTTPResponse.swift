@@ -44,6 +44,14 @@ struct HTTPResponse: Sendable {
         )
     }
 
+    /// The answer to a change that stands in memory, while the disk does not take it: it is done, and durable when the disk recovers.
+    /// The audit log says so.
+    static func pending(_ model: some Encodable) throws -> HTTPResponse {
+        var response = try Self.json(model, status: 202)
+        response.record["pending"] = "true"
+        return response
+    }
+
     /// A model that is read often as JSON.
     static func json(writing model: some JSONWritable, status: Int = 200) -> HTTPResponse {
         HTTPResponse(

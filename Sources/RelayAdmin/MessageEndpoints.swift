@@ -98,8 +98,9 @@ struct MessageEndpoints: Sendable {
     @Sendable
     func delete(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = try request.messageID
-        switch try await self.operations.deleteMessage(id) {
-        case .deleted: return .noContent
+        let deletion = try await self.operations.deleteMessage(id)
+        switch deletion.value {
+        case .deleted: return deletion.isDurable ? .noContent : try .pending(DeletionReceipt(deleted: 1, isPending: true))
         case .inFlight, .unknown: throw try await self.tooLate(id)
         }
     }
@@ -137,9 +138,10 @@ struct MessageEndpoints: Sendable {
         guard try await self.operations.terminal(ccid) != nil else {
             throw await TerminalEndpoints.unknown(ccid, self.operations)
         }
-        let deleted = try await self.operations.deleteMessages(of: ccid)
-        var response = try HTTPResponse.json(DeletionReceipt(deleted: deleted))
-        response.record = ["deleted": String(deleted)]
+        let deletion = try await self.operations.deleteMessages(of: ccid)
+        let receipt = DeletionReceipt(deleted: deletion.value, isPending: !deletion.isDurable)
+        var response = try deletion.isDurable ? HTTPResponse.json(receipt) : .pending(receipt)
+        response.record["deleted"] = String(deletion.value)
         return response
     }
 

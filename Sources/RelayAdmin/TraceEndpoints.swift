@@ -19,9 +19,10 @@ struct TraceEndpoints: Sendable {
         let seconds = body.requiredNumber("for_seconds", in: TraceRequest.seconds)
         let frames = body.number("frames", in: TraceRequest.frameCounts) ?? TraceRequest.defaultFrames
         guard body.isSound, let seconds else { throw body.problem }
-        let traceSwitch = try await self.operations.setTracing(of: ccid, for: seconds, frames: frames)
-        let trace = TraceResource(ccid, traceSwitch)
-        var response = try HTTPResponse.json(trace)
+        let change = try await self.operations.setTracing(of: ccid, for: seconds, frames: frames)
+        var trace = TraceResource(ccid, change.value)
+        if !change.isDurable { trace.pending = true }
+        var response = try change.isDurable ? HTTPResponse.json(trace) : .pending(trace)
         response.record["until"] = trace.until
         response.record["frames"] = trace.remainingFrames.map { String($0) }
         return response
@@ -29,7 +30,11 @@ struct TraceEndpoints: Sendable {
 
     @Sendable
     func stop(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try await self.operations.setTracing(of: try request.ccid, for: nil, frames: 0)
-        return .noContent
+        let ccid = try request.ccid
+        let change = try await self.operations.setTracing(of: ccid, for: nil, frames: 0)
+        if change.isDurable { return .noContent }
+        var trace = TraceResource(ccid, change.value)
+        trace.pending = true
+        return try .pending(trace)
     }
 }

@@ -15,15 +15,16 @@ public protocol GroupCommit: Sendable {
     /// of them. A body that takes longer than some milliseconds is not waited for.
     func together<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result
 
-    /// Runs `body` on the store thread between two commits, commits what it staged, and gives back what it returned.
+    /// Runs `body` on the store thread between two commits, and gives back what it returned after the next attempt to commit, so
+    /// that, unless that fails, what others had staged is durable by then.
     ///
-    /// Who only looks hears of it after that commit, too, so that what others had staged is durable by then; while commits fail, they
-    /// hear after the attempt, and nothing is thrown.
+    /// What `body` stages stays staged when the commit fails, and is committed when the disk recovers: a failed commit is no error
+    /// here, since it does not undo anything. Who answers for a change says which it was (``StoreChange/isDurable``).
     ///
-    /// - Throws: what `body` throws; ``StoreError`` when the commit fails or the store is closed.
-    func perform<Result: Sendable>(
-        _ body: @escaping @Sendable (any MessageStore) throws -> Result
-    ) async throws -> Result
+    /// - Throws: what `body` throws, which then has staged nothing; ``StoreError`` when the store is closed.
+    func change<Value: Sendable>(
+        _ body: @escaping @Sendable (any MessageStore) throws -> Value
+    ) async throws -> StoreChange<Value>
 
     /// Runs `body` on the store thread when everything submitted until now has been carried out, committed or not; it only looks.
     /// With `nil`, and anywhere, when the store is closed.
@@ -48,7 +49,32 @@ public protocol GroupCommit: Sendable {
     var pendingBytes: Int { get }
 }
 
+/// What came of a change of the store. It has been carried out, for all who look from now on.
+public struct StoreChange<Value: Sendable>: Sendable {
+    /// What the change returned.
+    public var value: Value
+    /// Whether it is on disk. Otherwise commits fail; it is written by the first that succeeds, and undone if the relay ends before.
+    public var isDurable: Bool
+
+    /// Makes a change.
+    public init(_ value: Value, isDurable: Bool = true) {
+        self.value = value
+        self.isDurable = isDurable
+    }
+}
+
+extension StoreChange: Equatable where Value: Equatable {}
+
 extension GroupCommit {
+    /// Runs `body`, which only looks, as ``change(_:)`` does.
+    ///
+    /// - Throws: what `body` throws; ``StoreError`` when the store is closed.
+    public func perform<Value: Sendable>(
+        _ body: @escaping @Sendable (any MessageStore) throws -> Value
+    ) async throws -> Value {
+        try await self.change(body).value
+    }
+
     /// Just runs `body`, for implementations that decide by themselves when they commit.
     public func together<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
         await body()

@@ -67,12 +67,12 @@ public protocol RelayOperations: Sendable {
     func awaitEnd(of id: MessageID, timeout: Duration) async throws -> MessageTrace?
 
     /// Deletes one queued message.
-    func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome
+    func deleteMessage(_ id: MessageID) async throws -> StoreChange<DeleteOutcome>
 
     /// Deletes all queued messages of a terminal; those in flight stay.
     ///
     /// - Returns: how many were deleted.
-    func deleteMessages(of ccid: CCID) async throws -> Int
+    func deleteMessages(of ccid: CCID) async throws -> StoreChange<Int>
 
     /// Gives the relay a data frame as if the terminal `injection.source` had sent it.
     ///
@@ -99,7 +99,7 @@ public protocol RelayOperations: Sendable {
     /// - Parameter duration: seconds.
     /// - Returns: the switch as it is now.
     @discardableResult
-    func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> TraceSwitch?
+    func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> StoreChange<TraceSwitch?>
 }
 
 /// What is known of a message.

@@ -60,11 +60,16 @@ struct PendingInjections {
         }
     }
 
-    /// The relay stops: what is stored is queued, and of the rest nothing can be promised.
-    mutating func failAll() {
-        for promise in self.unstored.values { promise.fail(InjectionError.stopping) }
-        self.unstored.removeAll()
+    /// The relay stops, and nothing more is written: what is stored is queued. The rest waits for the store's last commit.
+    mutating func stopWaiting() {
         for (id, waiting) in self.stored { waiting.succeed(id, .queued) }
         self.stored.removeAll()
+    }
+
+    /// The store is closed, and what it has kept has been told: the rest is not kept.
+    mutating func failAll() {
+        self.stopWaiting()
+        for promise in self.unstored.values { promise.fail(InjectionError.stopping) }
+        self.unstored.removeAll()
     }
 }

@@ -50,13 +50,13 @@ extension RelayServer {
     }
 
     /// See ``RelayOperations/deleteMessage(_:)``.
-    public func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome {
-        try await self.groupCommit.perform { try $0.delete(id) }
+    public func deleteMessage(_ id: MessageID) async throws -> StoreChange<DeleteOutcome> {
+        try await self.groupCommit.change { try $0.delete(id) }
     }
 
     /// See ``RelayOperations/deleteMessages(of:)``.
-    public func deleteMessages(of ccid: CCID) async throws -> Int {
-        try await self.groupCommit.perform { try $0.deleteAll(of: ccid) }
+    public func deleteMessages(of ccid: CCID) async throws -> StoreChange<Int> {
+        try await self.groupCommit.change { try $0.deleteAll(of: ccid) }
     }
 
     /// With its times as people see them.
@@ -85,8 +85,12 @@ extension RelayServer {
 
     /// See ``RelayOperations/setTracing(of:for:frames:)``.
     @discardableResult
-    public func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> TraceSwitch? {
-        let result = try await self.groupCommit.perform { store in
+    public func setTracing(
+        of ccid: CCID,
+        for duration: UInt32?,
+        frames: UInt32
+    ) async throws -> StoreChange<TraceSwitch?> {
+        let change = try await self.groupCommit.change { store in
             let traceSwitch = duration.map {
                 TraceSwitch(until: store.now.advanced(bySeconds: Int64($0)), remaining: frames)
             }
@@ -100,6 +104,6 @@ extension RelayServer {
                 shard.updateWriteThrough(terminal)
             }
         }
-        return self.shown(result)
+        return StoreChange(self.shown(change.value), isDurable: change.isDurable)
     }
 }

@@ -134,6 +134,11 @@ public final class RelayServer: Sendable {
         for settling in self.shards.map({ $0.settle(until: end) }) { try? await settling.get() }
     }
 
+    /// Answers operators whose messages waited for the store's last commit. Only after the store has been closed.
+    public func answerInjections() async {
+        for shard in self.shards { try? await shard.answerInjections().get() }
+    }
+
     /// Ends the event loops. Only after the store has answered everything.
     public func close() async {
         try? await self.group.shutdownGracefully()

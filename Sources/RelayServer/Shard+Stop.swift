@@ -46,8 +46,13 @@ extension Shard {
     func stop() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
             for connection in self.connections { self.close(connection, .shutdown) }
-            self.injections.failAll()
+            self.injections.stopWaiting()
         }
+    }
+
+    /// After the store has been closed: what it has not kept by now it never will.
+    func answerInjections() -> EventLoopFuture<Void> {
+        self.eventLoop.submit { self.injections.failAll() }
     }
 
     /// Passes on what is for other shards.

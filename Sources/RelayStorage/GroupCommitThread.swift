@@ -100,22 +100,14 @@ public final class GroupCommitThread: GroupCommit {
         return await body()
     }
 
-    /// Runs `body` on the store thread, and gives back what it returned when what it staged is durable.
-    ///
-    /// Where the commit fails, this throws at once, and what `body` staged is still committed when the disk recovers.
-    public func perform<Result: Sendable>(
-        _ body: @escaping @Sendable (any MessageStore) throws -> Result
-    ) async throws -> Result {
+    /// Runs `body` on the store thread, and gives back what it returned, and whether what it staged is durable.
+    public func change<Value: Sendable>(
+        _ body: @escaping @Sendable (any MessageStore) throws -> Value
+    ) async throws -> StoreChange<Value> {
         try await withCheckedThrowingContinuation { continuation in
             let job = StoreJob { store in
                 let result = Swift.Result { try body(store) }
-                return { error in
-                    if let error, case .success = result {
-                        continuation.resume(throwing: error)
-                    } else {
-                        continuation.resume(with: result)
-                    }
-                }
+                return { isDurable in continuation.resume(with: result.map { StoreChange($0, isDurable: isDurable) }) }
             }
             if !self.inbox.post(.job(job)) { continuation.resume(throwing: StoreWorker.closed) }
         }

@@ -115,8 +115,8 @@ final class StoreInbox: @unchecked Sendable {
     }
 }
 
-/// Work of ``GroupCommit/perform(_:)``: a body whose result is given back after the commit.
+/// Work of ``GroupCommit/change(_:)``: a body whose result is given back after the attempt to commit.
 struct StoreJob: Sendable {
-    /// Runs the body, and returns what tells its caller: with an error when its changes could not be made durable.
-    let run: @Sendable (any MessageStore) -> (StoreError?) -> Void
+    /// Runs the body, and returns what tells its caller, and whether its changes are durable.
+    let run: @Sendable (any MessageStore) -> (Bool) -> Void
 }

@@ -10,7 +10,7 @@ final class StoreWorker {
     /// An answer that is due when everything before it is durable.
     private enum Answer {
         case completion(Completion)
-        case job(finish: (StoreError?) -> Void, needsCommit: Bool)
+        case job(finish: (Bool) -> Void, needsCommit: Bool)
     }
 
     /// What came of a submission.
@@ -363,7 +363,8 @@ final class StoreWorker {
         for answer in self.answers {
             switch answer {
             case .job(let finish, let needsCommit):
-                finish(isDurable || !needsCommit ? nil : self.failure ?? Self.closed)
+                // It stands, and is not taken back: who asked hears at once that it is not on disk yet.
+                finish(isDurable || !needsCommit)
             case .completion(var completion):
                 let client = completion.client
                 // Its reads can have met what others have appended and is not durable.

@@ -161,6 +161,7 @@ final class RelayService: Service {
         } catch {
             failure = error
         }
+        await self.server.answerInjections()
         await self.admin.shutdown()
         await self.server.close()
         if let failure { throw failure }

@@ -338,7 +338,7 @@ extension Faults {
             try await Self.waitUntilReady(relay, false, reason: "No space left")
         }
 
-        private static func waitUntilReady(_ relay: RelayProcess, _ isReady: Bool, reason: String) async throws {
+        static func waitUntilReady(_ relay: RelayProcess, _ isReady: Bool, reason: String) async throws {
             let admin = try relay.admin
             try await eventually("the relay is \(isReady ? "" : "not ")ready") {
                 let answer = try await admin.request("GET", "/readyz")
@@ -353,7 +353,7 @@ extension Faults {
 
 extension RelayProcess {
     /// Waits until so many commits have failed.
-    fileprivate func waitForFailures(_ count: Double) async throws {
+    func waitForFailures(_ count: Double) async throws {
         let admin = try self.admin
         try await eventually("\(count) commits have failed") {
             try await admin.metrics()["ttms_store_commit_failures_total"] ?? 0 >= count ? () : nil

@@ -245,8 +245,8 @@ final class FakeRelay: RelayOperations {
         try self.readStore { $0.switches[ccid] }
     }
 
-    func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> TraceSwitch? {
-        try self.readStore { state in
+    func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> StoreChange<TraceSwitch?> {
+        try self.change { state in
             let start = Timestamp(microseconds: 1_700_000_000_000_000)
             state.switches[ccid] = duration.map { TraceSwitch(until: start.advanced(bySeconds: Int64($0)), remaining: frames) }
             return state.switches[ccid]
@@ -268,8 +268,8 @@ final class FakeRelay: RelayOperations {
         return results
     }
 
-    func deleteMessage(_ id: MessageID) async throws -> DeleteOutcome {
-        try self.readStore { state in
+    func deleteMessage(_ id: MessageID) async throws -> StoreChange<DeleteOutcome> {
+        try self.change { state in
             guard let index = state.messages.firstIndex(where: { $0.id == id }) else { return .unknown }
             guard !state.messages[index].isInFlight else { return .inFlight }
             state.messages.remove(at: index)
@@ -277,8 +277,8 @@ final class FakeRelay: RelayOperations {
         }
     }
 
-    func deleteMessages(of ccid: CCID) async throws -> Int {
-        try self.readStore { state in
+    func deleteMessages(of ccid: CCID) async throws -> StoreChange<Int> {
+        try self.change { state in
             let before = state.messages.count
             state.messages.removeAll { $0.destination == ccid && !$0.isInFlight }
             return before - state.messages.count
@@ -300,6 +300,10 @@ final class FakeRelay: RelayOperations {
             if let key = injection.key { state.outcomes[key] = outcome }
             return outcome
         }
+    }
+
+    private func change<Value: Sendable>(_ body: (inout State) -> sending Value) throws -> StoreChange<Value> {
+        StoreChange(try self.readStore(body))
     }
 
     private func readStore<Result>(_ body: (inout State) -> sending Result) throws -> sending Result {

@@ -94,9 +94,9 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
         self.inbox.append(.job { body($0.memory) })
     }
 
-    func perform<Result: Sendable>(
-        _ body: @escaping @Sendable (any MessageStore) throws -> Result
-    ) async throws -> Result {
+    func change<Value: Sendable>(
+        _ body: @escaping @Sendable (any MessageStore) throws -> Value
+    ) async throws -> StoreChange<Value> {
         // Operators in the simulation use `change`, which does not suspend.
         throw StoreError(.other, "The simulated store has no tasks.")
     }

@@ -29,11 +29,16 @@ struct Delete: AsyncParsableCommand {
         if let ccid = self.all {
             receipt = try await client.delete(DeletionReceipt.self, RoutePath.terminalMessages.path(ccid.description))
         } else if let id = self.id {
-            try await client.delete(RoutePath.message.path(String(id)))
+            let answer = try await client.delete(RoutePath.message.path(String(id)))
+            if !answer.isEmpty { receipt = try client.decode(DeletionReceipt.self, answer) }
         }
         switch self.relay.output {
         case .json: try Console.write(json: receipt)
-        case .table: Console.write(receipt.deleted == 1 ? "1 message deleted" : "\(receipt.deleted) messages deleted")
+        case .table:
+            Console.write(receipt.deleted == 1 ? "1 message deleted" : "\(receipt.deleted) messages deleted")
+            if receipt.pending == true {
+                Console.write("The relay's disk fails: this is written when it recovers, and undone if the relay ends before.")
+            }
         }
     }
 }

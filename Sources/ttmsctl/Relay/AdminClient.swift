@@ -187,7 +187,8 @@ struct AdminClient: Sendable {
         return answer
     }
 
-    private func decode<Value: Decodable>(_ type: Value.Type, _ data: Data) throws(Failure) -> Value {
+    /// Reads an answer.
+    func decode<Value: Decodable>(_ type: Value.Type, _ data: Data) throws(Failure) -> Value {
         do {
             return try APIJSON.decode(type, from: data)
         } catch {
