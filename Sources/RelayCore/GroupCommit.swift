@@ -251,6 +251,8 @@ public struct GroupCommitStatistics: Equatable, Sendable {
     public var failures: UInt64 = 0
     /// Seconds that commits took which succeeded, their fsync included.
     public var commitTimes = Histogram(Histogram.latencies)
+    /// Seconds that the store's thread worked between two commits: who asks for something then waits for so long.
+    public var turnTimes = Histogram(Histogram.latencies)
     /// Seconds that reads of queued frames took.
     public var readTimes = Histogram(Histogram.latencies)
     /// Seconds from the relay's giving a frame to the store until it was durable, for each frame.

@@ -73,7 +73,12 @@ extension MemoryStore {
 
     /// Forgets what is over.
     public func forget(limit: Int) throws(StoreError) -> Int {
-        let forgotten = self.book.forget(now: self.now, retention: Int64(self.limits.traceRetention), limit: limit) { place in
+        let forgotten = self.book.forget(
+            now: self.now,
+            retention: Int64(self.limits.traceRetention),
+            maximum: self.limits.traces,
+            limit: limit
+        ) { place in
             self.usedKeys[place] ?? []
         }
         self.staged += forgotten

@@ -23,6 +23,10 @@ public final class MemoryStore: MessageStore {
     /// The terminal of each slot.
     private var ccids: [CCID] = []
     private var clock = AcceptanceClock()
+    private var budget = EvictionBudget()
+    /// What an append has left beyond its cap.
+    private var overfull: Set<CCID> = []
+    private var isOverfull = false
     /// When that happens which is carried out now.
     public var now = Timestamp(microseconds: 0)
     var book = TraceBook()
@@ -134,19 +138,66 @@ public final class MemoryStore: MessageStore {
     ///
     /// - Returns: the cap because of which it never will.
     private func makeRoom(for ccid: CCID, size: Int) -> StoreLimits.Cap? {
+        self.budget.begin(size: size)
         while true {
             switch self.limits.admission(size: size, terminal: self.queues[ccid]?.load ?? StoreLoad(), all: self.load) {
             case .admitted: return nil
             case .rejected(let cap): return cap
-            case .evictOfTerminal: self.end(of: ccid, as: \.evicted) { _ in true }
-            case .evictOfAll:
-                let oldest = self.queues.values.compactMap(\.queued.first).min {
-                    ($0.acceptedAt, $0.id.slot) < ($1.acceptedAt, $1.id.slot)
+            case .evictOfTerminal:
+                guard self.budget.isLeft else {
+                    self.overfull.insert(ccid)
+                    return nil
                 }
-                guard let oldest else { return .totalFrames }
-                self.end(of: oldest.destination, as: \.evicted) { _ in true }
+                self.budget.spend(bytes: self.evictOldest(of: ccid))
+            case .evictOfAll:
+                guard self.budget.isLeft else {
+                    self.isOverfull = true
+                    return nil
+                }
+                guard let oldest = self.oldestOfAll else { return .totalFrames }
+                self.budget.spend(bytes: self.evictOldest(of: oldest))
             }
         }
+    }
+
+    /// The terminal with the oldest queued frame.
+    private var oldestOfAll: CCID? {
+        let oldest = self.queues.values.compactMap(\.queued.first).min {
+            ($0.acceptedAt, $0.id.slot) < ($1.acceptedAt, $1.id.slot)
+        }
+        return oldest?.destination
+    }
+
+    /// - Returns: the frame's bytes.
+    private func evictOldest(of ccid: CCID) -> Int {
+        let bytes = self.queues[ccid]?.queued.first?.frame.count ?? 0
+        self.end(of: ccid, as: \.evicted) { _ in true }
+        return bytes
+    }
+
+    /// Evicts what is left beyond the caps.
+    public func trim(limit: Int) throws(StoreError) -> Int {
+        guard self.limits.policy == .dropOldest else {
+            self.overfull = []
+            self.isOverfull = false
+            return 0
+        }
+        var evicted = 0
+        while let ccid = self.overfull.min(by: { $0.rawValue < $1.rawValue }) {
+            while let queue = self.queues[ccid], !queue.queued.isEmpty, self.limits.isOver(terminal: queue.load) {
+                guard evicted < limit else { return limit }
+                _ = self.evictOldest(of: ccid)
+                evicted += 1
+            }
+            self.overfull.remove(ccid)
+        }
+        while self.isOverfull, self.limits.isOver(all: self.load), let ccid = self.oldestOfAll {
+            guard evicted < limit else { return limit }
+            _ = self.evictOldest(of: ccid)
+            evicted += 1
+        }
+        self.isOverfull = false
+        return evicted
     }
 
     private func reject(_ cap: StoreLimits.Cap) -> AppendOutcome {
@@ -165,8 +216,14 @@ public final class MemoryStore: MessageStore {
     /// Puts the oldest queued frames in flight; expires those whose time is over.
     public func readNext(of ccid: CCID, maximumBytes: Int, now: Timestamp) throws(StoreError) -> StoredRun {
         var run = StoredRun()
+        var expired = 0
         while let message = self.queues[ccid]?.queued.first {
             if message.isOver(by: now) {
+                expired += 1
+                if expired > StoreLimits.expiriesPerRead {
+                    run.hasMore = true
+                    break
+                }
                 self.end(of: ccid, as: \.expired) { $0.id == message.id }
                 continue
             }
@@ -216,11 +273,16 @@ public final class MemoryStore: MessageStore {
         return self.end(of: ccid, as: \.deleted) { $0.id == id } ? .deleted : .unknown
     }
 
-    /// Ends all queued messages of a terminal.
-    public func deleteAll(of ccid: CCID) throws(StoreError) -> Int {
+    /// Ends queued messages of a terminal.
+    public func deleteAll(of ccid: CCID, through: MessageID?, limit: Int) throws(StoreError) -> BulkDeletion {
+        guard let last = through ?? self.queues[ccid]?.queued.last?.id else { return BulkDeletion(frames: 0) }
         var deleted = 0
-        while self.end(of: ccid, as: \.deleted, where: { _ in true }) { deleted += 1 }
-        return deleted
+        while let first = self.queues[ccid]?.queued.first, first.id.rawValue <= last.rawValue {
+            guard deleted < limit else { return BulkDeletion(frames: deleted, rest: last) }
+            self.end(of: ccid, as: \.deleted) { _ in true }
+            deleted += 1
+        }
+        return BulkDeletion(frames: deleted)
     }
 
     /// Ends queued messages whose time is over.
@@ -240,6 +302,7 @@ public final class MemoryStore: MessageStore {
         for (place, uses) in self.book.changes.keys { self.usedKeys[place] = uses.isEmpty ? nil : uses }
         self.book.committed()
         self.staged = 0
+        self.budget.renew()
         self.stagedIDs.removeAll()
     }
 
@@ -306,6 +369,7 @@ public final class MemoryStore: MessageStore {
         if self.limits.policy == .pushBack { copy.limits.policy = .rejectNewest }
         (copy.queues, copy.ccids, copy.totals) = (self.queues, self.ccids, self.totals)
         (copy.inFlightFrames, copy.inFlightBytes) = (self.inFlightFrames, self.inFlightBytes)
+        copy.budget = self.budget
         let outcome = [UInt8](repeating: 0, count: size).withUnsafeBytes { frame in
             Result { () throws(StoreError) in
                 try copy.append(frame, to: ccid, acceptedAt: self.clock.last, timeToLive: timeToLive, isInFlight: false)

@@ -43,6 +43,9 @@ public protocol MessageStore: TraceStore {
 
     /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
     ///
+    /// Where far more is kept than a cap allows, since that has become lower, one frame evicts only some of it
+    /// (``EvictionBudget``), and ``trim(limit:)`` the rest.
+    ///
     /// With ``StoreLimits/Policy/pushBack`` the caps do neither: the frame was taken when there was room, or could
     /// not be left with its sender (``refusal(of:size:)``).
     ///
@@ -69,7 +72,8 @@ public protocol MessageStore: TraceStore {
 
     /// Reads queued frames of `ccid`, oldest first, and puts them in flight.
     ///
-    /// Frames whose time to live is over by `now` are expired instead (staged). At least one frame is read when there is one.
+    /// Frames whose time to live is over by `now` are expired instead (staged). At least one frame is read when there is one, unless
+    /// ``StoreLimits/expiriesPerRead`` had to be expired before it: then there is more to read, and perhaps nothing in the run.
     ///
     /// - Parameter maximumBytes: of frames.
     func readNext(of ccid: CCID, maximumBytes: Int, now: Timestamp) throws(StoreError) -> StoredRun
@@ -120,22 +124,58 @@ public protocol MessageStore: TraceStore {
     /// Stages the deletion of one queued message.
     func delete(_ id: MessageID) throws(StoreError) -> DeleteOutcome
 
-    /// Stages the deletion of all queued messages of `ccid`.
+    /// Stages the deletion of queued messages of `ccid`, oldest first.
     ///
-    /// - Returns: how many those were.
-    func deleteAll(of ccid: CCID) throws(StoreError) -> Int
+    /// - Parameters:
+    ///   - through: the last to be deleted; `nil` for all that are queued now.
+    ///   - limit: messages at the most, where each has to be looked at, so that one call does not hold up the commits.
+    func deleteAll(of ccid: CCID, through: MessageID?, limit: Int) throws(StoreError) -> BulkDeletion
 
     /// Stages the expiry of queued messages whose time to live is over by `now`.
     ///
     /// - Parameter limit: messages at the most, so that one call does not hold up the commits.
-    /// - Returns: how many expired; `limit` when there may be more.
+    /// - Returns: how many expired; `limit` when there may be more, also where it has only looked at many.
     func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int
+
+    /// Stages the eviction of the oldest queued frames of what an append has found, and left, beyond its cap.
+    ///
+    /// - Parameter limit: frames at the most.
+    /// - Returns: how many were evicted; `limit` when there may be more.
+    func trim(limit: Int) throws(StoreError) -> Int
 
     /// Commits, and lets go of the files. Nothing may be called after it.
     func close() throws(StoreError)
 }
 
+/// What came of one call of ``MessageStore/deleteAll(of:through:limit:)``.
+public struct BulkDeletion: Equatable, Sendable {
+    /// Messages deleted.
+    public var frames: Int
+    /// The last message that is to be deleted by further calls; `nil` when all are.
+    public var rest: MessageID?
+
+    /// Makes the outcome of a call.
+    public init(frames: Int, rest: MessageID? = nil) {
+        self.frames = frames
+        self.rest = rest
+    }
+}
+
 extension MessageStore {
+    /// Stages the deletion of all queued messages of `ccid`.
+    ///
+    /// - Returns: how many those were.
+    @discardableResult
+    package func deleteAll(of ccid: CCID, limit: Int = 1_000) throws(StoreError) -> Int {
+        var deletion = try self.deleteAll(of: ccid, through: nil, limit: limit)
+        var frames = deletion.frames
+        while let rest = deletion.rest {
+            deletion = try self.deleteAll(of: ccid, through: rest, limit: limit)
+            frames += deletion.frames
+        }
+        return frames
+    }
+
     /// Why a frame of `size` bytes is not to be appended, although no cap would refuse it there: with ``StoreLimits/Policy/pushBack``
     /// a terminal is made to wait, but an operator waits for the answer, and gets the one of ``StoreLimits/Policy/rejectNewest``.
     package func refusal(of entry: AppendBatch.Entry, size: Int) throws(StoreError) -> StoreLimits.Cap? {

@@ -47,6 +47,9 @@ public struct StoreLimits: Equatable, Sendable {
     /// memory, or 200 while its message is kept.
     public var traces: Int = 500_000
 
+    /// Frames whose time is over that one read ends at the most: a reader of a long queue of them reads again.
+    package static let expiriesPerRead = 1_000
+
     /// Makes limits. The defaults hold what a 4 GiB disk can, and a week.
     public init(
         terminalFrames: Int = 1_000_000,

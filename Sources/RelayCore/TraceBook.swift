@@ -82,13 +82,12 @@ package struct TraceBook {
     /// - Parameter isSwitched: it is traced because of its terminal's switch.
     package mutating func begin(_ trace: MessageTrace, isSwitched: Bool, maximum: Int, now: Timestamp) {
         if isSwitched { self.countSwitched(trace.destination) }
-        while self.liveCount + self.ended.count >= maximum {
-            guard let oldest = self.ended.popFirst() else {
+        // Where the maximum has become lower, this one's place is made here, and the rest goes with the sweeps.
+        for _ in 0..<2 where self.liveCount + self.ended.count >= maximum {
+            guard self.forgetOldest() else {
                 self.untraced += 1
                 return
             }
-            self.forgottenEarly += 1
-            self.changes.traces[MessageID(rawValue: oldest.number)] = .some(nil)
         }
         self.transitions.append(trace)
         var trace = trace
@@ -121,8 +120,12 @@ package struct TraceBook {
 
     /// Messages in flight of `slot` are queued again, all of them.
     package mutating func requeued(_ slot: UInt32, now: Timestamp) {
-        guard let traces = self.live[slot] else { return }
-        for trace in traces where trace.state == .inFlight { self.change(trace.id) { $0.requeued(at: now) } }
+        for id in self.inFlightIDs(slot) { self.change(id) { $0.requeued(at: now) } }
+    }
+
+    /// Those in flight stand before those that are queued.
+    private func inFlightIDs(_ slot: UInt32) -> [MessageID] {
+        self.live[slot]?.prefix { $0.state == .inFlight }.map(\.id) ?? []
     }
 
     /// A message has ended.
@@ -139,8 +142,21 @@ package struct TraceBook {
 
     /// All messages of `slot` with sequences in `range` have ended.
     package mutating func ended(_ slot: UInt32, _ range: Range<UInt64>, as state: MessageTrace.State, now: Timestamp) {
-        guard let traces = self.live[slot] else { return }
-        for trace in traces where range.contains(trace.id.sequence) { self.ended(trace.id, as: state, now: now) }
+        for id in self.liveIDs(slot, range, limit: .max) { self.ended(id, as: state, now: now) }
+    }
+
+    /// The first traced messages of `slot` with sequences in `range` that are kept.
+    package func liveIDs(_ slot: UInt32, _ range: Range<UInt64>, limit: Int) -> [MessageID] {
+        guard let traces = self.live[slot] else { return [] }
+        var ids: [MessageID] = []
+        var offset = Self.offset(of: range.lowerBound, in: traces)
+        while offset < traces.count, ids.count < limit {
+            let id = traces[traces.index(traces.startIndex, offsetBy: offset)].id
+            guard id.sequence < range.upperBound else { break }
+            ids.append(id)
+            offset += 1
+        }
+        return ids
     }
 
     @discardableResult
@@ -163,6 +179,13 @@ package struct TraceBook {
         of sequence: UInt64,
         in traces: CircularBuffer<MessageTrace>
     ) -> CircularBuffer<MessageTrace>.Index? {
+        let offset = Self.offset(of: sequence, in: traces)
+        let index = traces.index(traces.startIndex, offsetBy: offset)
+        return offset < traces.count && traces[index].id.sequence == sequence ? index : nil
+    }
+
+    /// The place of the first trace with this sequence or a higher one.
+    private static func offset(of sequence: UInt64, in traces: CircularBuffer<MessageTrace>) -> Int {
         var (low, high) = (0, traces.count)
         while low < high {
             let middle = (low + high) / 2
@@ -172,8 +195,7 @@ package struct TraceBook {
                 high = middle
             }
         }
-        let index = traces.index(traces.startIndex, offsetBy: low)
-        return low < traces.count && traces[index].id.sequence == sequence ? index : nil
+        return low
     }
 
     // MARK: Ended messages
@@ -206,11 +228,14 @@ package struct TraceBook {
 
     /// Forgets what has been remembered for longer than `retention` seconds, and switches off what is over.
     ///
-    /// - Parameter keysAt: the uses that have a place in the archive.
+    /// - Parameters:
+    ///   - maximum: traces that may be remembered.
+    ///   - keysAt: the uses that have a place in the archive.
     /// - Returns: how many traces and keys were forgotten.
     package mutating func forget<Failure: Error>(
         now: Timestamp,
         retention: Int64,
+        maximum: Int,
         limit: Int,
         keysAt: (UInt64) throws(Failure) -> [UsedKey]
     ) throws(Failure) -> Int {
@@ -220,7 +245,8 @@ package struct TraceBook {
             self.changes.traces[MessageID(rawValue: first.number)] = .some(nil)
             forgotten += 1
         }
-        while forgotten < limit, let first = self.keys.first, first.since.advanced(bySeconds: retention) <= now {
+        while forgotten < limit, self.liveCount + self.ended.count > maximum, self.forgetOldest() { forgotten += 1 }
+        while self.overdueKeys.count < limit, let first = self.keys.first, first.since.advanced(bySeconds: retention) <= now {
             self.keys.removeFirst()
             self.overdueKeys.append(first)
         }
@@ -233,6 +259,16 @@ package struct TraceBook {
         }
         for (ccid, traceSwitch) in self.switches where traceSwitch.until <= now { self.setSwitch(of: ccid, nil) }
         return forgotten
+    }
+
+    /// Forgets the ended message whose trace is the oldest, to make room.
+    ///
+    /// - Returns: `false` when there is none.
+    private mutating func forgetOldest() -> Bool {
+        guard let oldest = self.ended.popFirst() else { return false }
+        self.forgottenEarly += 1
+        self.changes.traces[MessageID(rawValue: oldest.number)] = .some(nil)
+        return true
     }
 
     // MARK: The archive

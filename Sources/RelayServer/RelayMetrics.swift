@@ -170,6 +170,11 @@ enum RelayMetrics {
                 store.commitTimes
             ),
             MetricFamily(
+                "ttms_store_turn_seconds",
+                help: "Work of the store's thread between two commits, for which whoever comes meanwhile has to wait.",
+                store.turnTimes
+            ),
+            MetricFamily(
                 "ttms_store_read_seconds",
                 help: "Reads of queued frames, each for one terminal.",
                 store.readTimes

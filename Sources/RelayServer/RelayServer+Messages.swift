@@ -56,8 +56,28 @@ extension RelayServer {
 
     /// See ``RelayOperations/deleteMessages(of:)``.
     public func deleteMessages(of ccid: CCID) async throws -> StoreChange<Int> {
-        try await self.groupCommit.change { try $0.deleteAll(of: ccid) }
+        var deleted = StoreChange(0)
+        var rest: MessageID?
+        repeat {
+            let through = rest
+            do {
+                let change = try await self.groupCommit.change { store in
+                    try store.deleteAll(of: ccid, through: through, limit: Self.deletionSlice)
+                }
+                deleted.value += change.value.frames
+                deleted.isDurable = change.isDurable
+                rest = change.value.rest
+            } catch {
+                // What is deleted is deleted, and the answer says how many those are.
+                guard deleted.value > 0 else { throw error }
+                rest = nil
+            }
+        } while rest != nil
+        return deleted
     }
+
+    /// Messages deleted at once where each has to be looked at.
+    private static let deletionSlice = 1_000
 
     /// With its times as people see them.
     private func shown(_ message: StoredMessage) -> StoredMessage {

@@ -23,7 +23,7 @@ public final class GroupCommitThread: GroupCommit {
         public init(
             retry: Duration = .seconds(1),
             sweep: Duration = .seconds(1),
-            sweepLimit: Int = 1_000,
+            sweepLimit: Int = 500,
             gathering: Duration = .milliseconds(5)
         ) {
             self.retry = retry

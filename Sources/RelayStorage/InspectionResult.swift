@@ -9,7 +9,7 @@ public struct InspectionResult: Equatable, Sendable {
         public enum Kind: String, CaseIterable, Sendable {
             /// Files are missing, changed or unreadable, so that what they hold is unknown.
             case unreadable
-            /// The store ends before a commit that was on disk once.
+            /// The store ends before a commit that was on disk once, or cannot be shown not to.
             case lostCommits = "lost_commits"
             /// A record is none that a release writes, or two records exclude each other.
             case contradiction

@@ -13,8 +13,8 @@ struct RecordedState {
 
     /// Reads all records of `database`, and adds to `result` what is wrong with them.
     ///
-    /// - Parameter committed: the number of a commit that was durable once.
-    init(of database: Database, committed: UInt64, _ result: inout InspectionResult) {
+    /// - Parameter directory: knows of a commit that was durable once; `nil` when that does not matter.
+    init(of database: Database, in directory: StoreDirectory?, _ result: inout InspectionResult) {
         do throws(StoreError) {
             let iterator = try database.iterator(.meta)
             iterator.seek(0)
@@ -34,7 +34,7 @@ struct RecordedState {
             result.add(.contradiction, "The store has no checkpoint: what it holds is not known.")
             return
         }
-        self.checkCommits(committed, &result)
+        if let directory { self.checkCommits(directory, &result) }
         if self.isComplete { self.checkTotals(&result) }
         self.checkTerminals(&result)
     }
@@ -87,9 +87,10 @@ struct RecordedState {
 
     // MARK: Checking
 
-    private func checkCommits(_ committed: UInt64, _ result: inout InspectionResult) {
-        guard let last = self.commit?.number, last < committed else { return }
-        result.add(.lostCommits, "The store ends with commit \(last), but commit \(committed) has been on disk.")
+    private func checkCommits(_ directory: StoreDirectory, _ result: inout InspectionResult) {
+        for note in directory.notes { result.add(.unreadable, note) }
+        guard let last = self.commit?.number else { return }
+        do throws(StoreError) { try directory.check(last: last) } catch { result.add(.lostCommits, error.message) }
     }
 
     /// Sums wrap around: what is read may be anything.

@@ -55,6 +55,22 @@ enum RocksDBFailure {
         StoreError(.damaged, "\(what). \(self.advice(.damaged))")
     }
 
+    /// The store as it is cannot be shown to be whole: somebody has to decide.
+    ///
+    /// - Parameters:
+    ///   - what: what is known, as a sentence without its end.
+    ///   - last: the commit that it ends with.
+    static func unproven(_ what: String, _ last: UInt64) -> StoreError {
+        StoreError(
+            .damaged,
+            """
+            \(what), and the store ends with commit \(last): the end of its log may be missing, and frames with it. Nothing was \
+            deleted. Restore the data directory from a backup; or have `ttmsctl store check` say what is left, and accept the loss of \
+            the rest with `ttmsctl store accept`.
+            """
+        )
+    }
+
     /// What `errno` says of a system call; to be called right after it.
     ///
     /// - Parameter action: what was tried, as the subject of "… failed".

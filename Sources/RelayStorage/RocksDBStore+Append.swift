@@ -62,7 +62,7 @@ extension RocksDBStore {
             self.inFlightBytes += frame.count
         } else if !hasQueued {
             self.table[slot].advance(to: sequence, acceptedAt: acceptedAt, lastAcceptedAt: acceptedAt)
-            self.oldest?.schedule(slot, at: acceptedAt)
+            self.oldest.schedule(slot, at: acceptedAt)
         }
         if let expiry = Timestamp(microseconds: acceptedAt).expiry(timeToLive: timeToLive) {
             self.expiries.schedule(slot, at: expiry.microseconds)
@@ -97,78 +97,5 @@ extension RocksDBStore {
     public func countRefused() {
         self.totals.rejected += 1
         self.staged += 1
-    }
-
-    /// Evicts until a frame of `size` bytes fits.
-    ///
-    /// - Parameter slot: `nil` for a terminal that has none yet.
-    /// - Returns: the cap because of which it never will.
-    private func makeRoom(in slot: UInt32?, size: Int) -> StoreLimits.Cap? {
-        while true {
-            let terminal = slot.map { self.table[$0].load } ?? StoreLoad()
-            do throws(StoreError) {
-                switch self.limits.admission(size: size, terminal: terminal, all: self.load) {
-                case .admitted: return nil
-                case .rejected(let cap): return cap
-                case .evictOfTerminal: if let slot { try self.evict(from: slot) }
-                case .evictOfAll: try self.evict(from: self.slotOfOldest())
-                }
-            } catch {
-                // The frames there are damaged or cannot be read now. They stay; the new one is refused, and counted.
-                if self.evictionFailure != error {
-                    self.logger.error("The oldest frame cannot be evicted.", metadata: ["error": "\(error)"])
-                }
-                self.evictionFailure = error
-                return .eviction
-            }
-        }
-    }
-
-    /// Evicts the oldest queued frame of a terminal that has one.
-    private func evict(from slot: UInt32) throws(StoreError) {
-        var victim: EndedFrame?
-        var follower: (sequence: UInt64, acceptedAt: Int64)?
-        try self.walk(slot, from: self.table[slot].cursor) { frame in
-            guard victim == nil else {
-                follower = (frame.sequence, frame.acceptedAt)
-                return false
-            }
-            victim = EndedFrame(frame)
-            return true
-        }
-        guard let victim else { throw self.missing(in: slot) }
-        self.table[slot].advance(
-            to: follower?.sequence ?? self.table[slot].next,
-            acceptedAt: follower?.acceptedAt,
-            lastAcceptedAt: victim.acceptedAt
-        )
-        try self.end([victim], of: slot, as: \.evicted)
-    }
-
-    /// The slot with the oldest queued frame of all. There is one.
-    private func slotOfOldest() throws(StoreError) -> UInt32 {
-        var schedule = self.oldest ?? self.scheduleOldest()
-        defer { self.oldest = schedule }
-        self.oldest = nil
-        while let (slot, time) = schedule.popFirst() {
-            guard self.table[slot].queuedFrames > 0 else { continue }
-            do throws(StoreError) {
-                let oldest = try self.oldestQueuedAt(in: slot)
-                schedule.schedule(slot, at: oldest)
-                if oldest == time { return slot }
-            } catch {
-                schedule.schedule(slot, at: time)
-                throw error
-            }
-        }
-        throw RocksDBFailure.damaged("The store counts \(self.totals.frames) frames, but no queue has one")
-    }
-
-    func scheduleOldest() -> SlotSchedule {
-        var schedule = SlotSchedule()
-        for slot in self.table.queues.indices where self.table.queues[slot].queuedFrames > 0 {
-            schedule.schedule(UInt32(truncatingIfNeeded: slot), at: self.table.queues[slot].oldestQueuedAt)
-        }
-        return schedule
     }
 }

@@ -8,6 +8,9 @@ extension RocksDBStore {
     private static let deltaBytes = (8 << 20)...(64 << 20)
     private static let maximumDeltas: UInt64 = 10_000
 
+    /// Terminals whose records one commit writes for the checkpoint: with many, it takes several, which none has to wait for.
+    static let recordsPerCommit = 2_000
+
     /// A checkpoint writes a record of its own for each terminal that has changed since the last one, so with many terminals it
     /// waits until the deltas are a few times that.
     private var isCheckpointDue: Bool {
@@ -28,16 +31,19 @@ extension RocksDBStore {
         do throws(StoreError) {
             let database = try self.soundDatabase()
             let number = self.commitNumber + 1
-            let isCheckpoint = withCheckpoint || self.isCheckpointDue
+            let isCheckpoint = withCheckpoint || (self.fold == nil && self.isCheckpointDue && self.unrecorded.count <= Self.recordsPerCommit)
+            if !isCheckpoint, self.fold == nil, self.isCheckpointDue { self.beginFold() }
             // RocksDB sorts what it is given: neighbours that come one after the other cost it half as much.
             self.changed.sort()
             self.batch.removeAll()
             self.addMessages(in: database.family(.messages))
             self.addTraces(in: database)
+            let folded = isCheckpoint ? 0 : self.addFold(in: database.family(.meta))
             let deltaBytes = self.addMeta(number, isCheckpoint: isCheckpoint, in: database.family(.meta))
             try database.write(self.batch)
             self.noteTime(number)
             self.finishCommit(number, isCheckpoint: isCheckpoint, deltaBytes: deltaBytes)
+            self.finishFold(folded, isCheckpoint: isCheckpoint)
             self.failure = nil
             self.reclaim(in: database)
         } catch {
@@ -112,7 +118,7 @@ extension RocksDBStore {
         }
         commit.write(to: &buffer)
         buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.checkpoint, $0, in: family) }
-        for slot in self.unrecorded {
+        for slot in self.unrecorded + Array(self.fold?.rest ?? []) {
             buffer.clear()
             self.record(of: slot)?.write(to: &buffer)
             buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.terminal(slot), $0, in: family) }
@@ -122,7 +128,7 @@ extension RocksDBStore {
         return 0
     }
 
-    private func record(of slot: UInt32) -> TerminalRecord? {
+    func record(of slot: UInt32) -> TerminalRecord? {
         let queue = self.table[slot]
         guard let ccid = queue.ccid else { return nil }
         let oldest = queue.inFlight.first
@@ -154,6 +160,7 @@ extension RocksDBStore {
     private func finishCommit(_ number: UInt64, isCheckpoint: Bool, deltaBytes: Int) {
         self.iterator = nil
         self.commitNumber = number
+        self.lastCommit = CommitRecord(number: number, clock: self.clock.last, totals: self.totals)
         self.deltaBytes += deltaBytes
         for slot in self.changed {
             self.table[slot].isChanged = false
@@ -170,6 +177,7 @@ extension RocksDBStore {
         self.staging.removeAll()
         self.book.committed()
         self.staged = 0
+        self.budget.renew()
     }
 
     /// Lets compaction drop what lies below the head of `slot`, which is durable.

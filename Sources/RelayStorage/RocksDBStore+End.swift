@@ -16,6 +16,14 @@ struct EndedFrame {
     }
 }
 
+/// How far a queue has been searched whose frames do not expire in order.
+struct ExpiryScan {
+    /// The first frame that was not looked at.
+    var position: UInt64
+    /// When the first of those before it expires, µs.
+    var earliest: Int64
+}
+
 /// Ends without delivery: deletion and expiry; eviction stands with what causes it.
 extension RocksDBStore {
     /// Stages the deletion of one queued message.
@@ -38,18 +46,42 @@ extension RocksDBStore {
         return .deleted
     }
 
-    /// Stages the deletion of all queued messages of `ccid`.
-    public func deleteAll(of ccid: CCID) throws(StoreError) -> Int {
-        guard let slot = self.table.slot(of: ccid), self.table[slot].queuedFrames > 0 else { return 0 }
+    /// Stages the deletion of queued messages of `ccid`: all at once, unless many of them are traced.
+    public func deleteAll(of ccid: CCID, through: MessageID?, limit: Int) throws(StoreError) -> BulkDeletion {
+        guard let slot = self.table.slot(of: ccid), self.table[slot].queuedFrames > 0 else { return BulkDeletion(frames: 0) }
         let queue = self.table[slot]
+        let last = through ?? MessageID(slot: slot, sequence: queue.next - 1)
+        guard last.slot == slot, last.sequence >= queue.cursor else { return BulkDeletion(frames: 0) }
+        let isAll = last.sequence == queue.next - 1
+        let traced = self.book.isSilent(slot) ? [] : self.book.liveIDs(slot, queue.cursor..<queue.next, limit: limit + 1)
+        guard isAll, traced.count <= limit else { return try self.deleteSome(of: slot, through: last, limit: limit) }
         if !queue.inFlight.isEmpty { try self.punchBehindFlight(of: slot) }
         let frames = queue.queuedFrames
-        if !self.book.isSilent(slot) {
-            self.book.ended(slot, queue.cursor..<queue.next, as: .deleted, now: self.now)
-        }
+        for id in traced { self.book.ended(id, as: .deleted, now: self.now) }
         self.table[slot].advance(to: queue.next, acceptedAt: nil, lastAcceptedAt: queue.oldestQueuedAt)
         self.count(frames, bytes: queue.bytes - queue.inFlightBytes, of: slot, as: \.deleted)
-        return frames
+        return BulkDeletion(frames: frames)
+    }
+
+    private func deleteSome(of slot: UInt32, through last: MessageID, limit: Int) throws(StoreError) -> BulkDeletion {
+        var ended: [EndedFrame] = []
+        var follower: (sequence: UInt64, acceptedAt: Int64)?
+        try self.walk(slot, from: self.table[slot].cursor) { frame in
+            guard frame.sequence <= last.sequence, ended.count < limit else {
+                follower = (frame.sequence, frame.acceptedAt)
+                return false
+            }
+            ended.append(EndedFrame(frame))
+            return true
+        }
+        self.table[slot].advance(
+            to: follower?.sequence ?? self.table[slot].next,
+            acceptedAt: follower?.acceptedAt,
+            lastAcceptedAt: ended.last?.acceptedAt ?? self.table[slot].oldestQueuedAt
+        )
+        try self.end(ended, of: slot, as: \.deleted)
+        let isDone = follower.map { $0.sequence > last.sequence } ?? true
+        return BulkDeletion(frames: ended.count, rest: isDone ? nil : last)
     }
 
     /// Makes holes of all queued frames of a queue whose head stays before them.
@@ -90,45 +122,82 @@ extension RocksDBStore {
             self.noteTime(self.commitNumber)
         }
         var expired = 0
+        var work = 0
         while expired < limit, let (slot, time) = self.expiries.popFirst(through: now.microseconds) {
             do throws(StoreError) {
-                expired += try self.expire(in: slot, now: now, limit: limit - expired)
+                expired += try self.expire(in: slot, since: time, now: now, limit: limit - expired, &work)
             } catch {
                 self.expiries.schedule(slot, at: time)
                 throw error
             }
+            if work >= Self.maximumWork { return limit }
         }
         return expired
     }
 
+    /// What one call looks at, at the most, in frames: some milliseconds.
+    private static let maximumWork = 10_000
+    /// A look at a queue counts for so many frames.
+    private static let workPerQueue = 20
+
     /// How far the time that is noted may lag behind, in microseconds.
     private static let noteInterval: Int64 = 3_600 * 1_000_000
 
-    private func expire(in slot: UInt32, now: Timestamp, limit: Int) throws(StoreError) -> Int {
+    /// Expires frames of one queue. Those with one time to live expire in order, so that the first that is not over ends the search;
+    /// a mixed queue is searched as far as the work allows, and on from there at the next call (``ExpiryScan``).
+    ///
+    /// - Parameter time: what the queue was scheduled for.
+    private func expire(
+        in slot: UInt32,
+        since time: Int64,
+        now: Timestamp,
+        limit: Int,
+        _ work: inout Int
+    ) throws(StoreError) -> Int {
+        work += Self.workPerQueue
+        let scan = self.scans.removeValue(forKey: slot)
         guard self.table[slot].queuedFrames > 0 else { return 0 }
         let isMixed = self.table[slot].isMixed
+        let cursor = self.table[slot].cursor
+        let start = max(scan?.position ?? cursor, cursor)
+        let maximumWork = max(Self.maximumWork - work, Self.workPerQueue)
         var ended: [EndedFrame] = []
-        var earliest = Int64.max
+        var earliest = scan?.earliest ?? .max
         var survivor: (sequence: UInt64, acceptedAt: Int64)?
-        try self.walk(slot, from: self.table[slot].cursor) { frame in
+        var rest: (sequence: UInt64, acceptedAt: Int64)?
+        var walked = 0
+        try self.walk(slot, from: start) { frame in
             let isOver = frame.expiresAt.map { $0 <= now } ?? false
-            if isOver, ended.count < limit {
+            guard walked < maximumWork, !isOver || ended.count < limit else {
+                rest = (frame.sequence, frame.acceptedAt)
+                return false
+            }
+            walked += 1
+            if isOver {
                 ended.append(EndedFrame(frame))
                 return true
             }
             survivor = survivor ?? (frame.sequence, frame.acceptedAt)
             earliest = min(earliest, frame.expiresAt?.microseconds ?? .max)
-            // Frames with one time to live expire in order, so none behind this one is over.
-            return isMixed && !isOver
+            return isMixed
         }
-        guard survivor != nil || !ended.isEmpty else { throw self.missing(in: slot) }
-        self.table[slot].advance(
-            to: survivor?.sequence ?? self.table[slot].next,
-            acceptedAt: survivor?.acceptedAt,
-            lastAcceptedAt: ended.last?.acceptedAt ?? self.table[slot].oldestQueuedAt
-        )
+        work += walked
+        guard walked > 0 || rest != nil || start > cursor else { throw self.missing(in: slot) }
+        if start == cursor, let last = ended.last {
+            let first = survivor ?? rest
+            self.table[slot].advance(
+                to: first?.sequence ?? self.table[slot].next,
+                acceptedAt: first?.acceptedAt,
+                lastAcceptedAt: last.acceptedAt
+            )
+        }
         try self.end(ended, of: slot, as: \.expired)
-        self.expiries.schedule(slot, at: earliest)
+        if let rest {
+            if isMixed { self.scans[slot] = ExpiryScan(position: rest.sequence, earliest: earliest) }
+            self.expiries.schedule(slot, at: time)
+        } else {
+            self.expiries.schedule(slot, at: earliest)
+        }
         return ended.count
     }
 

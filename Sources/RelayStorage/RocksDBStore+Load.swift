@@ -14,16 +14,14 @@ extension RocksDBStore {
         try self.loadDeltas(iterator, onto: &last, &inFlight)
         self.foundInFlight = inFlight.values.reduce(0, +)
 
-        guard last.number >= self.directory.committed else {
-            throw RocksDBFailure.damaged(
-                "The store ends with commit \(last.number), but commit \(self.directory.committed) has been on disk"
-            )
-        }
+        try self.directory.check(last: last.number)
         self.commitNumber = last.number
+        self.lastCommit = last
         self.totals = last.totals
         self.clock = AcceptanceClock(last: last.clock)
         self.table.noteAcceptance(last.clock.microseconds)
         try self.checkTotals()
+        self.oldest = self.scheduleOldest()
         try self.loadTraces(of: database)
         self.deadBytes = max(0, database.messageFileBytes - self.totals.bytes)
     }

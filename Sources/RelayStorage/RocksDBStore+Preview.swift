@@ -39,6 +39,8 @@ extension RocksDBStore {
         }
         var all = self.load
         var victims = Victims(store: self)
+        var budget = self.budget
+        budget.begin(size: size)
         while true {
             let victim: Victims.Victim
             switch self.limits.admission(size: size, terminal: terminal, all: all) {
@@ -47,10 +49,13 @@ extension RocksDBStore {
                 preview.rejection = cap
                 return preview
             case .evictOfTerminal:
-                guard let known else { return preview }
+                guard let known, budget.isLeft else { return preview }
                 victim = try victims.next(of: known)
-            case .evictOfAll: victim = try victims.nextOfAll()
+            case .evictOfAll:
+                guard budget.isLeft else { return preview }
+                victim = try victims.nextOfAll()
             }
+            budget.spend(bytes: victim.size)
             all.frames -= 1
             all.bytes -= victim.size
             if victim.id.slot == known {
@@ -74,11 +79,12 @@ private struct Victims {
     private let store: RocksDBStore
     /// Where the search goes on, in the slots where frames have been found.
     private var positions: [UInt32: UInt64] = [:]
-    /// Where the oldest frame of all may be; made when it is first asked for.
-    private var oldest: SlotSchedule?
+    /// Where the oldest frame of all may be.
+    private var oldest: SlotSchedule
 
     init(store: RocksDBStore) {
         self.store = store
+        self.oldest = store.oldest
     }
 
     /// The next frame of a terminal that has one.
@@ -90,12 +96,9 @@ private struct Victims {
 
     /// The next frame of all. There is one.
     mutating func nextOfAll() throws(StoreError) -> Victim {
-        var schedule = self.oldest ?? self.store.scheduleOldest()
-        defer { self.oldest = schedule }
-        self.oldest = nil
-        while let (slot, time) = schedule.popFirst() {
+        while let (slot, time) = self.oldest.popFirst() {
             guard let frame = try self.first(of: slot) else { continue }
-            schedule.schedule(slot, at: frame.acceptedAt)
+            self.oldest.schedule(slot, at: frame.acceptedAt)
             if frame.acceptedAt == time { return try self.next(of: slot) }
         }
         throw RocksDBFailure.damaged("The store counts frames, but no queue has one")

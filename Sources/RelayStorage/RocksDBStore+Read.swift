@@ -19,6 +19,10 @@ extension RocksDBStore {
         var last: Int64 = 0
         try self.walk(slot, from: self.table[slot].cursor) { frame in
             if let expiresAt = frame.expiresAt, expiresAt <= now {
+                if ended.count == StoreLimits.expiriesPerRead {
+                    follower = (frame.sequence, frame.acceptedAt)
+                    return false
+                }
                 ended.append(EndedFrame(frame))
                 last = frame.acceptedAt
                 return true
@@ -96,12 +100,14 @@ extension RocksDBStore {
     public func rewind(_ ccid: CCID) {
         guard let slot = self.table.slot(of: ccid), let first = self.table[slot].inFlight.first else { return }
         self.expiries.schedule(slot, at: self.table[slot].earliestExpiryInFlight)
+        // They stand before where the search has come to.
+        self.scans[slot] = nil
         self.inFlightFrames -= self.table[slot].inFlight.count
         self.inFlightBytes -= self.table[slot].inFlightBytes
         self.table[slot].inFlight = Deque()
         self.table[slot].inFlightBytes = 0
         self.table[slot].advance(to: first.sequence, acceptedAt: first.acceptedAt, lastAcceptedAt: first.acceptedAt)
-        self.oldest?.schedule(slot, at: first.acceptedAt)
+        self.oldest.schedule(slot, at: first.acceptedAt)
         self.noteChange(of: slot)
         if !self.book.isSilent(slot) { self.book.requeued(slot, now: self.now) }
     }

@@ -121,7 +121,12 @@ extension RocksDBStore {
     /// Stages that traces and keys whose retention is over are forgotten, and switches whose time is.
     public func forget(limit: Int) throws(StoreError) -> Int {
         let retention = Int64(self.limits.traceRetention)
-        let forgotten = try self.book.forget(now: self.now, retention: retention, limit: limit) { place throws(StoreError) in
+        let forgotten = try self.book.forget(
+            now: self.now,
+            retention: retention,
+            maximum: self.limits.traces,
+            limit: limit
+        ) { place throws(StoreError) in
             try self.archivedUses(at: place)
         }
         self.staged += forgotten

@@ -53,13 +53,23 @@ public final class RocksDBStore: MessageStore {
     var inFlightBytes = 0
     /// When to look for expired frames.
     var expiries = SlotSchedule()
-    /// Where the oldest queued frame of all may be; `nil` until the cap over all is first met.
-    var oldest: SlotSchedule?
+    /// How far the queues have been searched for expired frames whose frames do not expire in order.
+    var scans: [UInt32: ExpiryScan] = [:]
+    /// Where the oldest queued frame of all may be.
+    var oldest = SlotSchedule()
+    var budget = EvictionBudget()
+    /// What an append has left beyond its cap.
+    var overfull: Set<UInt32> = []
+    var isOverfull = false
+    /// The checkpoint that is being written.
+    var fold: CheckpointFold?
     /// Why a frame could not be evicted last.
     var evictionFailure: StoreError?
 
     /// The last commit.
     var commitNumber: UInt64 = 0
+    /// What the last commit said; `nil` before the first one that was read or made.
+    var lastCommit: CommitRecord?
     /// Slots changed since the last commit.
     var changed: [UInt32] = []
     /// Slots changed since the last checkpoint.
@@ -99,6 +109,10 @@ public final class RocksDBStore: MessageStore {
         }
         self.database = try Database(path: self.directory.databasePath, creates: false, options: options)
         try self.readState()
+        try self.directory.confirm(last: self.commitNumber)
+        for note in self.directory.notes {
+            self.logger.warning("A file of the store was damaged and is written anew", metadata: ["what": "\(note)"])
+        }
         self.noteLimits()
         if self.totals.frames > 0 {
             let lastTime = self.clock.last

@@ -49,6 +49,9 @@ struct SlotSchedule {
         self.entries = Heap(live)
     }
 
+    /// The slot with the earliest time, or one that had that time and may have no other.
+    var first: (slot: UInt32, time: Int64)? { self.entries.min.map { ($0.slot, $0.time) } }
+
     /// Takes out the slot with the earliest time, if that is not after `limit`.
     mutating func popFirst(through limit: Int64 = .max) -> (slot: UInt32, time: Int64)? {
         while let first = self.entries.min, first.time <= limit {

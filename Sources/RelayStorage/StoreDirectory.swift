@@ -3,18 +3,23 @@ import RelayCore
 
 /// The directory of a store: who may work in it, what was written there, and how far it is known to have got.
 ///
-///     format      says that a store was made here, and by which format; locked while it is open
+///     format      says that a store was made here, and by which format (``FormatFile``); locked while it is open
 ///     queue/      the RocksDB database
-///     committed   the number of the last commit, and what the clocks said then; written after it, and synced now and then
+///     committed   the number of the last commit, and what the clocks said then (``CommittedFile``); written after it, and synced now
+///                 and then
 ///
-/// `format` is written when the database is complete, so a database that is missing where `format` says otherwise has been taken
-/// away, and is not made anew. `committed` may lag behind after a power failure, but never runs ahead: a database that ends before
+/// Since format 3 both have checksums, and `committed` is there from before the first frame on: a file that is missing, empty, or
+/// changed is found, and either the other one tells what it said, or the store is refused until somebody accepts that its end may be
+/// missing (``StoreAcceptance``). `format` is written when the database is complete, so a database that is missing where `format` says
+/// otherwise has been taken away, and is not made anew. `committed` may lag behind after a power failure, but never runs ahead: a database that ends before
 /// it has lost commits that were promised, which RocksDB cannot tell from a log that was being written when the power failed. It is
 /// synced once a second at the most, so that only damage to the last second's log can pass for such an end.
 final class StoreDirectory {
     /// The format that this release writes. Format 2 added the families of traces and of keys, and switches; a store of format 1
-    /// gets them when it is opened, and from then on older releases refuse it.
-    static let format = 2
+    /// gets them when it is opened, and from then on older releases refuse it. Format 3 added checksums to `format` and `committed`.
+    static let format = 3
+    /// The first format whose database has all families.
+    private static let firstWithAllFamilies = 2
 
     let path: String
     /// The format of a store that is only looked at.
@@ -22,6 +27,14 @@ final class StoreDirectory {
     private var formatFile: CInt
     private var committedFile: CInt
     private var nextSync = ContinuousClock.now
+    /// What `committed` said when the store was opened.
+    private var found = CommittedFile.Content.absent
+    /// What was wrong with files that could be made out all the same: for the log, and for who checks the store.
+    private(set) var notes: [String] = []
+    /// Nothing is known of commits, since an earlier start did not finish making the store.
+    private var isUnfinished = false
+    /// Whether both files are as this format wants them.
+    private var isCurrent = false
 
     /// Where the database is.
     var databasePath: String { "\(self.path)/queue" }
@@ -42,13 +55,14 @@ final class StoreDirectory {
         }
         self.formatFile = format
         self.committedFile = committed
+        self.found = try CommittedFile.read(committed)
     }
 
     /// Locks the directory of a store against relays, and nobody else, to look at it: nothing is made or changed.
     init(inspecting path: String) throws(StoreError) {
         self.path = path
         let format = open("\(path)/format", O_RDONLY | O_CLOEXEC)
-        guard format >= 0 else {
+        if format < 0 {
             let number = errno
             guard number == ENOENT || number == ENOTDIR else {
                 let error = RocksDBFailure.system("Opening \(path)/format")
@@ -59,15 +73,28 @@ final class StoreDirectory {
                 )
             }
             guard access("\(path)/queue", F_OK) == 0 else { throw Self.missing(path) }
-            throw RocksDBFailure.damaged("The file \(path)/format of the store is missing")
         }
-        try Self.lock(format, LOCK_SH, in: path)
+        if format >= 0 { try Self.lock(format, LOCK_SH, in: path) }
         self.formatFile = format
-        // Without it nothing is known to be lost, as after a power failure.
         self.committedFile = open("\(path)/committed", O_RDONLY | O_CLOEXEC)
-        let written = try self.readFormat()
-        self.inspectedFormat = written ?? Self.format
-        guard access(self.databasePath, F_OK) == 0 else { throw written != nil ? self.databaseIsMissing : Self.missing(path) }
+        try self.inspect()
+    }
+
+    /// Locks the directory of a store that is there, to write its files anew.
+    convenience init(accepting path: String) throws(StoreError) {
+        guard access("\(path)/queue", F_OK) == 0 else { throw Self.missing(path) }
+        try self.init(path: path)
+        // Where that is not known, it is this one: earlier ones had another `committed`, and did without.
+        if case .format(let format) = try FormatFile.read(self.formatFile) { self.inspectedFormat = min(format, Self.format) }
+    }
+
+    private func inspect() throws(StoreError) {
+        self.found = try CommittedFile.read(self.committedFile)
+        let isThere = access(self.databasePath, F_OK) == 0
+        let format = try self.readFormat()
+        guard isThere else { throw format != nil ? self.databaseIsMissing : Self.missing(self.path) }
+        self.isUnfinished = format == nil
+        self.inspectedFormat = format ?? Self.format
     }
 
     private static func missing(_ path: String) -> StoreError {
@@ -90,9 +117,8 @@ final class StoreDirectory {
 
     /// Lets another process work in the directory.
     func unlock() {
-        guard self.formatFile >= 0 else { return }
-        Glibc.close(self.committedFile)
-        Glibc.close(self.formatFile)
+        if self.committedFile >= 0 { Glibc.close(self.committedFile) }
+        if self.formatFile >= 0 { Glibc.close(self.formatFile) }
         self.formatFile = -1
         self.committedFile = -1
     }
@@ -103,15 +129,19 @@ final class StoreDirectory {
     ///   start left unfinished, and never held a frame.
     /// - Throws: ``StoreError/Code/newerFormat`` or `damaged` when what is there is not for this release to open.
     func prepare(make: (String) throws(StoreError) -> Void) throws(StoreError) {
-        let format = try self.readFormat()
         let isThere = access(self.databasePath, F_OK) == 0
-        if let format {
+        if let format = try self.readFormat() {
             guard isThere else { throw self.databaseIsMissing }
             // Before there is anything that an older release would not understand.
-            if format < Self.format { try self.writeFormat() }
+            if format < Self.firstWithAllFamilies { try self.writeFormat("\(Self.firstWithAllFamilies)\n") }
             return
         }
+        guard self.found.mark?.number ?? 0 == 0 else { throw self.databaseIsMissing }
+        self.isUnfinished = true
         if !isThere {
+            // From before the first frame on, so that it cannot be missing without being missed.
+            try self.writeMark(CommitMark(number: 0, reading: nil))
+            self.found = try CommittedFile.read(self.committedFile)
             try make(self.unfinishedPath)
             guard rename(self.unfinishedPath, self.databasePath) == 0 else {
                 throw RocksDBFailure.system("Naming \(self.databasePath)")
@@ -121,7 +151,43 @@ final class StoreDirectory {
         // was killed before it had synced that.
         try Self.syncDirectory(self.path)
         try Self.syncDirectory(Self.parent(of: self.path))
-        try self.writeFormat()
+    }
+
+    /// The database has been read, and ends with commit `last`: holds that against what is known, and brings both files into the form
+    /// that this release writes.
+    ///
+    /// - Throws: ``StoreError/Code/damaged`` when commits are missing, or when that cannot be told.
+    func confirm(last: UInt64) throws(StoreError) {
+        try self.check(last: last)
+        if self.isCurrent { return }
+        try self.writeMark(CommitMark(number: last, reading: self.found.mark?.reading))
+        try self.writeFormat(FormatFile.text(Self.format))
+        self.isCurrent = true
+    }
+
+    /// The same without changing anything.
+    func check(last: UInt64) throws(StoreError) {
+        if self.isUnfinished {
+            guard last == 0 else { throw RocksDBFailure.unproven("The file \(self.path)/format is missing or empty", last) }
+            return
+        }
+        switch self.found {
+        case .mark(let mark), .half(let mark), .early(let mark):
+            guard last < mark.number else { return }
+            throw RocksDBFailure.unproven("Commit \(mark.number) has been on disk", last)
+        case .absent:
+            // A store of an earlier format may have ended before it wrote the file.
+            if self.inspectedFormat < Self.format, last < 2 { return }
+            throw RocksDBFailure.unproven("The file \(self.path)/committed is missing or empty", last)
+        case .damaged:
+            throw RocksDBFailure.unproven("The file \(self.path)/committed fails its checksum", last)
+        }
+    }
+
+    /// Accepts that the store ends with commit `last`.
+    func accept(last: UInt64, at steady: Timestamp) throws(StoreError) {
+        try self.writeMark(CommitMark(number: last, reading: ClockReading(steady: steady, wall: Self.wallTime)))
+        try self.writeFormat(FormatFile.text(Self.format))
     }
 
     private var databaseIsMissing: StoreError {
@@ -130,34 +196,31 @@ final class StoreDirectory {
 
     // MARK: The last commit
 
-    /// The number of a commit that was durable; later ones may have been, too.
-    var committed: UInt64 {
-        var number: UInt64 = 0
-        let size = pread(self.committedFile, &number, MemoryLayout<UInt64>.size, 0)
-        return size == MemoryLayout<UInt64>.size ? UInt64(bigEndian: number) : 0
-    }
-
     /// What the clocks said when the last commit was noted, or later; `nil` when that is not known.
-    var clockReading: ClockReading? {
-        var words = [UInt64](repeating: 0, count: 4)
-        let size = words.count * MemoryLayout<UInt64>.size
-        guard pread(self.committedFile, &words, size, 0) == size, words.reduce(0, ^) == 0 else { return nil }
-        let times = words[1...2].map { Timestamp(microseconds: Int64(bitPattern: UInt64(bigEndian: $0))) }
-        return ClockReading(steady: times[0], wall: times[1])
-    }
+    var clockReading: ClockReading? { self.found.mark?.reading }
 
     /// Notes that commit `number` is durable, and the time. A failure is let pass: what is there is then older, and still true.
     func noteCommitted(_ number: UInt64, at steady: Timestamp) {
-        var wall = timespec()
-        clock_gettime(CLOCK_REALTIME, &wall)
-        let wallMicroseconds = Int64(wall.tv_sec) &* 1_000_000 &+ Int64(wall.tv_nsec) / 1_000
-        var words = [number, UInt64(bitPattern: steady.microseconds), UInt64(bitPattern: wallMicroseconds)].map(\.bigEndian)
-        words.append(words.reduce(0, ^))
-        pwrite(self.committedFile, &words, words.count * MemoryLayout<UInt64>.size, 0)
+        _ = CommittedFile.write(
+            CommitMark(number: number, reading: ClockReading(steady: steady, wall: Self.wallTime)),
+            to: self.committedFile
+        )
         let now = ContinuousClock.now
         guard now >= self.nextSync else { return }
         self.nextSync = now + Self.syncInterval
         fdatasync(self.committedFile)
+    }
+
+    private static var wallTime: Timestamp {
+        var wall = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        return Timestamp(microseconds: Int64(wall.tv_sec) &* 1_000_000 &+ Int64(wall.tv_nsec) / 1_000)
+    }
+
+    private func writeMark(_ mark: CommitMark) throws(StoreError) {
+        guard CommittedFile.write(mark, to: self.committedFile), ftruncate(self.committedFile, off_t(2 * CommitMark.size)) == 0,
+            fsync(self.committedFile) == 0
+        else { throw RocksDBFailure.system("Writing \(self.path)/committed") }
     }
 
     /// One more sync per second does not slow down the hundreds that commits make.
@@ -185,15 +248,31 @@ final class StoreDirectory {
     // MARK: Format
 
     /// - Returns: `nil` when the store is not complete yet.
-    /// - Throws: ``StoreError/Code/newerFormat`` when this release does not know the format.
+    /// - Throws: ``StoreError/Code/newerFormat`` when this release does not know the format; `damaged` when it is not known.
     private func readFormat() throws(StoreError) -> Int? {
-        var bytes = [UInt8](repeating: 0, count: 64)
-        let size = pread(self.formatFile, &bytes, bytes.count, 0)
-        guard size >= 0 else { throw RocksDBFailure.system("Reading \(self.path)/format") }
-        guard size > 0 else { return nil }
-        let line = bytes[..<size].prefix { $0 != UInt8(ascii: "\n") }
-        guard let format = Int(String(decoding: line, as: UTF8.self)), format > 0 else {
-            throw RocksDBFailure.damaged("The file \(self.path)/format holds no number")
+        let content = try FormatFile.read(self.formatFile)
+        if case .half = self.found {
+            self.notes.append("One of the two records in \(self.path)/committed is damaged. The other is whole, and is used.")
+        }
+        let format: Int
+        switch content {
+        case .format(let found): format = found
+        case .half(let found):
+            self.notes.append("One of the two lines in \(self.path)/format is damaged. The other says format \(found).")
+            format = found
+        case .absent, .damaged:
+            let what = content == .absent ? "missing or empty" : "damaged"
+            // The form of `committed` tells the format; a store that keeps nothing yet may be one that is being made.
+            switch self.found {
+            case .mark(let mark) where mark.number > 0, .half(let mark) where mark.number > 0:
+                guard access(self.databasePath, F_OK) == 0 else { return nil }
+                self.notes.append(
+                    "The file \(self.path)/format is \(what). It is format \(Self.format), as its other files say."
+                )
+                format = Self.format
+            case _ where content == .absent: return nil
+            default: throw RocksDBFailure.damaged("The file \(self.path)/format holds no number")
+            }
         }
         guard format <= Self.format else {
             throw StoreError(
@@ -204,14 +283,19 @@ final class StoreDirectory {
                 """
             )
         }
+        self.inspectedFormat = format
+        if format == Self.format, case .early = self.found {
+            self.notes.append("The file \(self.path)/committed is cut off. Its number is there, and is used.")
+        }
+        if case .mark = self.found { self.isCurrent = content == .format(Self.format) }
         return format
     }
 
-    private func writeFormat() throws(StoreError) {
-        let line = Array("\(Self.format)\n".utf8)
-        guard pwrite(self.formatFile, line, line.count, 0) == line.count, fsync(self.formatFile) == 0 else {
-            throw RocksDBFailure.system("Writing \(self.path)/format")
-        }
+    private func writeFormat(_ text: String) throws(StoreError) {
+        let bytes = Array(text.utf8)
+        guard pwrite(self.formatFile, bytes, bytes.count, 0) == bytes.count,
+            ftruncate(self.formatFile, off_t(bytes.count)) == 0, fsync(self.formatFile) == 0
+        else { throw RocksDBFailure.system("Writing \(self.path)/format") }
         try Self.syncDirectory(self.path)
     }
 

@@ -42,7 +42,7 @@ public final class StoreInspection {
         _ body: (StoredMessage) throws(Failure) -> Void
     ) throws(Failure) -> InspectionResult {
         var result = InspectionResult()
-        let records = RecordedState(of: self.database, committed: self.directory.committed, &result)
+        let records = RecordedState(of: self.database, in: self.directory, &result)
         let traces = RecordedTraces(of: self.database, &result)
         var scan = MessageScan(records, traces, result)
         guard let ccid else {

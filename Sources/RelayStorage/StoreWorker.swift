@@ -1,3 +1,4 @@
+import DequeModule
 import Logging
 import RelayCore
 
@@ -25,6 +26,19 @@ final class StoreWorker {
         let frameBytes: Int
     }
 
+    /// What is to be carried out: what has come, or the rest of a submission's reads.
+    private enum Item {
+        case work(StoreInbox.Work)
+        case reads(Completion, ArraySlice<StoreSubmission.ReadRequest>)
+    }
+
+    /// How long a turn carries out work before it commits. What is left has the next turn, so that nobody's answer waits for much
+    /// more than what came before it.
+    private static let turn = Duration.milliseconds(10)
+    /// How long a turn looks after what nobody has asked for, beside that.
+    private static let sweepTurn = Duration.milliseconds(5)
+
+    private var items: Deque<Item> = []
     private let store: any MessageStore
     private let inbox: StoreInbox
     private let report: StoreReport
@@ -70,11 +84,26 @@ final class StoreWorker {
     func run() {
         while true {
             let due = self.failure == nil ? self.nextSweep : self.nextAttempt
-            let delivery = self.inbox.wait(timeout: due - ContinuousClock.now)
-            for work in delivery.work { self.carryOut(work) }
+            let delivery = self.inbox.wait(timeout: self.items.isEmpty ? due - ContinuousClock.now : .zero)
+            let begin = ContinuousClock.now
+            self.items.append(contentsOf: delivery.work.lazy.map { .work($0) })
+            self.carryOut(until: delivery.patience == nil ? begin + Self.turn : nil)
             if let patience = delivery.patience { return self.finish(until: .now + patience) }
             self.sweep()
+            let duration = ContinuousClock.now - begin
+            self.report.update { $0.statistics.turnTimes.record(duration / .seconds(1)) }
             self.answer(isDurable: self.commit())
+        }
+    }
+
+    /// Carries out what there is, as far as the time reaches.
+    private func carryOut(until deadline: ContinuousClock.Instant?) {
+        while let item = self.items.popFirst() {
+            switch item {
+            case .work(let work): self.carryOut(work, until: deadline)
+            case .reads(let completion, let reads): self.read(reads, completion, until: deadline)
+            }
+            if let deadline, ContinuousClock.now >= deadline { return }
         }
     }
 
@@ -132,10 +161,10 @@ final class StoreWorker {
 
     // MARK: Work
 
-    private func carryOut(_ work: StoreInbox.Work) {
+    private func carryOut(_ work: StoreInbox.Work, until deadline: ContinuousClock.Instant?) {
         self.store.now = self.clock()
         switch work {
-        case .submission(let submission): self.carryOut(submission)
+        case .submission(let submission): self.carryOut(submission, until: deadline)
         case .job(let job):
             let staged = self.store.staged
             let finish = job.run(self.store)
@@ -143,7 +172,7 @@ final class StoreWorker {
         }
     }
 
-    private func carryOut(_ submission: StoreSubmission) {
+    private func carryOut(_ submission: StoreSubmission, until deadline: ContinuousClock.Instant?) {
         var completion = Completion(
             content: StoreCompletion(number: submission.number),
             client: submission.client,
@@ -177,13 +206,28 @@ final class StoreWorker {
         for ccid in submission.rewinds { self.store.rewind(ccid) }
         // After the rewinds: what is appended in flight belongs to the next connection.
         submission.appends.forEach(keep)
-        for request in submission.reads {
+        self.read(submission.reads[...], completion, until: deadline)
+    }
+
+    /// Carries out a submission's reads. The rest of them, when the time is over, comes before everything else in the next turn.
+    private func read(
+        _ reads: ArraySlice<StoreSubmission.ReadRequest>,
+        _ completion: Completion,
+        until deadline: ContinuousClock.Instant?
+    ) {
+        var completion = completion
+        var reads = reads
+        while let request = reads.popFirst() {
             let result = self.read(request)
             let run = StoreCompletion.Run(ccid: request.ccid, token: request.token, result: result)
             if self.store.hasStagedFrames(for: request.ccid) {
                 completion.content.runs.append(run)
             } else {
                 completion.durableRuns.append(run)
+            }
+            if let deadline, !reads.isEmpty, ContinuousClock.now >= deadline {
+                self.items.prepend(.reads(completion, reads))
+                return
             }
         }
         self.answers.append(.completion(completion))
@@ -265,9 +309,15 @@ final class StoreWorker {
         guard self.failure == nil, now >= self.nextSweep else { return }
         do throws(StoreError) {
             self.store.now = self.clock()
-            let expired = try self.store.expire(now: self.store.now, limit: self.pace.sweepLimit)
-            let forgotten = try self.store.forget(limit: self.pace.sweepLimit)
-            if max(expired, forgotten) < self.pace.sweepLimit { self.nextSweep = now + self.pace.sweep }
+            let limit = self.pace.sweepLimit
+            let end = now + Self.sweepTurn
+            var isDone = try self.store.expire(now: self.store.now, limit: limit) < limit
+            // What there is no time for is not done.
+            isDone = try ContinuousClock.now < end && self.store.trim(limit: limit) < limit && isDone
+            isDone = try ContinuousClock.now < end && self.store.forget(limit: limit) < limit && isDone
+            // Long work has a third of the thread's time at the most.
+            let finish = ContinuousClock.now
+            self.nextSweep = isDone ? now + self.pace.sweep : finish + 2 * (finish - now)
             self.sweepFailure = nil
         } catch {
             self.nextSweep = now + self.pace.sweep

@@ -14,7 +14,6 @@ import Testing
         case tableMissing
         case tableCut
         case databaseMissing
-        case formatUnreadable
         case logCut
         case logFlipped
         case logMissing
@@ -50,7 +49,6 @@ import Testing
         case .tableMissing: try FileManager.default.removeItem(atPath: table)
         case .tableCut: try directory.change(table) { $0.removeLast($0.count / 2) }
         case .databaseMissing: try FileManager.default.removeItem(atPath: "\(directory.path)/queue")
-        case .formatUnreadable: try directory.change("\(directory.path)/format") { $0 = Data("?".utf8) }
         case .logCut: try directory.change(log) { $0.removeLast($0.count / 2) }
         case .logFlipped: try directory.change(log) { $0[$0.count / 2] ^= 0x10 }
         case .logMissing: try FileManager.default.removeItem(atPath: log)

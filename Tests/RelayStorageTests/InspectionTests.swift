@@ -223,8 +223,8 @@ import Testing
 
     @Test func commitsThatAreGoneAreMissed() throws {
         let directory = try self.store()
-        var number = UInt64(1_000).bigEndian
-        try Data(bytes: &number, count: 8).write(to: URL(fileURLWithPath: "\(directory.path)/committed"))
+        let record = CommitMark(number: 1_000, reading: nil).record
+        try Data(record + record).write(to: URL(fileURLWithPath: "\(directory.path)/committed"))
         #expect(try self.kinds(directory) == [.lostCommits])
     }
 

@@ -366,7 +366,7 @@ import Testing
         #expect(try String(contentsOf: format, encoding: .utf8) == "1\n", "looking changes nothing")
 
         let store = try RocksDBStore.open(directory)
-        #expect(try String(contentsOf: format, encoding: .utf8) == "2\n")
+        #expect(try String(contentsOf: format, encoding: .utf8) == FormatFile.text(3))
         let id = try store.traced("1", at: 1)
         try store.close()
         #expect(try RocksDBStore.open(directory).trace(of: id)?.state == .queued)

@@ -8,9 +8,9 @@ import TTMSProtocol
 /// The store of a relay that does not run. There is nobody to ask, so this reads the files themselves.
 struct Store: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check or export the store of a relay that does not run.",
-        discussion: "Nothing in the store is changed. A relay cannot start on it in the meantime.",
-        subcommands: [StoreCheck.self, StoreExport.self]
+        abstract: "Check or export the store of a relay that does not run, or accept what it has lost.",
+        discussion: "Only accept changes anything in the store. A relay cannot start on it in the meantime.",
+        subcommands: [StoreCheck.self, StoreExport.self, StoreAccept.self]
     )
 }
 
@@ -40,7 +40,7 @@ struct StoreOptions: ParsableArguments {
         return try read(inspection)
     }
 
-    private static func status(of code: StoreError.Code) -> EndStatus {
+    static func status(of code: StoreError.Code) -> EndStatus {
         switch code {
         case .inUse: .busy
         case .newerFormat: .notUnderstood
@@ -49,7 +49,7 @@ struct StoreOptions: ParsableArguments {
         }
     }
 
-    private static func message(_ error: StoreError, path: String) -> String {
+    static func message(_ error: StoreError, path: String) -> String {
         guard error.code == .inUse else { return error.message }
         return "A relay works on the store in \(path). Stop it first, or look at a copy of its data directory."
     }
