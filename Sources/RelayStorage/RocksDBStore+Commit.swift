@@ -31,7 +31,8 @@ extension RocksDBStore {
         do throws(StoreError) {
             let database = try self.soundDatabase()
             let number = self.commitNumber + 1
-            let isCheckpoint = withCheckpoint || (self.fold == nil && self.isCheckpointDue && self.unrecorded.count <= Self.recordsPerCommit)
+            let isCheckpoint =
+                withCheckpoint || (self.fold == nil && self.isCheckpointDue && self.unrecorded.count <= Self.recordsPerCommit)
             if !isCheckpoint, self.fold == nil, self.isCheckpointDue { self.beginFold() }
             // RocksDB sorts what it is given: neighbours that come one after the other cost it half as much.
             self.changed.sort()

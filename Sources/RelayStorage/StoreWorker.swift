@@ -313,11 +313,15 @@ final class StoreWorker {
             let end = now + Self.sweepTurn
             var isDone = try self.store.expire(now: self.store.now, limit: limit) < limit
             // What there is no time for is not done.
-            isDone = try ContinuousClock.now < end && self.store.trim(limit: limit) < limit && isDone
-            isDone = try ContinuousClock.now < end && self.store.forget(limit: limit) < limit && isDone
+            let hasTimeToTrim = ContinuousClock.now < end
+            let trimmed = hasTimeToTrim ? try self.store.trim(limit: limit) : limit
+            let hasTimeToForget = ContinuousClock.now < end
+            let forgotten = hasTimeToForget ? try self.store.forget(limit: limit) : limit
+            isDone = isDone && max(trimmed, forgotten) < limit
             // Long work has a third of the thread's time at the most.
             let finish = ContinuousClock.now
-            self.nextSweep = isDone ? now + self.pace.sweep : finish + 2 * (finish - now)
+            let pause = isDone ? self.pace.sweep : now.duration(to: finish) * 2
+            self.nextSweep = finish.advanced(by: pause)
             self.sweepFailure = nil
         } catch {
             self.nextSweep = now + self.pace.sweep
