@@ -24,6 +24,10 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
     public var lastReceivedAt: String
     /// Bytes handed to it that its peer has not acknowledged; 0 when it has ended.
     public var unacknowledgedBytes: Int
+    /// Bytes that have come and are not handled: of a frame whose end is missing, or behind what holds the connection back.
+    public var unfinishedBytes: Int
+    /// Bytes that had come and were not handled when it ended; 0 while it is open.
+    public var unreadBytes: Int
     /// Whether its terminal reads so slowly that it is fed from disk.
     public var spilled: Bool
     /// Why it is not read from: `no_room`, `store_behind`, `replies_unread` or `receipt_due`; `nil` while it is.
@@ -40,6 +44,8 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
         case ccidCount = "ccid_count"
         case lastReceivedAt = "last_received_at"
         case unacknowledgedBytes = "unacknowledged_bytes"
+        case unfinishedBytes = "unfinished_bytes"
+        case unreadBytes = "unread_bytes"
     }
 
     /// Makes a connection.
@@ -56,6 +62,8 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
         ccidCount: Int,
         lastReceivedAt: String,
         unacknowledgedBytes: Int,
+        unfinishedBytes: Int = 0,
+        unreadBytes: Int = 0,
         spilled: Bool,
         paused: String? = nil,
         counters: ConnectionCountersResource
@@ -72,6 +80,8 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
         self.ccidCount = ccidCount
         self.lastReceivedAt = lastReceivedAt
         self.unacknowledgedBytes = unacknowledgedBytes
+        self.unfinishedBytes = unfinishedBytes
+        self.unreadBytes = unreadBytes
         self.spilled = spilled
         self.paused = paused
         self.counters = counters
@@ -146,6 +156,8 @@ extension ConnectionResource: JSONWritable {
             json.member(CodingKeys.spilled, self.spilled)
             json.member(CodingKeys.state, self.state)
             json.member(CodingKeys.unacknowledgedBytes, self.unacknowledgedBytes)
+            json.member(CodingKeys.unfinishedBytes, self.unfinishedBytes)
+            json.member(CodingKeys.unreadBytes, self.unreadBytes)
         }
     }
 }

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 int linux_tcp_unacknowledged(int descriptor) {
     int bytes = 0;
@@ -22,6 +23,14 @@ int linux_tcp_round_trip(int descriptor) {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
     return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? (int)info.tcpi_rtt : -1;
+}
+
+long linux_tcp_receive(int descriptor, void *bytes, unsigned long size) {
+    for (;;) {
+        long count = recv(descriptor, bytes, size, MSG_DONTWAIT);
+        if (count >= 0) return count;
+        if (errno != EINTR) return -errno;
+    }
 }
 
 void linux_tcp_discard(int descriptor, int limit) {
@@ -47,3 +56,5 @@ int linux_duplicate(int descriptor) {
     int duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     return duplicate >= 0 ? duplicate : -errno;
 }
+
+void linux_close(int descriptor) { close(descriptor); }

@@ -93,6 +93,8 @@ extension ConnectionResource {
             ccidCount: connection.ccidCount,
             lastReceivedAt: connection.lastReceivedAt.text,
             unacknowledgedBytes: connection.unacknowledgedBytes,
+            unfinishedBytes: connection.unfinishedBytes,
+            unreadBytes: connection.end?.unreadBytes ?? 0,
             spilled: connection.isSpilled,
             paused: connection.pause?.rawValue,
             counters: ConnectionCountersResource(connection.counters)

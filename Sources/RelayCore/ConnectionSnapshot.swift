@@ -24,6 +24,8 @@ public struct ConnectionSnapshot: Equatable, Sendable {
     public var confirm = Confirmation.acknowledged
     /// Bytes handed to it that are not known to be delivered.
     public var unacknowledgedBytes: Int
+    /// Bytes that have come and are not handled: of a frame whose end is missing, or behind what holds the connection back.
+    public var unfinishedBytes = 0
     /// Whether the terminal reads so slowly that it is fed from disk.
     public var isSpilled: Bool
     /// Why it is not read from; `nil` while it is.
@@ -49,11 +51,14 @@ public struct ConnectionSnapshot: Equatable, Sendable {
         public var at: Timestamp
         /// Why.
         public var reason: CloseReason
+        /// Bytes that had come before and were not handled: behind a frame that broke the protocol, or without room in the store.
+        public var unreadBytes: Int
 
         /// Makes an end.
-        public init(at: Timestamp, reason: CloseReason) {
+        public init(at: Timestamp, reason: CloseReason, unreadBytes: Int = 0) {
             self.at = at
             self.reason = reason
+            self.unreadBytes = unreadBytes
         }
     }
 

@@ -46,6 +46,7 @@ struct ClosedConnection: Sendable {
     var lastReceivedAt: Timestamp
     var closedAt: Timestamp
     var reason: CloseReason
+    var unreadBytes = 0
     var dialect: LengthDialect?
     /// Some of the CCIDs that it had at its end.
     var ccids: [CCID]
@@ -64,7 +65,7 @@ struct ClosedConnection: Sendable {
             ccidCount: self.ccidCount,
             lastReceivedAt: self.lastReceivedAt,
             counters: self.counters,
-            end: .init(at: self.closedAt, reason: self.reason)
+            end: .init(at: self.closedAt, reason: self.reason, unreadBytes: self.unreadBytes)
         )
     }
 }
@@ -85,6 +86,7 @@ extension Shard {
                 lastReceivedAt: self.wallTime(of: connection.lastReceived, now: now),
                 closedAt: now,
                 reason: reason,
+                unreadBytes: connection.unreadBytes,
                 dialect: connection.parser.dialect,
                 ccids: Array(ccids.prefix(ConnectionSnapshot.maximumCCIDs)),
                 ccidCount: ccids.count,

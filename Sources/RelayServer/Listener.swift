@@ -26,7 +26,9 @@ struct Listener {
         let tcp = self.options.tcp
         let (report, logger) = (self.report, self.logger)
         let socketAddress = try SocketAddress(ipAddress: address.host, port: address.port)
-        var bootstrap = ServerBootstrap(group: self.group)
+        // All connections are accepted, and read from first, by one event loop: those of one terminal then come to its home in the order
+        // in which the terminal made them.
+        var bootstrap = ServerBootstrap(group: self.shards.first?.eventLoop ?? self.group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.maxMessagesPerRead, value: Self.acceptsPerTick)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -5,16 +5,25 @@ import NIOCore
 /// SwiftNIO keeps the first buffer that an allocator gives to a channel, for the channel's life. So the first one is as small as
 /// can be, and from the second on, every read gets the loop's buffer, which its handler hands back when it is done (see
 /// ``ReceiveBuffers/giveBack(_:)``). This needs `maxMessagesPerRead` to be 1: with more, SwiftNIO would keep more.
-struct SharedReceiveAllocator: RecvByteBufferAllocator {
+///
+/// SwiftNIO reads only while it may (`autoRead`), but at a FIN or RST all that is there, at once. For a connection that is held back
+/// that can be megabytes, which have to stay in the kernel: it then gets a buffer without room.
+///
+/// `@unchecked Sendable` because SwiftNIO's allocators have to be `Sendable`: it is only used on its channel's event loop.
+struct SharedReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
     private let buffers: ReceiveBuffers
+    private let handler: TerminalHandler
     private var isFirst = true
 
-    init(_ buffers: ReceiveBuffers) {
+    init(_ buffers: ReceiveBuffers, for handler: TerminalHandler) {
         self.buffers = buffers
+        self.handler = handler
     }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
-        self.isFirst ? allocator.buffer(capacity: Self.firstSize) : self.buffers.take(allocator)
+        // A read into no room is the end of the input to SwiftNIO: it does not read from this connection any more.
+        if self.handler.refusesReads { return allocator.buffer(capacity: 0) }
+        return self.isFirst ? allocator.buffer(capacity: Self.firstSize) : self.buffers.take(allocator)
     }
 
     /// `nil` tells SwiftNIO not to pool, and `true` from `record` not to read into the buffer that it keeps.

@@ -115,6 +115,9 @@ enum RelayMetrics {
                 help: "Connections that ended, by reason.",
                 samples: closed
             ),
+            counter("unread_bytes", "Bytes that had arrived and were not handled when their connections ended.") {
+                $0.unreadBytes
+            },
             counter("registrations", "Terminals registered by a heartbeat on a new connection.") { $0.registrations },
             counter("takeovers", "Terminals that a newer connection took over.") { $0.takeovers },
             counter("spills", "Times that a slow terminal began to be fed from disk.") { $0.spills },

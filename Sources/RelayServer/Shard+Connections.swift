@@ -34,7 +34,8 @@ extension Shard {
         let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self
         ) { $0 }
-        guard let descriptor else {
+        // One that has lost its channel on its way here has brought frames all the same.
+        guard descriptor != nil || moving != nil else {
             self.refuse(channel, .connectionLost)
             return nil
         }
@@ -42,7 +43,7 @@ extension Shard {
             id: moving?.id ?? self.limiter.makeID(),
             openedAt: moving?.openedAt ?? self.clock.now,
             channel: channel,
-            descriptor: descriptor,
+            descriptor: descriptor ?? -1,
             listener: listener,
             shard: self,
             now: moving?.lastReceived ?? self.startRead()
@@ -212,17 +213,28 @@ extension Shard {
 
     // MARK: Closing
 
-    /// Ends `connection` for `reason`: what was put is written once more, what is acknowledged counts, the rest goes back.
+    /// Ends `connection` for `reason`, which is none of its own frames: what arrived before is handled first, without answers.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
-        self.handleRest(of: connection)
-        connection.handler?.endBurst()
-        guard connection.closeReason == nil else { return }
-        let reason = connection.isFinishing ? .peerClosed : reason
         // First of all: a write that fails below makes SwiftNIO close the channel, and comes back here.
-        connection.willClose(reason)
+        guard connection.beginClosing(reason, readsRest: true) else { return }
+        self.takeRest(of: connection, boundary: reason == .connectionLost ? .quiet : .burstEnd)
+        self.finishClosing(connection)
+    }
+
+    /// Ends `connection` for a frame that it has sent: what follows that frame is not handled.
+    func fail(_ connection: TerminalConnection, _ reason: CloseReason) {
+        guard connection.beginClosing(reason, readsRest: false) else { return }
+        self.finishClosing(connection)
+    }
+
+    /// What was put is written once more, what is acknowledged counts, the rest goes back.
+    private func finishClosing(_ connection: TerminalConnection) {
+        connection.didClose()
+        guard let reason = connection.closeReason else { return }
         _ = connection.flush()
         self.sampleAcknowledged(connection)
         self.counters.countClosed(reason)
+        self.counters.unreadBytes += UInt64(connection.unreadBytes)
         self.limiter.leave()
         let now = self.clock.now
         for ccid in connection.session.ccids {
@@ -239,35 +251,29 @@ extension Shard {
         self.log(connection, reason)
         self.leaveSource(of: connection)
         self.remember(connection, reason, now: now)
-        if reason != .peerClosed, reason != .connectionLost { connection.discardUnread() }
-        connection.channel.close(promise: nil)
+        if reason != .connectionLost { connection.discardUnread() }
+        connection.closeSocket()
     }
 
-    /// `connection` ends: handles what it has brought and what waits, for the store or behind a heartbeat. Nobody will get the answer to
-    /// that, but what came whole behind it was sent all the same.
-    func handleRest(of connection: TerminalConnection) {
-        self.beginEnd(of: connection)
-        connection.handler?.goOn()
-        guard connection.isAwaitingReceipt else { return }
-        connection.receiptRequest?.end()
-        connection.receiptRequest = nil
-        connection.isEnding = true
-        connection.isAwaitingReceipt = false
-        connection.handler?.goOn()
+    /// Handles what has arrived on a connection that ends, be it read already or not. What the store has no room for, or is too far
+    /// behind for, stays unread.
+    ///
+    /// - Parameter boundary: what the end of it is in `marker`: bytes without a sound checksum are a frame only when nothing can follow.
+    func takeRest(of connection: TerminalConnection, boundary: FrameParser.Boundary) {
+        connection.endPauses(takesRest: self.takesRests)
+        connection.handler?.receiveArrived(boundary)
     }
 
     /// A terminal that leaves is everyday life; one that is sent away is an operator's business.
     private func log(_ connection: TerminalConnection, _ reason: CloseReason) {
         let level: Logger.Level = reason == .peerClosed || reason == .shutdown ? .debug : .info
-        self.logger.log(
-            level: level,
-            "A connection was closed",
-            metadata: [
-                "connection": "\(connection.id)", "reason": "\(reason.rawValue)",
-                "remote": "\(Self.text(connection.channel.remoteAddress))",
-                "ccids": "\(connection.session.ccids.map(\.description).joined(separator: ","))",
-            ]
-        )
+        var metadata: Logger.Metadata = [
+            "connection": "\(connection.id)", "reason": "\(reason.rawValue)",
+            "remote": "\(Self.text(connection.channel.remoteAddress))",
+            "ccids": "\(connection.session.ccids.map(\.description).joined(separator: ","))",
+        ]
+        if connection.unreadBytes > 0 { metadata["unread_bytes"] = "\(connection.unreadBytes)" }
+        self.logger.log(level: level, "A connection was closed", metadata: metadata)
     }
 
     /// Takes the connection out of the list; the last one takes its place.

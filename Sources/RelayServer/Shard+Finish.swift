@@ -33,8 +33,11 @@ extension Shard {
     /// How soon more connections are ended, after an event loop that has too many has looked at the others.
     private static let endInterval = TimeAmount.milliseconds(1)
 
-    /// The peer's FIN came: ends the connection, or has it wait when many end at once. To wait is as if the FIN came later.
+    /// The peer's FIN came: ends the connection, or has it wait when many end at once, or when the store is behind with what it sends.
+    /// To wait is as if the FIN came later; bytes that are not read yet wait in the kernel.
     func inputClosed(_ connection: TerminalConnection) {
+        connection.inputWasClosed()
+        guard !connection.isPaused(for: .store) else { return }
         guard self.endings.handled < self.endings.atOnce else { return self.endings.waiting.append(connection) }
         self.endings.handled += 1
         self.scheduleEndings()
@@ -59,14 +62,18 @@ extension Shard {
         }
     }
 
-    /// The peer has sent its last byte. From here on nothing is put on the connection; it is closed when all that is in flight is
-    /// acknowledged, when the peer resets it, or when that has taken too long.
+    /// The peer has sent its last byte. What came before it is handled; from then on nothing is put on the connection; it is closed
+    /// when all that is in flight is acknowledged, when the peer resets it, or when that has taken too long.
     func finish(_ connection: TerminalConnection) {
-        connection.pause(for: .finish)
-        self.handleRest(of: connection)
-        guard connection.closeReason == nil else { return }
-        // A heartbeat that waits for room would take its terminal from who has it when there is room.
-        connection.isEnding = true
+        guard connection.phase == .inputClosed else { return }
+        // Nothing will follow, so there is no quiet time to wait for.
+        if !connection.isKeepingBack { connection.handler?.receiveArrived(.quiet) }
+        // It can have brought more than the store may be behind.
+        guard connection.phase == .inputClosed, !connection.isPaused(for: .store) else { return }
+        // A heartbeat that waits, for its receipt or for room, would take its terminal from who has it by then.
+        connection.beginFinishing()
+        self.takeRest(of: connection, boundary: .quiet)
+        guard connection.phase == .finishing else { return }
         let isSound = connection.flush()
         self.sampleAcknowledged(connection)
         // Where only a heartbeat confirms, waiting would change nothing: none will come.

@@ -49,7 +49,7 @@ extension Shard {
                 self.count(&taken, from: connection)
                 noteDestinations()
                 if let reason = self.handle(frame, from: connection) {
-                    self.close(connection, reason)
+                    self.fail(connection, reason)
                     break
                 }
                 if connection.isAwaitingReceipt { break }

@@ -193,6 +193,7 @@ extension Shard {
             pause: connection.pause
         )
         snapshot.confirm = connection.listener.confirm
+        snapshot.unfinishedBytes = connection.unfinished.readableBytes
         return snapshot
     }
 

@@ -20,7 +20,7 @@ extension Shard {
     /// The shard that `connection` belongs to when `frame` is its first heartbeat; `nil` when it can stay.
     func destination(of connection: TerminalConnection, registering frame: FrameView) -> Int? {
         guard self.movesConnections, connection.mayMove, connection.session.source == nil, !self.isStopping,
-            frame.command == Command.heartbeat.rawValue
+            connection.phase == .open, frame.command == Command.heartbeat.rawValue
         else { return nil }
         let home = self.home(of: frame.address)
         return home == self.index ? nil : home
@@ -54,9 +54,8 @@ extension Shard {
                 try TerminalHandler(shard: self, listener: moving.listener, moving: moving).serve(channel)
             }
         }
+        // The handler ends the connection, and counts it.
         channel.whenFailure { error in
-            self.limiter.leave()
-            self.counters.countClosed(.connectionLost)
             self.logger.debug(
                 "A connection was lost on its way to another event loop",
                 metadata: ["connection": "\(moving.id)", "error": "\(error)"]

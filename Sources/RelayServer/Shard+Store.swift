@@ -365,15 +365,9 @@ extension Shard: GroupCommitClient {
         }
     }
 
-    /// `connection` ends, perhaps with something that waits for the store, which is behind. A store that works is given the rest: it
-    /// catches up. One that fails, or hangs, is not, or senders that connect again and again would fill the memory; they have no
-    /// receipt for it. Heartbeats in the rest are too late to take a terminal, or to confirm anything.
-    func beginEnd(of connection: TerminalConnection) {
-        guard connection.closeReason == nil, !connection.isTakingRest, connection.unfinished.readableBytes > 0,
-            connection.isPaused(for: .store) || self.isStoreBehind, self.groupCommit.health == .healthy,
-            self.waitingBytes <= 2 * self.options.outbound.storeHighWatermark
-        else { return }
-        connection.isTakingRest = true
-        connection.isEnding = true
+    /// Whether the rest of a connection that ends is given to the store although that may be behind. A store that works catches up.
+    /// One that fails, or hangs, would have the memory filled by senders that connect again and again; they have no receipt for it.
+    var takesRests: Bool {
+        self.groupCommit.health == .healthy && self.waitingBytes <= 2 * self.options.outbound.storeHighWatermark
     }
 }

@@ -243,6 +243,8 @@ struct ShardCounters: Sendable {
     var pauses: UInt64 = 0
     /// Times that a sender was held back because there was no room for what it sent.
     var fullPauses: UInt64 = 0
+    /// Bytes that had arrived and were not handled when their connections ended.
+    var unreadBytes: UInt64 = 0
     var closed: [UInt64] = Array(repeating: 0, count: CloseReason.allCases.count)
     /// Seconds from putting a frame to its connection until it was known to be delivered, for each frame.
     var acknowledgedTimes = Histogram(Histogram.latencies)

@@ -26,11 +26,19 @@ protocol Sockets {
     /// Bytes that have arrived and were not read; negative when the descriptor cannot say.
     func readable(_ descriptor: CInt) -> Int
 
+    /// Reads what has arrived, as far as `bytes` has room.
+    ///
+    /// - Returns: bytes read, 0 at the end of the input, or the negative errno.
+    func receive(_ descriptor: CInt, into bytes: UnsafeMutableRawBufferPointer) -> Int
+
     /// Forgets up to `limit` bytes that have arrived and were not read.
     func discard(_ descriptor: CInt, limit: Int)
 
     /// Another descriptor of the same socket; negative when there is none left.
     func duplicate(_ descriptor: CInt) -> CInt
+
+    /// Closes a descriptor that ``duplicate(_:)`` made.
+    func close(_ descriptor: CInt)
 
     /// Makes a channel of `eventLoop` for a socket that is connected, and closes the socket when it can't.
     func channel(
@@ -58,11 +66,18 @@ struct KernelSockets: Sockets {
         Int(linux_tcp_readable(descriptor))
     }
 
+    func receive(_ descriptor: CInt, into bytes: UnsafeMutableRawBufferPointer) -> Int {
+        guard let start = bytes.baseAddress else { return 0 }
+        return linux_tcp_receive(descriptor, start, UInt(bytes.count))
+    }
+
     func discard(_ descriptor: CInt, limit: Int) {
         linux_tcp_discard(descriptor, CInt(truncatingIfNeeded: limit))
     }
 
     func duplicate(_ descriptor: CInt) -> CInt { linux_duplicate(descriptor) }
+
+    func close(_ descriptor: CInt) { linux_close(descriptor) }
 
     func channel(
         of descriptor: CInt,

@@ -16,9 +16,11 @@ final class TerminalConnection {
 
     /// Strong, which costs no check per use: the shard outlives its connections, and forgets them when they close.
     let shard: Shard
-    private(set) var closeReason: CloseReason?
-    /// The connection is over; the rest of what it brought is handled, but not answered.
-    var isEnding = false
+    private(set) var phase = ConnectionPhase.open
+    /// Why it ended; `nil` until it is closed.
+    var closeReason: CloseReason? { self.phase.closeReason }
+    /// Heartbeats are neither answered nor registered any more.
+    var isEnding: Bool { self.phase.isEnding }
     /// Why it is not read from.
     private var pauses = PauseReasons()
     /// Counts reads, so that a quiet time that has been overtaken by a read is known as such.
@@ -85,9 +87,14 @@ final class TerminalConnection {
         !self.pauses.isDisjoint(with: [.receipt, .full]) || self.pauses.contains(.store) && !self.isTakingRest
     }
     /// It ends: what it has brought is taken although the store is behind.
-    var isTakingRest = false
+    private(set) var isTakingRest = false
     /// The peer has sent its last byte; what is on its way to it may still arrive.
-    var isFinishing: Bool { self.pauses.contains(.finish) }
+    var isFinishing: Bool { self.phase == .finishing }
+    /// A second descriptor of the socket, for the bytes that were unread when the peer's FIN or RST came: SwiftNIO closes the first
+    /// one when the connection breaks.
+    private var inputDescriptor: CInt?
+    /// Bytes that had arrived and were not handled when the connection ended.
+    private(set) var unreadBytes = 0
 
     init(
         id: UInt64,
@@ -113,7 +120,7 @@ final class TerminalConnection {
     /// Whether the descriptor is still this connection's. SwiftNIO closes it only in `close`, which we call after the close reason
     /// is set, or just before `channelInactive`, which sets it before anything else of ours runs: so without a close reason there
     /// is no need to ask the channel, which costs a cache miss per write.
-    private var hasDescriptor: Bool { self.closeReason == nil || self.channel.isActive }
+    private var hasDescriptor: Bool { self.phase.isOpen || self.channel.isActive }
 
     // MARK: Putting
 
@@ -264,8 +271,33 @@ final class TerminalConnection {
     // MARK: Reading
 
     /// Whether more of the burst is there than one read took.
-    var hasMoreToRead: Bool {
-        self.channel.isActive && self.shard.sockets.readable(self.descriptor) > 0
+    var hasMoreToRead: Bool { self.arrivedBytes > 0 }
+
+    /// Bytes that have arrived and were not read.
+    var arrivedBytes: Int { self.readableDescriptor.map { max(self.shard.sockets.readable($0), 0) } ?? 0 }
+
+    /// The descriptor that bytes can be read from; `nil` once the socket is gone.
+    private var readableDescriptor: CInt? {
+        self.inputDescriptor ?? (self.channel.isActive ? self.descriptor : nil)
+    }
+
+    /// Reads what has arrived, at most `limit` bytes and what `buffer` has room for.
+    ///
+    /// - Returns: how many bytes were read.
+    func receive(into buffer: inout ByteBuffer, limit: Int) -> Int {
+        guard let descriptor = self.readableDescriptor else { return 0 }
+        return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 0) { room in
+            let room = UnsafeMutableRawBufferPointer(rebasing: room.prefix(limit))
+            return max(self.shard.sockets.receive(descriptor, into: room), 0)
+        }
+    }
+
+    /// SwiftNIO reads nothing more: the peer's FIN or RST has come. What has arrived is read by the relay itself, and stays readable
+    /// when SwiftNIO closes its descriptor, unless none is left for that.
+    func inputWasClosed() {
+        if self.phase == .open { self.phase = .inputClosed }
+        guard self.inputDescriptor == nil, self.hasMoreToRead else { return }
+        self.inputDescriptor = self.duplicateDescriptor()
     }
 
     var isPaused: Bool { !self.pauses.isEmpty }
@@ -296,6 +328,16 @@ final class TerminalConnection {
     private func setReading(_ isReading: Bool) {
         guard self.channel.isActive else { return }
         try? self.channel.syncOptions?.setOption(.autoRead, value: isReading)
+    }
+
+    /// Ends all waiting, without reading on: what has arrived is handled now or never.
+    ///
+    /// - Parameter takesRest: also when the store is behind.
+    func endPauses(takesRest: Bool) {
+        self.receiptRequest?.end()
+        self.receiptRequest = nil
+        self.isTakingRest = takesRest
+        self.pauses.subtract([.receipt, .store, .full])
     }
 
     // MARK: Moving
@@ -332,12 +374,87 @@ final class TerminalConnection {
     /// Forgets what has arrived, so that closing does not reset the connection under what the peer has not read: its kernel has
     /// acknowledged that, so it counts as delivered, and some forget it at a reset.
     func discardUnread() {
-        if self.hasDescriptor { self.shard.sockets.discard(self.descriptor, limit: Self.discardLimit) }
+        if let descriptor = self.readableDescriptor { self.shard.sockets.discard(descriptor, limit: Self.discardLimit) }
     }
 
-    /// Remembers why the connection ends; the first reason stays.
-    func willClose(_ reason: CloseReason) {
-        if self.closeReason == nil { self.closeReason = reason }
+    /// The end of the connection is decided.
+    ///
+    /// - Parameter readsRest: what has arrived before is still handled.
+    /// - Returns: `false` when that was so already; the first reason stays.
+    func beginClosing(_ reason: CloseReason, readsRest: Bool) -> Bool {
+        switch self.phase {
+        case .open, .inputClosed: self.phase = .closing(reason, readsRest: readsRest)
+        case .finishing: self.phase = .closing(.peerClosed, readsRest: readsRest)
+        case .closing(let first, _):
+            // A frame of the rest breaks the protocol: what follows it does not count.
+            if !readsRest { self.phase = .closing(first, readsRest: false) }
+            return false
+        case .closed: return false
+        }
+        return true
+    }
+
+    /// All that the peer has sent is handled, or will not be. Nothing is put on the connection any more.
+    func beginFinishing() { self.phase = .finishing }
+
+    /// What has arrived is handled, as far as it is to be.
+    func didClose() {
+        guard case .closing(let reason, let readsRest) = self.phase else { return }
+        // An unfinished frame is nobody's loss; one that had to wait is.
+        self.unreadBytes = self.arrivedBytes + (self.isKeepingBack || !readsRest ? self.unfinished.readableBytes : 0)
+        self.phase = .closed(reason)
+    }
+
+    /// Closes the channel, and the socket with it.
+    func closeSocket() {
+        self.channel.close(promise: nil)
+        guard let descriptor = self.inputDescriptor else { return }
+        self.inputDescriptor = nil
+        self.shard.sockets.close(descriptor)
+    }
+}
+
+/// How far the end of a connection has come.
+enum ConnectionPhase: Equatable {
+    /// Both sides may send.
+    case open
+    /// The peer's FIN has come. Bytes that came before it may be unread: the relay reads them itself, as soon as nothing holds the
+    /// connection back.
+    case inputClosed
+    /// All that the peer has sent is handled; what is in flight to it may still be acknowledged.
+    case finishing
+    /// The connection ends for that reason: what arrived before is handled, without answers. With `readsRest: false` it broke the
+    /// protocol, and what follows the offending frame is not handled.
+    case closing(CloseReason, readsRest: Bool)
+    /// Nothing more is read or written.
+    case closed(CloseReason)
+
+    var closeReason: CloseReason? {
+        if case .closed(let reason) = self { reason } else { nil }
+    }
+
+    /// Whether its end is not decided.
+    var isOpen: Bool {
+        switch self {
+        case .open, .inputClosed, .finishing: true
+        case .closing, .closed: false
+        }
+    }
+
+    /// Whether its heartbeats come too late to be answered, or to register a terminal.
+    var isEnding: Bool {
+        switch self {
+        case .open, .inputClosed: false
+        case .finishing, .closing, .closed: true
+        }
+    }
+
+    /// Whether bytes from the peer are handled.
+    var isReceiving: Bool {
+        switch self {
+        case .open, .inputClosed, .finishing, .closing(_, readsRest: true): true
+        case .closing, .closed: false
+        }
     }
 }
 
@@ -353,8 +470,6 @@ struct PauseReasons: OptionSet {
     static let receipt = PauseReasons(rawValue: 4)
     /// The relay stops.
     static let stop = PauseReasons(rawValue: 8)
-    /// The peer has sent its last byte.
-    static let finish = PauseReasons(rawValue: 16)
     /// The store has no room for the next frame on it.
     static let full = PauseReasons(rawValue: 32)
 }

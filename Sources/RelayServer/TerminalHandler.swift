@@ -10,7 +10,7 @@ final class TerminalHandler: ChannelInboundHandler {
 
     private let shard: Shard
     private let listener: ListenerOptions
-    private var connection: TerminalConnection?
+    private(set) var connection: TerminalConnection?
     /// What comes from another shard with this channel.
     private var moving: MovingConnection?
 
@@ -22,7 +22,8 @@ final class TerminalHandler: ChannelInboundHandler {
 
     /// Becomes the handler of a channel that is not active yet.
     func serve(_ channel: any Channel) throws {
-        try channel.syncOptions?.setOption(.recvAllocator, value: SharedReceiveAllocator(self.shard.receiveBuffers))
+        let allocator = SharedReceiveAllocator(self.shard.receiveBuffers, for: self)
+        try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
         try channel.pipeline.syncOperations.addHandler(self)
     }
 
@@ -40,6 +41,17 @@ final class TerminalHandler: ChannelInboundHandler {
         self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
     }
 
+    /// SwiftNIO could not make a channel for a connection from another event loop: what it has brought is handled all the same.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        guard let moving else { return }
+        self.moving = nil
+        self.connection = self.shard.adopt(context.channel, listener: self.listener, moving: moving)
+        guard let connection else { return }
+        connection.handler = self
+        connection.unfinished = moving.bytes
+        self.connectionLost()
+    }
+
     /// The connection goes on elsewhere.
     func detach() {
         self.connection = nil
@@ -48,13 +60,28 @@ final class TerminalHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = self.unwrapInboundIn(data)
         defer { self.shard.receiveBuffers.giveBack(buffer) }
-        guard let connection = self.connection, connection.closeReason == nil else { return }
+        guard let connection, connection.phase.isReceiving else { return }
         // Before its first heartbeat a connection's time runs from its acceptance, however many bytes drip in.
         let now = self.shard.startRead()
         if connection.session.source != nil { connection.lastReceived = now }
-        connection.reads &+= 1
         // A read that fills its buffer says nothing of what follows.
-        let boundary: FrameParser.Boundary = buffer.writableBytes == 0 && connection.hasMoreToRead ? .more : .burstEnd
+        let isFull = buffer.writableBytes == 0
+        if isFull, connection.reads == 0 { self.fill(&buffer, from: connection) }
+        connection.reads &+= 1
+        self.take(&buffer, connection, isFull && connection.hasMoreToRead ? .more : .burstEnd)
+    }
+
+    /// Reads what lies behind the first bytes of a connection, which came in a buffer as small as can be.
+    private func fill(_ buffer: inout ByteBuffer, from connection: TerminalConnection) {
+        guard connection.hasMoreToRead else { return }
+        var larger = self.shard.receiveBuffers.take(ByteBufferAllocator())
+        larger.writeBuffer(&buffer)
+        _ = connection.receive(into: &larger, limit: larger.writableBytes)
+        buffer = larger
+    }
+
+    /// Handles the frames in bytes that have just been read, and those kept from before.
+    private func take(_ buffer: inout ByteBuffer, _ connection: TerminalConnection, _ boundary: FrameParser.Boundary) {
         if connection.isKeepingBack {
             connection.unfinished.writeBuffer(&buffer)
         } else if connection.unfinished.readableBytes > 0 {
@@ -74,10 +101,30 @@ final class TerminalHandler: ChannelInboundHandler {
     /// The heartbeat that nothing overtakes has been answered, or there is room for the frame that had to wait: what came behind is
     /// next.
     func goOn() {
-        guard let connection, connection.closeReason == nil, connection.unfinished.readableBytes > 0,
-            !connection.isKeepingBack
-        else { return }
+        guard let connection, connection.phase.isReceiving, !connection.isKeepingBack else { return }
+        // SwiftNIO reads nothing more of it.
+        if connection.phase == .inputClosed { return self.shard.inputClosed(connection) }
+        guard connection.unfinished.readableBytes > 0 else { return }
         self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
+    }
+
+    /// Reads and handles what has arrived until now, as far as nothing holds the connection back. What arrives meanwhile is not
+    /// awaited: a peer that floods the relay would never be done with.
+    ///
+    /// - Parameter end: what the end of it is.
+    func receiveArrived(_ end: FrameParser.Boundary) {
+        guard let connection else { return }
+        func goesOn() -> Bool { connection.phase.isReceiving && !connection.isKeepingBack }
+        var arrived = connection.arrivedBytes
+        while arrived > 0, goesOn() {
+            var buffer = self.shard.receiveBuffers.take(ByteBufferAllocator())
+            defer { self.shard.receiveBuffers.giveBack(buffer) }
+            let count = connection.receive(into: &buffer, limit: arrived)
+            guard count > 0 else { break }
+            arrived -= count
+            self.take(&buffer, connection, .more)
+        }
+        if connection.unfinished.readableBytes > 0, goesOn() { self.receiveUnfinished(connection, end) }
     }
 
     /// Handles the frames in what was kept and has been joined with new bytes.
@@ -86,7 +133,7 @@ final class TerminalHandler: ChannelInboundHandler {
         var bytes = connection.unfinished
         connection.unfinished = ByteBuffer()
         let (consumed, step) = self.receive(bytes, connection, boundary)
-        guard connection.closeReason == nil, consumed < bytes.readableBytes else { return }
+        guard consumed < bytes.readableBytes, connection.closeReason == nil else { return }
         if consumed > 0 {
             // Into memory of its own size: what was joined can be a whole read.
             bytes.moveReaderIndex(forwardBy: consumed)
@@ -100,6 +147,7 @@ final class TerminalHandler: ChannelInboundHandler {
 
     /// What is unfinished waits for more bytes, for a quiet time, or for being on the shard that it is for.
     private func awaitMore(_ connection: TerminalConnection, after step: FrameParser.Step) {
+        guard connection.phase == .open else { return }
         if step == .needsBytesOrQuiet {
             self.awaitQuiet(connection)
         } else if let destination = connection.destination, !self.shard.move(connection, to: destination) {
@@ -120,7 +168,7 @@ final class TerminalHandler: ChannelInboundHandler {
         let (consumed, step) = bytes.withUnsafeReadableBytes {
             self.shard.receive($0, from: connection, boundary: boundary)
         }
-        if case .violation(let violation) = step { self.shard.close(connection, CloseReason(violation)) }
+        if case .violation(let violation) = step { self.shard.fail(connection, CloseReason(violation)) }
         return (consumed, step)
     }
 
@@ -130,7 +178,7 @@ final class TerminalHandler: ChannelInboundHandler {
         let task = NIOLoopBound((self, connection), eventLoop: self.shard.eventLoop)
         self.shard.eventLoop.scheduleTask(in: self.shard.options.session.quietTime) {
             let (handler, connection) = task.value
-            guard connection.reads == reads, connection.closeReason == nil else { return }
+            guard connection.reads == reads, connection.phase == .open else { return }
             // The rest may lie unread in the kernel: only silence that was listened to is silence.
             if connection.isPaused || connection.hasMoreToRead { return handler.awaitQuiet(connection) }
             handler.receiveUnfinished(connection, .quiet)
@@ -150,38 +198,26 @@ final class TerminalHandler: ChannelInboundHandler {
 
     /// The shard has time for the peer's FIN.
     func finish() {
-        self.end { self.shard.finish($0) }
+        if let connection { self.shard.finish(connection) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.end { self.shard.close($0, .connectionLost) }
+        self.connectionLost()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.end { self.shard.close($0, .connectionLost) }
+        self.connectionLost()
         self.connection?.handler = nil
         self.connection = nil
     }
 
-    /// The relay is about to end the connection. In `marker` a sound frame can still wait for the end of its burst, which would have
-    /// shown only with the next read: it is whole. What is not sound waits for bytes that nobody will read any more.
-    func endBurst() {
-        guard let connection, connection.closeReason == nil, !connection.isAwaitingReceipt,
-            connection.parser.dialect == .marker, connection.unfinished.readableBytes > 0
-        else { return }
-        connection.isEnding = true
-        self.receiveUnfinished(connection, .burstEnd)
+    private func connectionLost() {
+        if let connection { self.shard.close(connection, .connectionLost) }
     }
 
-    /// Nothing more comes: handles what has, and lets `body` end the connection.
-    private func end(_ body: (TerminalConnection) -> Void) {
-        guard let connection, connection.closeReason == nil else { return }
-        self.shard.beginEnd(of: connection)
-        let isMarker = connection.parser.dialect == .marker
-        if !connection.isAwaitingReceipt, isMarker || connection.isPaused(for: .full), connection.unfinished.readableBytes > 0 {
-            // Nothing will follow, so there is no quiet time to wait for. And there may be room now for what was held back.
-            self.receiveUnfinished(connection, .quiet)
-        }
-        body(connection)
-    }
+    // MARK: What SwiftNIO may read
+
+    /// Whether SwiftNIO has to leave what has arrived in the kernel. It reads all of it when the peer's FIN or RST comes, also from a
+    /// connection that is held back.
+    var refusesReads: Bool { self.connection?.isPaused ?? false }
 }

@@ -145,6 +145,8 @@ extension JSONTests {
                 ccidCount: closedAt == nil ? 0 : 2,
                 lastReceivedAt: "2023-11-14T22:13:21.000Z",
                 unacknowledgedBytes: 31,
+                unfinishedBytes: 32,
+                unreadBytes: 33,
                 spilled: false,
                 paused: closedAt == nil ? "no_room" : nil,
                 counters: Self.counters

@@ -3,7 +3,8 @@ import NIOCore
 
 /// The relay's end of a simulated connection: what SwiftNIO's socket channel does between the kernel and the pipeline.
 ///
-/// Like that one it reads only while it may (`autoRead`), but all that is left when the peer has closed; keeps what the socket does
+/// Like that one it reads only while it may (`autoRead`), but all that is left when the peer has closed, unless it is given a buffer
+/// without room, which ends its input; keeps what the socket does
 /// not take, with its promise, until there is room; and closes the descriptor before `channelInactive`.
 ///
 /// `@unchecked Sendable` because channels have to be: it belongs to its world's thread.
@@ -16,7 +17,10 @@ final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unche
     private let closePromise: EventLoopPromise<Void>
     private var isOpen = true
     private(set) var isActive = true
-    private(set) var isReading = true
+    private var isAutoRead = true
+    private var isInputClosed = false
+    var isReading: Bool { self.isAutoRead && !self.isInputClosed }
+    private var receiveAllocator: (any RecvByteBufferAllocator)?
     private var unwritten: (bytes: ByteBuffer, promise: EventLoopPromise<Void>?)?
 
     init(_ socket: SimulatedSocket, descriptor: CInt, of sockets: SimulatedSockets, loop: SimulatedLoop) {
@@ -52,19 +56,41 @@ final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unche
     /// The peer's FIN has arrived: everything before it is read, paused or not.
     func readToEnd() {
         self.drain()
-        if self.isActive { self.pipeline.syncOperations.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+        self.closeInput()
+    }
+
+    private func closeInput() {
+        guard self.isActive, !self.isInputClosed else { return }
+        self.isInputClosed = true
+        self.pipeline.syncOperations.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
     }
 
     /// The connection is broken.
     func breakDown(_ error: any Error) {
         self.drain()
         guard self.isActive else { return }
-        self.pipeline.syncOperations.fireErrorCaught(error)
+        if self.socket.isReadable {
+            self.closeInput()
+        } else if !self.isInputClosed {
+            self.pipeline.syncOperations.fireErrorCaught(error)
+        }
         self.close0(error: error, mode: .all, promise: nil)
     }
 
     private func drain() {
-        while self.isActive, self.socket.isReadable { self.read(limit: 4_096) }
+        while self.isActive, !self.isInputClosed, self.socket.isReadable {
+            if self.receiveAllocator?.buffer(allocator: self.allocator).capacity == 0 { return }
+            self.read(limit: 4_096)
+        }
+    }
+
+    /// It cannot serve its socket: it closes that, and its handlers go without having heard of anything.
+    func failToActivate() {
+        self.isOpen = false
+        self.isActive = false
+        self.sockets.close(self.descriptor)
+        self.removeHandlers(pipeline: self.pipeline)
+        self.closePromise.succeed(())
     }
 
     /// The socket has room again.
@@ -114,7 +140,8 @@ final class SimulatedChannel: Channel, NIOTransportAccessibleChannelCore, @unche
     }
 
     private func set<Option: ChannelOption>(_ option: Option, _ value: Option.Value) {
-        if option is ChannelOptions.Types.AutoReadOption, let value = value as? Bool { self.isReading = value }
+        if option is ChannelOptions.Types.AutoReadOption, let value = value as? Bool { self.isAutoRead = value }
+        if let value = value as? any RecvByteBufferAllocator { self.receiveAllocator = value }
     }
 
     private struct Options: NIOSynchronousChannelOptions {

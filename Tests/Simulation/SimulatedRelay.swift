@@ -64,7 +64,7 @@ final class SimulatedRelay {
         let channel = self.sockets.makeChannel(of: socket, on: self.loops[index])
         let handler = TerminalHandler(shard: shard, listener: self.options.listeners[0])
         // It fails only on channels that are closed.
-        try? channel.pipeline.syncOperations.addHandler(handler)
+        try? handler.serve(channel)
         channel.becomeActive()
         return channel
     }

@@ -74,12 +74,21 @@ final class SimulatedSockets: Sockets {
 
     func readable(_ descriptor: CInt) -> Int { self.socket(descriptor)?.arrived ?? -1 }
 
+    func receive(_ descriptor: CInt, into bytes: UnsafeMutableRawBufferPointer) -> Int {
+        guard let socket = self.socket(descriptor) else { return -Int(EBADF) }
+        guard socket.isReadable else { return -Int(EAGAIN) }
+        let read = socket.read(limit: bytes.count)
+        bytes.copyBytes(from: read)
+        return read.count
+    }
+
     func discard(_ descriptor: CInt, limit: Int) { self.socket(descriptor)?.discard(limit: limit) }
 
     /// For every fifth connection there is none left.
     func duplicate(_ descriptor: CInt) -> CInt {
         guard let socket = self.socket(descriptor), !socket.number.isMultiple(of: 5) else { return -EMFILE }
-        self.claims.moving(socket)
+        // Otherwise it is the second descriptor of a connection whose end has begun.
+        if self.relay?.connection(of: socket)?.phase == .open { self.claims.moving(socket) }
         return self.makeDescriptor(of: socket)
     }
 
@@ -93,6 +102,13 @@ final class SimulatedSockets: Sockets {
         }
         let channel = self.makeChannel(of: socket, descriptor: descriptor, on: loop)
         _ = initializer(channel)
+        // A socket that has been reset meanwhile gets a channel, or does not.
+        if socket.relayError != nil, socket.number.isMultiple(of: 2) {
+            let handler = try? channel.pipeline.syncOperations.handler(type: TerminalHandler.self)
+            channel.failToActivate()
+            self.claims.accepted(socket, as: handler?.connection)
+            return eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+        }
         channel.becomeActive()
         self.claims.accepted(socket, as: self.relay?.connection(of: socket))
         return eventLoop.makeSucceededFuture(channel)

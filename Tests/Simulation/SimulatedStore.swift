@@ -54,6 +54,12 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
     /// The numbers of the frames that are on disk.
     var durableNumbers: Set<Int> { Set(Self.numbers(in: self.durable).values) }
 
+    /// The numbers of a terminal's frames on disk, in their order.
+    func durableOrder(of ccid: CCID) -> [Int] {
+        let messages = (try? self.durable.messages(of: ccid, after: nil, limit: .max)) ?? []
+        return messages.map { NumberedPayload.number($0.frame[Frame.contentOffset...]) }
+    }
+
     private static func numbers(in store: MemoryStore) -> [MessageID: Int] {
         var numbers: [MessageID: Int] = [:]
         for terminal in store.terminals(after: nil, limit: .max) {

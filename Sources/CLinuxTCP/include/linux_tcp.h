@@ -11,6 +11,9 @@ int linux_tcp_unacknowledged(int descriptor);
 /// Bytes that have arrived and have not been read (FIONREAD). Returns -1 with errno set when the descriptor is no socket.
 int linux_tcp_readable(int descriptor);
 
+/// Reads at most `size` bytes without waiting. Returns the bytes read, 0 at the end of the input, or the negated errno.
+long linux_tcp_receive(int descriptor, void *_Nonnull bytes, unsigned long size);
+
 /// Reads and forgets at most `limit` bytes that have arrived. Closing a socket with unread bytes sends a reset, which can take
 /// from the peer what was written to it last.
 void linux_tcp_discard(int descriptor, int limit);
@@ -24,6 +27,9 @@ long linux_tcp_send(int descriptor, const struct iovec *_Nonnull vectors, int co
 
 /// Another descriptor of the same socket, closed on exec. Returns the negated errno when there is none.
 int linux_duplicate(int descriptor);
+
+/// Closes a descriptor.
+void linux_close(int descriptor);
 
 /// Asks for `size` bytes at `start` to be brought into the caches. A hint: the memory may as well be gone already.
 static inline void memory_prefetch(const void *_Nonnull start, int size) {
