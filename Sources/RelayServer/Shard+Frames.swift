@@ -221,15 +221,16 @@ extension Shard {
             self.writeReply(to: frame, connection, now: now, target: connection.outbound.reserve(Frame.heartbeatSize))
             self.complete(ccid, registration, connection, now: now)
         } else {
-            var reply = ByteBufferAllocator().buffer(capacity: Frame.heartbeatSize)
-            reply.writeWithUnsafeMutableBytes(minimumWritableBytes: Frame.heartbeatSize) { target in
-                guard let start = target.baseAddress else { return 0 }
-                self.writeReply(to: frame, connection, now: now, target: start)
-                return Frame.heartbeatSize
-            }
+            // Of what came, the reply repeats this much, and the time is that of its leaving: terminals set their clocks by it.
+            let heartbeat = ByteBuffer(bytes: UnsafeRawBufferPointer(start: frame.bytes, count: Frame.minimumSize))
             connection.source = self.handover.isRecalled(ccid) ? nil : self.terminals[ccid]
             self.whenSafe(connection) {
-                reply.withUnsafeReadableBytes { connection.outbound.put($0) }
+                heartbeat.withUnsafeReadableBytes { bytes in
+                    guard let start = bytes.baseAddress else { return }
+                    let frame = FrameView(bytes: start, size: bytes.count, isSound: true)
+                    let target = connection.outbound.reserve(Frame.heartbeatSize)
+                    self.writeReply(to: frame, connection, now: self.clock.now, target: target)
+                }
                 self.complete(ccid, registration, connection, now: now)
             }
         }

@@ -1,3 +1,4 @@
+import Foundation
 import TTMSProtocol
 import TestKit
 import Testing
@@ -6,6 +7,24 @@ extension Faults {
     /// The wall clock is set while the relay runs.
     struct ClockTests {
         private static let year: Int64 = 365 * 24 * 3_600
+
+        @Test(
+            "The reply to a heartbeat that waited for the disk says when it left",
+            .enabled(if: FailingCalls.isPossible, FailingCalls.reason)
+        )
+        func lateReply() async throws {
+            try await RelayProcess.with { relay in
+                let sender = try relay.terminal(.sender)
+                let calls = try await FailingCalls(delayingLogWrites: 4_000, of: relay)
+                let sent = UInt32(Date().timeIntervalSince1970)
+                try sender.send(NumberedFrames.to(.receiver, 0..<1) + WireFrame.heartbeat(of: .sender))
+                let reply = try sender.receiveFrame()
+                let time = reply[12..<16].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+                // The write that it waited for took 4 s, and began after that.
+                #expect(time >= sent + 4)
+                try await calls.stop()
+            }
+        }
 
         @Test(
             "A clock that is set a year ahead and back expires nothing early, and nothing late",
