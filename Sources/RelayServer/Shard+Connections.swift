@@ -217,7 +217,7 @@ extension Shard {
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
         // First of all: a write that fails below makes SwiftNIO close the channel, and comes back here.
         guard connection.beginClosing(reason, readsRest: true) else { return }
-        self.takeRest(of: connection, boundary: reason == .connectionLost ? .quiet : .burstEnd)
+        self.takeRest(of: connection, boundary: reason == .connectionLost ? .end : .burstEnd)
         self.finishClosing(connection)
     }
 

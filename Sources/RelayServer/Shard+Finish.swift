@@ -67,12 +67,12 @@ extension Shard {
     func finish(_ connection: TerminalConnection) {
         guard connection.phase == .inputClosed else { return }
         // Nothing will follow, so there is no quiet time to wait for.
-        if !connection.isKeepingBack { connection.handler?.receiveArrived(.quiet) }
+        if !connection.isKeepingBack { connection.handler?.receiveArrived(.end) }
         // It can have brought more than the store may be behind.
         guard connection.phase == .inputClosed, !connection.isPaused(for: .store) else { return }
         // A heartbeat that waits, for its receipt or for room, would take its terminal from who has it by then.
         connection.beginFinishing()
-        self.takeRest(of: connection, boundary: .quiet)
+        self.takeRest(of: connection, boundary: .end)
         guard connection.phase == .finishing else { return }
         let isSound = connection.flush()
         self.sampleAcknowledged(connection)

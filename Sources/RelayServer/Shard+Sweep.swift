@@ -213,11 +213,21 @@ extension Shard {
             // A connection that is held back is silent because of us; and one whose bytes lie in the kernel, as after the process
             // was stopped, because nobody has listened.
             if let reason, !connection.isPaused, !connection.hasMoreToRead {
+                if reason == .registrationTimeout, self.registersLate(connection) { continue }
                 self.close(connection, reason)
                 closed += 1
                 if closed == Self.silentAtOnce { return }
             }
         }
+    }
+
+    /// A first frame that is shorter than a heartbeat should be, and not sound, is awaited until its time is over. Then it is taken as
+    /// it is.
+    ///
+    /// - Returns: whether that has registered a terminal, or ended the connection here.
+    private func registersLate(_ connection: TerminalConnection) -> Bool {
+        connection.handler?.receiveArrived(.end)
+        return connection.handler == nil || connection.session.source != nil
     }
 
     /// Keeps the number of remembered offline terminals within its limit. Which ones go is left to chance.

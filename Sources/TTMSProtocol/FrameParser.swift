@@ -15,6 +15,8 @@ public struct FrameParser: Sendable {
         case burstEnd
         /// Nothing came for the quiet time.
         case quiet
+        /// Nothing more will be awaited: the connection ends, or its time to register is over.
+        case end
     }
 
     /// What the bytes on offer are.
@@ -101,30 +103,43 @@ public struct FrameParser: Sendable {
                     self.startFrame()
                     return .frame(size: size, isSound: true)
                 case .refuted: self.refuted.insert(dialect)
+                case .wholeHeartbeat:
+                    LengthDialect.lengthDialects.forEach { self.refuted.insert($0) }
+                    isUndecided = false
                 case .undecided: isUndecided = true
                 }
             }
         }
-        if isUndecided, boundary != .quiet {
-            return boundary == .more ? .needsBytes : .needsBytesOrQuiet
+        // A segment that was lost on the way comes again much later than the quiet time, and some modems forward byte by byte: the
+        // beginning of a heartbeat is awaited as long as the connection may stay unregistered.
+        if Self.isBeginningOfHeartbeat(bytes, count: count) { isUndecided = true }
+        switch boundary {
+        case .more where isUndecided: return .needsBytes
+        case .burstEnd where isUndecided: return .needsBytesOrQuiet
+        case .quiet where Self.isBeginningOfHeartbeat(bytes, count: count): return .needsBytes
+        case .end where count < Frame.minimumSize: return .needsBytes
+        case .more, .burstEnd, .quiet, .end: break
         }
-        // A segment that was lost on the way comes again much later than the quiet time: a heartbeat that says its size is awaited
-        // as long as the connection may stay unregistered.
-        if isUndecided, Self.mayBecomeHeartbeat(bytes, count: count) { return .needsBytes }
         self.dialect = .marker
         return self.marked(bytes, count: count, boundary: boundary)
     }
 
-    /// Whether the bytes are the beginning of a heartbeat of 17 bytes in a length dialect.
-    private static func mayBecomeHeartbeat(_ bytes: UnsafeRawPointer, count: Int) -> Bool {
-        guard (Frame.addressOffset..<Frame.heartbeatSize).contains(count) else { return false }
-        let lengthField = Self.lengthField(bytes)
-        return LengthDialect.lengthDialects.contains { $0.frameSize(lengthField: lengthField) == Frame.heartbeatSize }
+    /// Whether the bytes can become a heartbeat of 17 bytes, in whichever dialect, and are no frame yet.
+    private static func isBeginningOfHeartbeat(_ bytes: UnsafeRawPointer, count: Int) -> Bool {
+        guard count < Frame.heartbeatSize else { return false }
+        guard count > Frame.commandOffset else { return true }
+        guard bytes.load(fromByteOffset: Frame.commandOffset, as: UInt8.self) == Command.heartbeat.rawValue else {
+            return false
+        }
+        return count < Frame.minimumSize || Checksum.xor(bytes, count: count) != 0
     }
 
     private enum Verdict {
         case taken(size: Int)
         case refuted
+        /// As `refuted`, but the bytes begin with a sound heartbeat of the usual size. A larger frame around it would be sound by
+        /// chance, for instance when zeros follow.
+        case wholeHeartbeat
         case undecided
     }
 
@@ -140,7 +155,8 @@ public struct FrameParser: Sendable {
         guard size <= count else { return .undecided }
         guard Checksum.xor(bytes, count: size) == 0 else { return .refuted }
         if size < count {
-            return Self.beginsWithHeader(bytes + size, count: count - size) ? .taken(size: size) : .refuted
+            if Self.beginsWithHeader(bytes + size, count: count - size) { return .taken(size: size) }
+            return size == Frame.heartbeatSize ? .wholeHeartbeat : .refuted
         }
         // Nothing follows, as far as one can see.
         switch boundary {
@@ -148,7 +164,7 @@ public struct FrameParser: Sendable {
         // A frame that arrives in pieces can have an XOR of zero at a cut. A heartbeat has 17 bytes, so only what is shorter
         // than that is doubted, and only until the quiet time has passed.
         case .burstEnd: return size >= Frame.heartbeatSize ? .taken(size: size) : .undecided
-        case .quiet: return .taken(size: size)
+        case .quiet, .end: return .taken(size: size)
         }
     }
 
@@ -164,13 +180,22 @@ public struct FrameParser: Sendable {
         guard count <= self.maximumFrameSize else { return .violation(.tooLong) }
         self.scannedXOR ^= Checksum.xor(bytes + self.scanned, count: count - self.scanned)
         self.scanned = count
-        switch boundary {
-        case .more: return .needsBytes
-        case .burstEnd:
-            guard count >= Frame.minimumSize, self.scannedXOR == 0 else { return .needsBytesOrQuiet }
-        case .quiet: break
-        }
+        if boundary == .more { return .needsBytes }
+        let isSound = count >= Frame.minimumSize && self.scannedXOR == 0
+        // The next frame's header may be cut at any byte, and its rest come later than the quiet time.
+        if !isSound, let size = self.soundSizeBeforeCutHeader(bytes, count: count) { return self.ended(bytes, size: size) }
+        if boundary == .burstEnd, !isSound { return .needsBytesOrQuiet }
+        if count <= Frame.headerSize { return .needsBytes }
         return self.ended(bytes, size: count)
+    }
+
+    /// The size of a sound frame which the first bytes of a header follow, and nothing else. A frame that is sound with them is not
+    /// sound without them: their XOR is never 0.
+    private func soundSizeBeforeCutHeader(_ bytes: UnsafeRawPointer, count: Int) -> Int? {
+        (1..<Frame.headerSize).lazy.map { count - $0 }.first { size in
+            size >= Frame.minimumSize && Self.beginsWithHeader(bytes + size, count: count - size)
+                && self.scannedXOR == Checksum.xor(bytes + size, count: count - size)
+        }
     }
 
     private mutating func ended(_ bytes: UnsafeRawPointer, size: Int) -> Step {

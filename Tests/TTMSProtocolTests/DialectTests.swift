@@ -60,6 +60,29 @@ struct DialectTests {
         #expect(feed.events == [.frame(burst, isSound: false)])
     }
 
+    @Test("Zeros after a heartbeat do not make a larger frame of it", arguments: LengthDialect.sizedDialects, [1, 7, 8, 13])
+    func zerosFollow(dialect: LengthDialect, zeros: Int) {
+        let burst = WireFrame.heartbeat(of: Vectors.one, dialect: dialect) + [UInt8](repeating: 0, count: zeros)
+        for cut in [burst.count, 10, 3] {
+            var feed = Feed()
+            feed.burst(burst.prefix(cut))
+            feed.burst(burst.dropFirst(cut))
+            #expect(feed.dialect == .marker)
+            #expect(feed.events == .sound(burst))
+        }
+    }
+
+    @Test("A heartbeat whose checksum is 0 teaches its dialect", arguments: LengthDialect.sizedDialects)
+    func checksumOfZero(dialect: LengthDialect) {
+        let last = WireFrame.heartbeat(of: Vectors.one, content: [0, 0, 0, 0], dialect: dialect)[16]
+        let heartbeat = WireFrame.heartbeat(of: Vectors.one, content: [0, 0, 0, last], dialect: dialect)
+        #expect(heartbeat[16] == 0)
+        var feed = Feed()
+        feed.burst(heartbeat)
+        #expect(feed.dialect == dialect)
+        #expect(feed.events == .sound(heartbeat))
+    }
+
     @Test("Where a burst goes on, a frame at the end of the read buffer is not known to be the last")
     func undecidedBeforeMore() {
         var feed = Feed()

@@ -78,18 +78,28 @@ struct MarkerTests {
         byQuiet.quiet()
         #expect(byQuiet.events == [.violation(.tooShort)])
 
-        // A first frame whose length field says nothing that a heartbeat can have.
+        // A first frame that is no heartbeat.
         var learning = Feed()
-        learning.burst(WireFrame.heartbeat(of: Vectors.one, dialect: .marker).prefix(12))
+        learning.burst(Self.data.prefix(12))
         learning.quiet()
         #expect(learning.events == [.violation(.tooShort)])
     }
 
+    @Test("A header is awaited, however long its bytes take", arguments: 1...5)
+    func slowHeader(cut: Int) {
+        var feed = Feed(dialect: .marker)
+        feed.burst(Self.data + Self.heartbeat.prefix(cut))
+        feed.quiet()
+        #expect(!feed.awaitsQuiet)
+        feed.burst(Self.heartbeat.dropFirst(cut))
+        #expect(feed.events == .sound(Self.data, Self.heartbeat))
+    }
+
     /// The rest of a cut heartbeat comes later than the quiet time when its segment was lost, and on slow links.
-    @Test("A first heartbeat that says its size is awaited", arguments: [LengthDialect.total, .afterLength, .body, .content])
+    @Test("The rest of a first heartbeat is awaited", arguments: LengthDialect.allCases)
     func cutFirstHeartbeat(dialect: LengthDialect) {
         let heartbeat = WireFrame.heartbeat(of: Vectors.one, dialect: dialect)
-        for cut in Frame.addressOffset..<heartbeat.count {
+        for cut in 1..<heartbeat.count {
             var feed = Feed()
             feed.burst(heartbeat.prefix(cut))
             feed.quiet()
@@ -98,6 +108,36 @@ struct MarkerTests {
             #expect(feed.events == .sound(heartbeat), "cut at \(cut)")
             #expect(feed.dialect == dialect)
         }
+    }
+
+    @Test("A first heartbeat may come byte by byte, each later than the quiet time", arguments: LengthDialect.allCases)
+    func drippingHeartbeat(dialect: LengthDialect) {
+        var random = SeededGenerator(seed: 1)
+        for _ in 0..<200 {
+            // What is sound by chance before its last byte is taken for a whole frame.
+            let content = random.bytes(4)
+            let heartbeat = WireFrame.heartbeat(of: Vectors.one, content: content, dialect: dialect)
+            guard (13..<17).allSatisfy({ heartbeat.prefix($0).reduce(0, ^) != 0 }) else { continue }
+            var feed = Feed()
+            for byte in heartbeat {
+                feed.burst([byte])
+                feed.quiet()
+            }
+            #expect(feed.dialect == dialect)
+            #expect(feed.events == .sound(heartbeat))
+        }
+    }
+
+    @Test("A short first heartbeat that is not sound is taken when nothing more is awaited")
+    func shortUnsoundHeartbeat() {
+        let bytes = Array(Self.heartbeat.prefix(14))
+        var feed = Feed()
+        feed.burst(bytes)
+        feed.quiet()
+        #expect(feed.events.isEmpty)
+        feed.burst([], boundary: .end)
+        #expect(feed.dialect == .marker)
+        #expect(feed.events == [.frame(bytes, isSound: false)])
     }
 
     @Test("Thirteen bytes are enough")

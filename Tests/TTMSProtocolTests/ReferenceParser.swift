@@ -52,7 +52,7 @@ struct ReferenceParser {
         guard Self.isHeaderOrItsBeginning(self.pending) else { return .violation(.badHeader) }
         if self.dialect == nil {
             if let size = self.learn(boundary) { return .frame(size) }
-            if self.mayBecomeLengthDialect, boundary != .quiet || self.mayBecomeHeartbeat {
+            if self.isBeginningOfHeartbeat || self.mayBecomeLengthDialect && boundary != .quiet {
                 return .wait(quiet: boundary == .burstEnd)
             }
             self.dialect = .marker
@@ -64,6 +64,7 @@ struct ReferenceParser {
     /// another `$TTMS`". Followed by nothing can be said only where a burst ends; and since a heartbeat has 17 bytes, less than
     /// that is believed to be followed by nothing only after the quiet time.
     private mutating func learn(_ boundary: FrameParser.Boundary) -> Int? {
+        if self.isHeartbeatAndMore { return nil }
         for (dialect, size) in self.announcements where size <= self.pending.count && self.holds(size) {
             let isLast = size == self.pending.count
             if isLast, boundary == .more || (boundary == .burstEnd && size < 17) { continue }
@@ -74,12 +75,21 @@ struct ReferenceParser {
     }
 
     private var mayBecomeLengthDialect: Bool {
-        self.pending.count < 7 || self.announcements.contains { $0.size > self.pending.count || self.holds($0.size) }
+        if self.isHeartbeatAndMore { return false }
+        return self.pending.count < 7 || self.announcements.contains { $0.size > self.pending.count || self.holds($0.size) }
     }
 
-    /// A heartbeat that says its size is awaited for longer than the quiet time.
-    private var mayBecomeHeartbeat: Bool {
-        self.pending.count < 17 && self.announcements.contains { $0.size == 17 }
+    /// A sound heartbeat that something else than a frame follows.
+    private var isHeartbeatAndMore: Bool {
+        self.announcements.contains { $0.size == 17 } && self.pending.count > 17 && Self.xor(self.pending.prefix(17)) == 0
+            && !self.holds(17)
+    }
+
+    /// The beginning of a heartbeat is awaited for longer than the quiet time.
+    private var isBeginningOfHeartbeat: Bool {
+        let count = self.pending.count
+        guard count < 17, count < 12 || self.pending[11] == 1 else { return false }
+        return count < 13 || Self.xor(self.pending) != 0
     }
 
     private func holds(_ size: Int) -> Bool {
@@ -117,13 +127,13 @@ struct ReferenceParser {
         let next = self.pending.indices.dropFirst(5).first { self.pending[$0...].starts(with: Self.header) }
         if let next { return self.taken(next) }
         if self.pending.count > self.limit { return .violation(.tooLong) }
-        switch boundary {
-        case .more: return .wait(quiet: false)
-        case .quiet: return self.taken(self.pending.count)
-        case .burstEnd:
-            let isWhole = self.pending.count >= 13 && Self.xor(self.pending) == 0
-            return isWhole ? .frame(self.pending.count) : .wait(quiet: true)
+        if boundary == .more { return .wait(quiet: false) }
+        for cut in 0..<5 where Self.header.starts(with: self.pending.suffix(cut)) {
+            let size = self.pending.count - cut
+            if size >= 13, Self.xor(self.pending.prefix(size)) == 0 { return .frame(size) }
         }
+        if boundary == .burstEnd { return .wait(quiet: true) }
+        return self.pending.count <= 5 ? .wait(quiet: false) : self.taken(self.pending.count)
     }
 
     private func taken(_ size: Int) -> Outcome {
