@@ -84,6 +84,17 @@ struct OtherServerTests {
         }
     }
 
+    @Test("events that end half way are a broken connection")
+    func brokenEvents() async throws {
+        let answer = self.answer("200 OK", "retry: 1\n", type: "text/event-stream", length: 99)
+        try await CannedServer.with(Array(answer.utf8)) { port in
+            let url = "http://127.0.0.1:\(port)"
+            let outcome = try await Self.run(["events", "--url", url])
+            #expect(outcome.exit == .code(EndStatus.unavailable.rawValue), "\(outcome.output)")
+            #expect(outcome.output.contains("The connection to the relay at \(url) broke"), "\(outcome.output)")
+        }
+    }
+
     @Test("control characters of an answer do not reach the terminal")
     func escapes() async throws {
         let answer = self.answer("400 Bad Request", #"{"code":"x","detail":"a\u001b[2Jb"}"#)

@@ -49,6 +49,9 @@ struct ShellTests {
             try await control.waitUntilOnline("0000002a")
             let there = try await control.run("send", "0000002a", "hi", "--wait", "25s")
             #expect(there.exit == .code(0) && there.output.contains("delivered to 0000002a"), "\(there.output)")
+            // A payload that is not kept any more is not shown as an empty one.
+            let ended = try await control.run("messages", "0000002a", "--state", "acknowledged").output
+            #expect(ended.hasSuffix("  -\n"), "\(ended)")
             terminal.signal(SIGINT)
             _ = try await terminal.waitForExit()
         }

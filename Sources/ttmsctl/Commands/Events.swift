@@ -57,7 +57,7 @@ struct Events: AsyncParsableCommand {
                 }
             } catch let failure as Failure where failure.status == .unavailable && lastID != nil {
                 // It was there; it may restart.
-                if !isLost { Console.complain("\(failure.message)\nTrying again until it does.") }
+                if !isLost { Console.complain("\(failure.message) Trying again until it answers.") }
                 isLost = true
             }
             try await Task.sleep(for: Self.retry)

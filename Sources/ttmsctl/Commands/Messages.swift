@@ -58,6 +58,6 @@ extension MessageResource {
         return encoding.decode(payload) ?? []
     }
 
-    /// What fits into a line beside the other columns.
-    fileprivate var excerpt: String { PayloadText.excerpt(self.payloadContent, width: 40) }
+    /// As much of the payload as fits into a line beside the other columns; a dash when it is not kept any more.
+    fileprivate var excerpt: String { self.payload == nil ? "-" : PayloadText.excerpt(self.payloadContent, width: 40) }
 }

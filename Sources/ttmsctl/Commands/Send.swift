@@ -41,7 +41,7 @@ struct Send: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A name for this sending: the same command again with the same name sends nothing, and prints the same.",
+            "A name for this sending: the same command again with the same name sends nothing, and prints the first one's receipt.",
             valueName: "name"
         )
     )

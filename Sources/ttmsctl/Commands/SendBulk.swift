@@ -20,7 +20,7 @@ struct SendBulk: AsyncParsableCommand {
     @OptionGroup var relay: RelayOptions
 
     /// Bytes of a file: more than the largest request that a relay takes.
-    private static let largestRequest = 256 << 20
+    private static let largestRequest = 16 << 20
 
     func run() async throws {
         let receipt = try await self.relay.client().post(

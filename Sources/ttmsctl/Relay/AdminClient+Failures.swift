@@ -38,6 +38,15 @@ extension AdminClient {
         }
     }
 
+    /// The stream of events has ended in its midst.
+    func broken(_ error: TransportError) -> Failure {
+        switch error {
+        case .notConnected(let reason), .noAnswer(let reason):
+            Failure(.unavailable, "The connection to the relay at \(self.location.url) broke (\(reason)).")
+        case .notHTTP, .tooLarge: self.failure(error, isChange: false)
+        }
+    }
+
     /// What answered with success is no relay, or another release of it.
     func unexpected(_ flaw: String) -> Failure {
         Failure(

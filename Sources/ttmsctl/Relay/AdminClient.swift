@@ -145,7 +145,7 @@ struct AdminClient: Sendable {
         guard response.headers.first(name: "Content-Type")?.hasPrefix("text/event-stream") == true else {
             throw self.unexpected("it is no stream of events")
         }
-        return EventFeed(response.body) { self.failure($0, isChange: false) }
+        return EventFeed(response.body, failure: self.broken)
     }
 
     private func request(_ method: HTTPMethod, _ path: String, query: [String: String]) -> HTTPClientRequest {
