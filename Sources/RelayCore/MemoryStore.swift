@@ -18,6 +18,12 @@ public final class MemoryStore: MessageStore {
     /// Changes since the last commit.
     public internal(set) var staged = 0
 
+    /// Frames added since the last commit.
+    public var stagedGrowth: Int { self.stagedIDs.count }
+
+    /// Whether a run ends before the first frame that is staged.
+    public var readsStagedApart = false
+
     private var stagedIDs: Set<MessageID> = []
     private var queues: [CCID: MemoryQueue] = [:]
     /// The terminal of each slot.
@@ -227,7 +233,10 @@ public final class MemoryStore: MessageStore {
                 self.end(of: ccid, as: \.expired) { $0.id == message.id }
                 continue
             }
-            if !run.marks.isEmpty, run.bytes.readableBytes + message.frame.count > maximumBytes {
+            let isApart = self.readsStagedApart && self.stagedIDs.contains(message.id)
+            if let last = run.marks.last,
+                run.bytes.readableBytes + message.frame.count > maximumBytes || (isApart && !self.stagedIDs.contains(last.id))
+            {
                 run.hasMore = true
                 break
             }
@@ -306,6 +315,14 @@ public final class MemoryStore: MessageStore {
         self.stagedIDs.removeAll()
     }
 
+    /// Commits everything: memory needs no room on a disk.
+    public func commitEnds() throws(StoreError) {
+        try self.commit()
+    }
+
+    /// Memory is where it was.
+    public func check() throws(StoreError) {}
+
     /// Commits.
     public func close() throws(StoreError) {
         try self.commit()
@@ -318,6 +335,9 @@ public final class MemoryStore: MessageStore {
         let kept = self.queues.values.flatMap { Array($0.inFlight) + Array($0.queued) }
         return kept.count { self.stagedIDs.contains($0.id) }
     }
+
+    /// Whether a message has been added since the last commit.
+    public func isStaged(_ id: MessageID) -> Bool { self.stagedIDs.contains(id) }
 
     /// Whether frames for `ccid` have been staged since the last commit.
     public func hasStagedFrames(for ccid: CCID) -> Bool {

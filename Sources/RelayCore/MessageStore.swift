@@ -34,12 +34,24 @@ public protocol MessageStore: TraceStore {
     /// Changes staged since the last successful commit. Rises with each change; 0 when a commit would write nothing.
     var staged: Int { get }
 
+    /// Of the staged changes, those that need room on the disk to become durable: frames and keys that were added.
+    ///
+    /// While this is all that is staged, everything that ends a frame is durable.
+    var stagedGrowth: Int { get }
+
     /// Frames kept that were staged since the last successful commit: they are in memory only, and a crash would lose them.
     var stagedFrames: Int { get }
 
     /// Whether frames for `ccid` have been staged since the last successful commit, so that what is read of its queue may not be
     /// durable.
     func hasStagedFrames(for ccid: CCID) -> Bool
+
+    /// Whether a run ends before the first frame that is staged, unless it begins there: while commits fail, what is durable need not
+    /// wait for what is not.
+    var readsStagedApart: Bool { get set }
+
+    /// Whether a kept message has been staged since the last successful commit.
+    func isStaged(_ id: MessageID) -> Bool
 
     /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
     ///
@@ -92,6 +104,11 @@ public protocol MessageStore: TraceStore {
     /// - Throws: ``StoreError``; everything staged stays staged.
     func commit() throws(StoreError)
 
+    /// Makes durable what is staged except ``stagedGrowth``, where a commit of everything has failed for want of room.
+    ///
+    /// - Throws: ``StoreError``; everything staged stays staged.
+    func commitEnds() throws(StoreError)
+
     /// What is kept for `ccid`; empty when the store does not know it.
     func backlog(of ccid: CCID) -> Backlog
 
@@ -142,6 +159,11 @@ public protocol MessageStore: TraceStore {
     /// - Parameter limit: frames at the most.
     /// - Returns: how many were evicted; `limit` when there may be more.
     func trim(limit: Int) throws(StoreError) -> Int
+
+    /// Whether what is written now can be found again: called about once a second, also when nothing is staged.
+    ///
+    /// - Throws: ``StoreError``; commits then fail with the same until it is so again.
+    func check() throws(StoreError)
 
     /// Commits, and lets go of the files. Nothing may be called after it.
     func close() throws(StoreError)

@@ -14,6 +14,8 @@ public struct StoreError: Error, Equatable, Sendable {
         case inUse = "in_use"
         /// There is no store where one was to be looked at.
         case missing
+        /// The store that is open is no longer where it was, or files of it are gone.
+        case displaced
         /// This user may not read the store.
         case noPermission = "no_permission"
         /// Anything else that the library reports.
@@ -23,7 +25,7 @@ public struct StoreError: Error, Equatable, Sendable {
         public var isLasting: Bool {
             switch self {
             case .damaged, .newerFormat, .missing: true
-            case .diskFull, .inputOutput, .inUse, .noPermission, .other: false
+            case .diskFull, .inputOutput, .inUse, .displaced, .noPermission, .other: false
             }
         }
     }

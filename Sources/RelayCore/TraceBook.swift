@@ -285,6 +285,13 @@ package struct TraceBook {
         if !self.changes.isEmpty { self.changes = Changes() }
     }
 
+    /// Of ``changes``, the switches and those traces are in the archive for which this holds.
+    package mutating func committedTraces(where isWritten: (MessageID, MessageTrace?) -> Bool) {
+        guard !self.changes.isEmpty else { return }
+        self.changes.switches = [:]
+        self.changes.traces = self.changes.traces.filter { !isWritten($0.key, $0.value) }
+    }
+
     /// Takes over what an archive holds, when a store is opened. ``restored(now:)`` has to follow.
     package mutating func restore(_ trace: MessageTrace) {
         if trace.state.isEnd {

@@ -23,12 +23,13 @@ final class Database {
         static func all(format: Int) -> [Family] { format == 1 ? [.meta, .messages] : Self.allCases }
     }
 
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     /// By ``Family``; of a store of format 1, fewer.
-    private let families: [OpaquePointer]
+    let families: [OpaquePointer]
     private let writeOptions: OpaquePointer
     private let readOptions: OpaquePointer
-    private var compaction: StoreThread?
+    /// The last merging of all message files that was started.
+    var merging: Merging?
     /// Keeps the compaction filter alive.
     private let options: DatabaseOptions
 
@@ -37,18 +38,23 @@ final class Database {
     /// - Parameters:
     ///   - creates: whether it is made. Otherwise it has to be there: a store that has vanished is not an empty one.
     ///   - readsOnly: nothing on the disk is changed, and nothing can be written.
+    ///   - keepsLog: what is found in the log stays there, and is not written to files.
     ///   - format: of a store that is only read: an old one lacks families, which are added where it may be written.
     init(
         path: String,
         creates: Bool,
         readsOnly: Bool = false,
+        keepsLog: Bool = false,
         format: Int = StoreDirectory.format,
         options: DatabaseOptions
     ) throws(StoreError) {
-        rocksdb_options_set_create_if_missing(options.database, creates ? 1 : 0)
+        let copy = keepsLog ? try options.keepingLog() : nil
+        defer { if let copy { rocksdb_options_destroy(copy) } }
+        let whole = copy ?? options.database
+        rocksdb_options_set_create_if_missing(whole, creates ? 1 : 0)
         // Those that hold the queue cannot be missing without being missed: the meta records tell what has to be there.
-        rocksdb_options_set_create_missing_column_families(options.database, readsOnly ? 0 : 1)
-        rocksdb_options_set_error_if_exists(options.database, creates ? 1 : 0)
+        rocksdb_options_set_create_missing_column_families(whole, readsOnly ? 0 : 1)
+        rocksdb_options_set_error_if_exists(whole, creates ? 1 : 0)
         let wanted = Family.all(format: format)
         let names = wanted.map { strdup($0.name) }
         defer { for name in names { free(name) } }
@@ -59,7 +65,7 @@ final class Database {
         let handle = try RocksDBFailure.check("Opening the store in \(path)") { error in
             readsOnly
                 ? rocksdb_open_for_read_only_column_families(
-                    options.database,
+                    whole,
                     path,
                     count,
                     constantNames,
@@ -68,7 +74,7 @@ final class Database {
                     0,
                     error
                 )
-                : rocksdb_open_column_families(options.database, path, count, constantNames, familyOptions, &families, error)
+                : rocksdb_open_column_families(whole, path, count, constantNames, familyOptions, &families, error)
         }
         guard let handle, let writeOptions = rocksdb_writeoptions_create(), let readOptions = rocksdb_readoptions_create(),
             families.allSatisfy({ $0 != nil })
@@ -92,7 +98,7 @@ final class Database {
     deinit {
         // A compaction under way gives up rather than hold up the end.
         rocksdb_disable_manual_compaction(self.handle)
-        self.compaction?.join()
+        self.merging?.thread.join()
         for family in self.families.reversed() { rocksdb_column_family_handle_destroy(family) }
         rocksdb_close(self.handle)
         rocksdb_readoptions_destroy(self.readOptions)
@@ -115,11 +121,15 @@ final class Database {
 
     /// Writes what is in memory into files, so that the next start need not read it from the log. A failure is let pass: it will.
     func flush() {
+        Self.flush(self.families, of: self.handle)
+    }
+
+    static func flush(_ families: [OpaquePointer], of handle: OpaquePointer) {
         let options = rocksdb_flushoptions_create()
         defer { rocksdb_flushoptions_destroy(options) }
-        for family in self.families {
+        for family in families {
             var text: UnsafeMutablePointer<CChar>?
-            rocksdb_flush_cf(self.handle, options, family, &text)
+            rocksdb_flush_cf(handle, options, family, &text)
             if let text { rocksdb_free(text) }
         }
     }
@@ -154,30 +164,5 @@ final class Database {
         var size = 0
         let bytes = rocksdb_pinnableslice_value(record, &size)
         return read(UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : size))
-    }
-
-    /// Bytes of the files that hold messages, dead ones included; not those of the log.
-    var messageFileBytes: Int {
-        var bytes: UInt64 = 0
-        let status = rocksdb_property_int_cf(self.handle, self.family(.messages), "rocksdb.total-sst-files-size", &bytes)
-        return status == 0 ? Int(clamping: bytes) : 0
-    }
-
-    /// Merges all files with messages in the background, so that the dead ones' room comes back; nothing when that is under way.
-    func compact() {
-        if let compaction = self.compaction {
-            guard compaction.hasEnded else { return }
-            compaction.join()
-        }
-        nonisolated(unsafe) let handle = self.handle
-        nonisolated(unsafe) let messages = self.family(.messages)
-        // RocksDB's handles may be used from any thread, and deinit waits for this one before it closes them.
-        self.compaction = StoreThread(name: "ttms-compact") {
-            let options = rocksdb_compactoptions_create()
-            // Files that commits make in the meantime are merged as ever.
-            rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0)
-            rocksdb_compact_range_cf_opt(handle, messages, options, nil, 0, nil, 0)
-            rocksdb_compactoptions_destroy(options)
-        }
     }
 }

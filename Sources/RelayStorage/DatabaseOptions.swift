@@ -19,18 +19,16 @@ final class DatabaseOptions {
 
     /// Blocks read from table files, their indexes included: the only part of memory that a larger store would otherwise grow.
     private static let cacheBytes = 32 << 20
-    /// Messages gathered in memory before they become a file. Larger means fewer files to merge; what is in memory is read
-    /// again from the log at start, at about 100 MB per second.
-    private static let messagesBufferBytes = 32 << 20
     /// Traces and keys come with what operators send: few, and small.
     private static let recordsBufferBytes = 4 << 20
-    /// Delta records are gone after the next checkpoint, so that few ever need to leave this buffer.
-    private static let metaBufferBytes = 16 << 20
-    /// The log is kept until both families have written what is in it. This bounds the time that a start takes.
-    private static let logBytes: UInt64 = 64 << 20
 
-    /// - Parameter logger: receives RocksDB's own warnings.
-    init(logger: Logger = Logger(label: "ttms.store", factory: { _ in SwiftLogNoOpLogHandler() })) throws(StoreError) {
+    /// - Parameters:
+    ///   - logger: receives RocksDB's own warnings.
+    ///   - budget: how much of the disk is for what.
+    init(
+        budget: SpaceBudget = SpaceBudget(disk: .max),
+        logger: Logger = Logger(label: "ttms.store", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) throws(StoreError) {
         guard let heads = ttms_heads_create(), let filter = ttms_heads_filter(heads) else {
             throw StoreError(.other, "There is no memory for the store's tables. Give the process more.")
         }
@@ -43,13 +41,20 @@ final class DatabaseOptions {
 
         self.database = try Self.base()
         rocksdb_options_set_block_based_table_factory(self.database, tables)
-        rocksdb_options_set_write_buffer_size(self.database, Self.metaBufferBytes)
+        // Delta records are gone after the next checkpoint, so that few ever need to leave this buffer.
+        rocksdb_options_set_write_buffer_size(self.database, budget.metaBuffer)
+        // The log is kept until both families have written what is in it. This bounds the time that a start takes.
+        rocksdb_options_set_max_total_wal_size(self.database, UInt64(budget.log))
         Self.setDatabaseWide(self.database)
         self.messageLog.receive(from: self.database)
 
         self.messages = rocksdb_options_create()
         rocksdb_options_set_block_based_table_factory(self.messages, tables)
-        rocksdb_options_set_write_buffer_size(self.messages, Self.messagesBufferBytes)
+        // Larger means fewer files to merge; what is in memory is read again from the log at start, at about 100 MB per second.
+        rocksdb_options_set_write_buffer_size(self.messages, budget.messagesBuffer)
+        rocksdb_options_set_target_file_size_base(self.messages, UInt64(budget.tableFile))
+        rocksdb_options_set_max_bytes_for_level_base(self.messages, UInt64(budget.firstLevel))
+        rocksdb_options_set_max_compaction_bytes(self.messages, UInt64(budget.merge))
         // One is filled, one is written out, and one more keeps commits going when the disk is busy.
         rocksdb_options_set_max_write_buffer_number(self.messages, 3)
         // What is in the way of a drained queue is dropped while files are merged, so that no removal needs a write of its own.
@@ -61,7 +66,7 @@ final class DatabaseOptions {
 
         self.records = rocksdb_options_create()
         rocksdb_options_set_block_based_table_factory(self.records, tables)
-        rocksdb_options_set_write_buffer_size(self.records, Self.recordsBufferBytes)
+        rocksdb_options_set_write_buffer_size(self.records, min(Self.recordsBufferBytes, budget.metaBuffer))
         rocksdb_options_set_compression(self.records, Int32(rocksdb_lz4_compression))
     }
 
@@ -80,6 +85,18 @@ final class DatabaseOptions {
         rocksdb_cache_destroy(self.cache)
         rocksdb_compactionfilter_destroy(self.filter)
         ttms_heads_destroy(self.heads)
+    }
+
+    /// Options of the database as a whole with which opening leaves in the log what it finds there, for a disk that has no room for
+    /// the files it would become. Released with `rocksdb_options_destroy`.
+    func keepingLog() throws(StoreError) -> OpaquePointer {
+        guard let options = rocksdb_options_create() else {
+            throw StoreError(.other, "There is no memory for the store's options. Give the process more.")
+        }
+        try RocksDBFailure.check("Setting up RocksDB") {
+            rocksdb_get_options_from_string(self.database, "avoid_flush_during_recovery=true", options, $0)
+        }
+        return options
     }
 
     /// Options that RocksDB's C API has no function for.
@@ -114,13 +131,14 @@ final class DatabaseOptions {
         // one. The log is read up to the first record that does not hold its checksum (point-in-time recovery). Whether that
         // leaves out a commit that was promised, the store tells by their numbers: ``StoreDirectory/committed``.
         rocksdb_options_set_wal_recovery_mode(options, 2)
-        rocksdb_options_set_max_total_wal_size(options, Self.logBytes)
         // Descriptors belong to terminals.
         rocksdb_options_set_max_open_files(options, 256)
         // One for writing buffers out, one for merging: the machine has event loops to run.
         rocksdb_options_set_max_background_jobs(options, 2)
         // Files that are written in the background reach the disk steadily, not in one gulp that a commit has to wait for.
         rocksdb_options_set_bytes_per_sync(options, 1 << 20)
+        // A list of a few hundred files has a few tens of kilobytes.
+        rocksdb_options_set_manifest_preallocation_size(options, 64 << 10)
         rocksdb_options_set_stats_dump_period_sec(options, 0)
         rocksdb_options_set_stats_persist_period_sec(options, 0)
     }

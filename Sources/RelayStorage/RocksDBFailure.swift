@@ -44,6 +44,11 @@ enum RocksDBFailure {
             directory from a backup, or move it away to start with an empty store.
             """
         case .inUse: "Another process works on this data directory, a relay or ttmsctl: end it, or name another directory."
+        case .displaced:
+            """
+            Frames wait in memory, since nobody would find what is written now. Put back what was moved, or stop the relay, and start \
+            it with the right data directory.
+            """
         case .missing: "A relay makes it when it starts: name its data directory."
         case .noPermission: "Only the relay's user may read its store: work as that user."
         case .newerFormat, .other: "Please report it with this text."

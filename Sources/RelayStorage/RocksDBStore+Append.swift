@@ -83,6 +83,7 @@ extension RocksDBStore {
         self.totals.bytes += frame.count
         self.totals.appended += 1
         self.staged += 1
+        self.stagedGrowth += 1
         self.noteChange(of: slot)
         self.noteLoad(of: slot)
         return .queued(MessageID(slot: slot, sequence: sequence))

@@ -2,6 +2,14 @@ import CRocksDB
 import NIOCore
 import RelayCore
 
+/// What of the staged changes a commit writes.
+enum CommitScope {
+    /// Everything.
+    case all
+    /// All but the frames and keys that were added: what is left of the queues as they are on disk.
+    case ends
+}
+
 /// Making what is staged durable.
 extension RocksDBStore {
     /// A checkpoint is written when the deltas since the last have so many bytes, or are so many. Both bound what a start reads.
@@ -28,23 +36,47 @@ extension RocksDBStore {
     func commit(withCheckpoint: Bool) throws(StoreError) {
         let isUnrecorded = self.commitNumber > self.checkpointNumber || !self.changed.isEmpty || !self.book.changes.isEmpty
         guard self.staged > 0 || (withCheckpoint && isUnrecorded) else { return }
+        try self.checkPlace()
+        if self.stagedGrowth > 0, let shortage = self.space.shortage(forWriting: self.growthBytes) {
+            self.isShortOfRoom = true
+            throw shortage
+        }
+        try self.write(.all, withCheckpoint: withCheckpoint)
+        self.isShortOfRoom = false
+    }
+
+    /// Makes durable what is staged except the frames and keys that were added. The room for that is in reserve.
+    public func commitEnds() throws(StoreError) {
+        guard self.staged > self.stagedGrowth else { return }
+        try self.checkPlace()
+        try self.write(.ends, withCheckpoint: false)
+    }
+
+    /// What adding the staged frames takes on disk, about.
+    private var growthBytes: Int {
+        self.staging.bytes.count + self.staging.pieces.count * Chunk.entrySize + self.changed.count * TerminalRecord.size
+    }
+
+    private func write(_ scope: CommitScope, withCheckpoint: Bool) throws(StoreError) {
         do throws(StoreError) {
+            self.space.makeRoomForEnds()
             let database = try self.soundDatabase()
             let number = self.commitNumber + 1
-            let isCheckpoint =
-                withCheckpoint || (self.fold == nil && self.isCheckpointDue && self.unrecorded.count <= Self.recordsPerCommit)
-            if !isCheckpoint, self.fold == nil, self.isCheckpointDue { self.beginFold() }
+            // Records of queues with staged frames are folded when those frames are written.
+            let isFoldDue = scope == .all && self.fold == nil && self.isCheckpointDue
+            let isCheckpoint = withCheckpoint || (isFoldDue && self.unrecorded.count <= Self.recordsPerCommit)
+            if !isCheckpoint, isFoldDue { self.beginFold() }
             // RocksDB sorts what it is given: neighbours that come one after the other cost it half as much.
             self.changed.sort()
             self.batch.removeAll()
-            self.addMessages(in: database.family(.messages))
-            self.addTraces(in: database)
-            let folded = isCheckpoint ? 0 : self.addFold(in: database.family(.meta))
-            let deltaBytes = self.addMeta(number, isCheckpoint: isCheckpoint, in: database.family(.meta))
+            self.addMessages(in: database.family(.messages), scope)
+            self.addTraces(in: database, scope)
+            let folded = isCheckpoint || scope == .ends ? 0 : self.addFold(in: database.family(.meta))
+            let deltaBytes = self.addMeta(number, scope, isCheckpoint: isCheckpoint, in: database.family(.meta))
             try database.write(self.batch)
             self.noteTime(number)
-            self.finishCommit(number, isCheckpoint: isCheckpoint, deltaBytes: deltaBytes)
-            self.finishFold(folded, isCheckpoint: isCheckpoint)
+            self.finishCommit(number, scope, isCheckpoint: isCheckpoint, deltaBytes: deltaBytes)
+            if scope == .all { self.finishFold(folded, isCheckpoint: isCheckpoint) }
             self.failure = nil
             self.reclaim(in: database)
         } catch {
@@ -56,19 +88,37 @@ extension RocksDBStore {
     /// The database, opened anew after a failure: RocksDB refuses all further writes then, and its C API cannot talk it out of it.
     private func soundDatabase() throws(StoreError) -> Database {
         guard self.failure != nil else { return try self.openDatabase() }
+        // A log that could not be written to has shown that there is less room than the file system says.
+        if self.failure?.code == .diskFull { self.space.release() }
         // As long as nothing can be written, the database that can still be read is worth more than the attempt.
         try self.directory.probe()
         self.iterator = nil
         self.database = nil
-        let database = try Database(path: self.directory.databasePath, creates: false, options: self.options)
+        let database = try self.openAgain()
         try self.checkLastCommit(in: database)
         self.database = database
         return database
     }
 
+    /// Opens the database, also when the disk has no room for the files that its log would become.
+    func openAgain() throws(StoreError) -> Database {
+        let path = self.directory.databasePath
+        do throws(StoreError) {
+            return try Database(path: path, creates: false, options: self.options)
+        } catch {
+            guard error.code == .diskFull else { throw error }
+            self.space.release()
+            let database = try Database(path: path, creates: false, keepsLog: true, options: self.options)
+            // A log whose end is cut off has to be followed by a sound one before any family is written to a file: RocksDB would
+            // refuse to open a database whose files go further than its log can be read.
+            try CommitRecord.rewriteCheckpoint(of: database)
+            return database
+        }
+    }
+
     // MARK: The batch
 
-    private func addMessages(in family: OpaquePointer) {
+    private func addMessages(in family: OpaquePointer, _ scope: CommitScope) {
         for keys in self.staging.removals { self.batch.remove(keys, in: family) }
         for (key, record) in self.staging.replacements {
             if let record {
@@ -77,7 +127,7 @@ extension RocksDBStore {
                 self.batch.remove(key, in: family)
             }
         }
-        for slot in self.changed {
+        for slot in self.changed where scope == .all {
             guard let chain = self.table[slot].staged else { continue }
             self.addChunks(of: chain, slot: slot, in: family)
         }
@@ -107,13 +157,13 @@ extension RocksDBStore {
     }
 
     /// - Returns: bytes of the delta; 0 for a checkpoint.
-    private func addMeta(_ number: UInt64, isCheckpoint: Bool, in family: OpaquePointer) -> Int {
-        let commit = CommitRecord(number: number, clock: self.clock.last, totals: self.totals)
+    private func addMeta(_ number: UInt64, _ scope: CommitScope, isCheckpoint: Bool, in family: OpaquePointer) -> Int {
+        let commit = CommitRecord(number: number, clock: self.clock.last, totals: self.totals(scope))
         var buffer = ByteBuffer()
         guard isCheckpoint else {
             buffer.reserveCapacity(128 + self.changed.count * TerminalRecord.size)
             commit.write(to: &buffer)
-            for slot in self.changed { self.record(of: slot)?.write(to: &buffer) }
+            for slot in self.changed { self.record(of: slot, scope)?.write(to: &buffer) }
             buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.delta(number), $0, in: family) }
             return buffer.readableBytes
         }
@@ -121,7 +171,7 @@ extension RocksDBStore {
         buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.checkpoint, $0, in: family) }
         for slot in self.unrecorded + Array(self.fold?.rest ?? []) {
             buffer.clear()
-            self.record(of: slot)?.write(to: &buffer)
+            self.record(of: slot, scope)?.write(to: &buffer)
             buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.terminal(slot), $0, in: family) }
         }
         // Its own delta is among them: an attempt that failed may have left one.
@@ -129,24 +179,64 @@ extension RocksDBStore {
         return 0
     }
 
-    func record(of slot: UInt32) -> TerminalRecord? {
+    func record(of slot: UInt32, _ scope: CommitScope = .all) -> TerminalRecord? {
         let queue = self.table[slot]
         guard let ccid = queue.ccid else { return nil }
         let oldest = queue.inFlight.first
+        let growth = scope == .all ? Growth() : self.growth(of: slot)
+        let next = scope == .all ? queue.next : self.firstStaged(in: slot)
         return TerminalRecord(
             slot: slot,
             ccid: ccid,
-            head: queue.head,
-            next: queue.next,
-            frames: queue.frames,
-            bytes: queue.bytes,
+            head: min(queue.head, next),
+            next: next,
+            frames: queue.frames - growth.frames,
+            bytes: queue.bytes - growth.bytes,
             oldestAt: oldest?.acceptedAt ?? queue.oldestQueuedAt,
             earliestExpiry: min(self.expiries.time(of: slot), queue.earliestExpiryInFlight),
             timeToLive: queue.timeToLive,
             isOldestExact: oldest != nil || queue.isOldestExact,
             isMixed: queue.isMixed,
-            inFlight: queue.inFlight.count
+            inFlight: scope == .all ? queue.inFlight.count : queue.inFlight.prefix { $0.sequence < next }.count
         )
+    }
+
+    /// Frames of a queue that are kept and only staged.
+    private struct Growth {
+        var frames = 0
+        var bytes = 0
+    }
+
+    private func growth(of slot: UInt32) -> Growth {
+        var growth = Growth()
+        let head = self.table[slot].head
+        self.staging.forEach(in: self.table[slot].staged) { _, piece, frame in
+            if piece.size > 0, piece.sequence >= head {
+                growth.frames += 1
+                growth.bytes += frame.count
+            }
+            return true
+        }
+        return growth
+    }
+
+    /// The sequence of the first frame of a queue that is only staged, or would be.
+    func firstStaged(in slot: UInt32) -> UInt64 {
+        self.table[slot].staged.map { self.staging.pieces[$0.first].sequence } ?? self.table[slot].next
+    }
+
+    /// Without growth, a frame that was staged and has ended counts with its end: it has had one.
+    private func totals(_ scope: CommitScope) -> StoreTotals {
+        var totals = self.totals
+        guard scope == .ends else { return totals }
+        for slot in self.changed {
+            let growth = self.growth(of: slot)
+            totals.frames -= growth.frames
+            totals.bytes -= growth.bytes
+            totals.appended -= UInt64(growth.frames)
+            if growth.frames > 0, growth.frames == self.table[slot].frames { totals.terminals -= 1 }
+        }
+        return totals
     }
 
     // MARK: Afterwards
@@ -158,26 +248,44 @@ extension RocksDBStore {
         self.notedTime = time
     }
 
-    private func finishCommit(_ number: UInt64, isCheckpoint: Bool, deltaBytes: Int) {
+    private func finishCommit(_ number: UInt64, _ scope: CommitScope, isCheckpoint: Bool, deltaBytes: Int) {
         self.iterator = nil
         self.commitNumber = number
-        self.lastCommit = CommitRecord(number: number, clock: self.clock.last, totals: self.totals)
+        self.lastCommit = CommitRecord(number: number, clock: self.clock.last, totals: self.totals(scope))
         self.deltaBytes += deltaBytes
-        for slot in self.changed {
-            self.table[slot].isChanged = false
-            self.table[slot].staged = nil
-            self.publishHead(of: slot)
-        }
-        self.changed.removeAll(keepingCapacity: true)
         if isCheckpoint {
             for slot in self.unrecorded { self.table[slot].isUnrecorded = false }
             self.unrecorded.removeAll(keepingCapacity: true)
             self.checkpointNumber = number
             self.deltaBytes = 0
         }
+        guard scope == .all else { return self.finishEnds() }
+        for slot in self.changed {
+            self.table[slot].isChanged = false
+            self.table[slot].staged = nil
+            self.publishHead(of: slot)
+        }
+        self.changed.removeAll(keepingCapacity: true)
         self.staging.removeAll()
         self.book.committed()
         self.staged = 0
+        self.budget.renew()
+        self.stagedGrowth = 0
+    }
+
+    /// Queues with staged frames go on being changed: the next commit adds those frames.
+    private func finishEnds() {
+        let changed = self.changed
+        self.changed.removeAll(keepingCapacity: true)
+        for slot in changed {
+            self.table[slot].isChanged = false
+            // Nothing below the first staged frame is read again from the disk, if the head is behind it.
+            self.publishHead(of: slot)
+            if self.table[slot].staged != nil { self.noteChange(of: slot) }
+        }
+        self.staging.removeChanges()
+        self.book.committedTraces(where: self.isOfStoredFrame)
+        self.staged = self.stagedGrowth
         self.budget.renew()
     }
 
@@ -186,14 +294,5 @@ extension RocksDBStore {
         let queue = self.table[slot]
         guard queue.head <= MessageID.maximumSequence else { return }
         ttms_heads_publish(self.options.heads, MessageID(slot: slot, sequence: queue.head).rawValue)
-    }
-
-    /// Takes the room of dead frames back when there is more of it than of living ones, and enough to be worth the work.
-    private func reclaim(in database: Database) {
-        let worthwhile = max(self.reclaimBytes, self.totals.bytes)
-        guard self.deadBytes > worthwhile else { return }
-        // Merging in the ordinary course has done it already, or will: nothing is known of that but the size of the files.
-        if database.messageFileBytes > worthwhile { database.compact() }
-        self.deadBytes = 0
     }
 }

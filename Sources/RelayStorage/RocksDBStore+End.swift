@@ -116,6 +116,7 @@ extension RocksDBStore {
     public func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int {
         // Whoever calls this is between two turns: files that are obsolete by now need not wait for the next commit.
         self.iterator = nil
+        self.tendRoom()
         self.latestTime = max(self.latestTime, now)
         // Without commits, nobody else tells the next start how far time has come.
         if self.totals.frames > 0, self.latestTime.microseconds &- self.notedTime.microseconds > Self.noteInterval {

@@ -133,6 +133,15 @@ extension RocksDBStore {
 }
 
 extension CommitRecord {
+    /// Writes the checkpoint once more, as it is.
+    static func rewriteCheckpoint(of database: Database) throws(StoreError) {
+        let value = try database.read(MetaKey.checkpoint, in: .meta) { Array($0) }
+        guard let value else { throw RocksDBFailure.damaged("The store has no checkpoint") }
+        let batch = WriteBatch()
+        value.withUnsafeBytes { batch.put(MetaKey.checkpoint, $0, in: database.family(.meta)) }
+        try database.write(batch)
+    }
+
     /// Makes this the checkpoint of a new database.
     func writeFirst(to database: Database) throws(StoreError) {
         var value = ByteBuffer()

@@ -17,6 +17,11 @@ extension RocksDBStore {
         }
     }
 
+    /// Whether a kept message has been staged since the last successful commit.
+    public func isStaged(_ id: MessageID) -> Bool {
+        self.table.slot(of: id).map { id.sequence >= self.firstStaged(in: $0) } ?? false
+    }
+
     /// Whether frames for `ccid` have been staged since the last successful commit.
     public func hasStagedFrames(for ccid: CCID) -> Bool {
         self.table.slot(of: ccid).map { self.table[$0].staged != nil } ?? false

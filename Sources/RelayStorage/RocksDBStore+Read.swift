@@ -17,6 +17,7 @@ extension RocksDBStore {
         var ended: [EndedFrame] = []
         var follower: (sequence: UInt64, acceptedAt: Int64)?
         var last: Int64 = 0
+        let boundary = self.readsStagedApart ? self.firstStaged(in: slot) : .max
         try self.walk(slot, from: self.table[slot].cursor) { frame in
             if let expiresAt = frame.expiresAt, expiresAt <= now {
                 if ended.count == StoreLimits.expiriesPerRead {
@@ -27,7 +28,8 @@ extension RocksDBStore {
                 last = frame.acceptedAt
                 return true
             }
-            if !taken.isEmpty, takenBytes + frame.bytes.count > maximumBytes {
+            let isApart = frame.sequence >= boundary && taken.first.map { $0.sequence < boundary } ?? false
+            if !taken.isEmpty, takenBytes + frame.bytes.count > maximumBytes || isApart {
                 follower = (frame.sequence, frame.acceptedAt)
                 return false
             }

@@ -108,6 +108,7 @@ extension RocksDBStore {
         let others = try self.uses(at: use.key.place).filter { $0.key.name != use.key.name }
         self.book.remember(others + [use], at: use.key.place, usedAt: use.usedAt, maximum: self.limits.traces)
         self.staged += 1
+        self.stagedGrowth += 1
     }
 
     /// Notes what a client was told about a use of its key.
@@ -135,21 +136,28 @@ extension RocksDBStore {
 
     // MARK: The archive
 
-    /// Adds what is not on disk yet to the batch.
-    func addTraces(in database: Database) {
+    /// Adds what is not on disk yet to the batch. Without growth, that leaves out what belongs to frames that are only staged: their
+    /// traces, and all keys.
+    func addTraces(in database: Database, _ scope: CommitScope) {
         let changes = self.book.changes
         guard !changes.isEmpty else { return }
         var buffer = ByteBuffer()
-        for (id, trace) in changes.traces {
+        for (id, trace) in changes.traces where scope == .all || self.isOfStoredFrame(id, trace) {
             self.add(trace, under: id.rawValue, in: database.family(.traces), &buffer, TraceRecord.write)
         }
-        for (place, uses) in changes.keys {
+        for (place, uses) in changes.keys where scope == .all {
             self.add(uses.isEmpty ? nil : uses, under: place, in: database.family(.keys), &buffer, KeyRecord.write)
         }
         for (ccid, traceSwitch) in changes.switches {
             let key = MetaKey.traceSwitch(ccid)
             self.add(traceSwitch, under: key, in: database.family(.meta), &buffer, SwitchRecord.write)
         }
+    }
+
+    /// Whether a trace can be written before the frames that are staged. After a crash their ids are given again.
+    func isOfStoredFrame(_ id: MessageID, _ trace: MessageTrace?) -> Bool {
+        guard trace != nil, let slot = self.table.slot(of: id) else { return true }
+        return id.sequence < self.firstStaged(in: slot)
     }
 
     private func add<Value>(

@@ -20,17 +20,25 @@ public final class RocksDBStore: MessageStore {
     public internal(set) var totals = StoreTotals()
     /// Changes staged since the last successful commit.
     public internal(set) var staged = 0
+    /// Of these, the frames and keys that were added.
+    public internal(set) var stagedGrowth = 0
+
+    /// Whether a run ends before the first frame that is staged.
+    public var readsStagedApart = false
 
     let directory: StoreDirectory
     let options: DatabaseOptions
     let logger: Logger
+    let space: StoreSpace
     /// When the room of dead frames is taken back.
     let reclaimBytes: Int
 
     /// `nil` while it could not be opened again after a failure, and after ``close()``.
     var database: Database?
-    /// What the last commit failed with; `nil` when it succeeded.
+    /// Why RocksDB takes no more writes until it is opened anew; `nil` when it does.
     var failure: StoreError?
+    /// The last commit was refused for want of room.
+    var isShortOfRoom = false
     /// Kept from the last commit until the next, so that many reads share one.
     var iterator: DatabaseIterator?
 
@@ -80,6 +88,16 @@ public final class RocksDBStore: MessageStore {
     var deltaBytes = 0
     /// Bytes on disk of frames that are no longer kept, as far as known.
     var deadBytes = 0
+    /// Those that the merging under way takes back if it succeeds.
+    var bytesInMerging = 0
+    /// A file of the database that is not there any more.
+    var missingFile: String?
+    /// Where the next look for missing files begins.
+    var checkPosition = 0
+    /// Why that failed last.
+    var reclaimFailure: StoreError?
+    /// Before this no room is taken back: it has just failed.
+    var nextReclaim = ContinuousClock.now
     let batch = WriteBatch()
     var chunkWriter = ChunkWriter()
     /// The terminals for which frames are kept.
@@ -91,23 +109,26 @@ public final class RocksDBStore: MessageStore {
     ///
     /// - Throws: ``StoreError``: `inUse`, `newerFormat`, `damaged`, or what the disk says.
     public convenience init(directory: String, limits: StoreLimits, logger: Logger) throws(StoreError) {
-        try self.init(directory: directory, limits: limits, logger: logger, reclaimBytes: 64 << 20)
+        try self.init(directory: directory, limits: limits, logger: logger, reclaimBytes: nil)
     }
 
-    /// - Parameter reclaimBytes: dead bytes worth the work of taking their room back.
-    init(directory: String, limits: StoreLimits, logger: Logger, reclaimBytes: Int) throws(StoreError) {
+    /// - Parameter reclaimBytes: dead bytes worth the work of taking their room back; `nil` for a share of the disk.
+    init(directory: String, limits: StoreLimits, logger: Logger, reclaimBytes: Int?) throws(StoreError) {
         self.limits = limits
         self.logger = logger
-        self.reclaimBytes = reclaimBytes
         self.directory = try StoreDirectory(path: directory)
-        let options = try DatabaseOptions(logger: logger)
+        self.space = StoreSpace(directory: directory)
+        self.reclaimBytes = reclaimBytes ?? self.space.budget.reclaim
+        let options = try DatabaseOptions(budget: self.space.budget, logger: logger)
         self.options = options
         try self.directory.prepare { path throws(StoreError) in
             try Database.destroy(path, options: options)
             let database = try Database(path: path, creates: true, options: options)
             try CommitRecord(number: 0, clock: Timestamp(microseconds: .min), totals: StoreTotals()).writeFirst(to: database)
         }
-        self.database = try Database(path: self.directory.databasePath, creates: false, options: options)
+        self.space.makeRoomForEnds()
+        self.database = try self.openAgain()
+        self.space.refill()
         try self.readState()
         try self.directory.confirm(last: self.commitNumber)
         for note in self.directory.notes {
@@ -134,7 +155,13 @@ public final class RocksDBStore: MessageStore {
     /// Commits, writes a checkpoint, and closes the database, also where that failed.
     public func close() throws(StoreError) {
         defer { self.letGo() }
-        try self.commit(withCheckpoint: true)
+        do throws(StoreError) {
+            try self.commit(withCheckpoint: true)
+        } catch {
+            // What has been delivered and deleted need not come again.
+            if error.code == .diskFull { try? self.commitEnds() }
+            throw error
+        }
         self.noteTime(self.commitNumber)
         self.database?.flush()
     }

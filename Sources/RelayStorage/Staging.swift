@@ -120,6 +120,12 @@ struct Staging {
         !self.removals.isEmpty && self.removals.contains { $0.contains(key) }
     }
 
+    /// The changes to chunks on disk are there.
+    mutating func removeChanges() {
+        self.replacements.removeAll()
+        self.removals.removeAll()
+    }
+
     mutating func removeAll() {
         self.pieces.removeAll(keepingCapacity: self.pieces.capacity <= Self.keptPieces)
         self.bytes.removeAll(keepingCapacity: self.bytes.capacity <= Self.keptBytes)

@@ -226,6 +226,27 @@ final class StoreDirectory {
     /// One more sync per second does not slow down the hundreds that commits make.
     private static let syncInterval: Duration = .seconds(1)
 
+    /// Whether the store's path still leads to what was opened there.
+    ///
+    /// - Throws: ``StoreError/Code/displaced``.
+    func checkPlace() throws(StoreError) {
+        var (found, opened) = (stat(), stat())
+        let path = "\(self.path)/format"
+        let what: String
+        if stat(path, &found) != 0 {
+            let number = errno
+            guard number == ENOENT || number == ENOTDIR else { return }
+            what = "The store in \(self.path) is not there any more: it was moved or removed while the relay works on it"
+        } else if fstat(self.formatFile, &opened) == 0, found.st_ino != opened.st_ino || found.st_dev != opened.st_dev {
+            what = "In \(self.path) lies another store than the relay works on: another directory was put or mounted there"
+        } else if fstat(self.committedFile, &opened) == 0, opened.st_nlink == 0 || stat("\(self.path)/committed", &found) != 0 {
+            what = "The file \(self.path)/committed of the store was removed while the relay works on it"
+        } else {
+            return
+        }
+        throw StoreError(.displaced, "\(what). \(RocksDBFailure.advice(.displaced))")
+    }
+
     /// Whether files can be written and synced now, found out without RocksDB, which closes itself to reads when it fails.
     func probe() throws(StoreError) {
         let path = "\(self.path)/probe"

@@ -1,6 +1,7 @@
 import DequeModule
 import Logging
 import RelayCore
+import TTMSProtocol
 
 /// What the store thread does. It belongs to that thread alone, and so does the store.
 ///
@@ -11,7 +12,7 @@ final class StoreWorker {
     /// An answer that is due when everything before it is durable.
     private enum Answer {
         case completion(Completion)
-        case job(finish: (Bool) -> Void, needsCommit: Bool)
+        case job(finish: (Bool) -> Void, needsCommit: Bool, needsRoom: Bool)
     }
 
     /// What came of a submission.
@@ -39,10 +40,10 @@ final class StoreWorker {
     private static let sweepTurn = Duration.milliseconds(5)
 
     private var items: Deque<Item> = []
-    private let store: any MessageStore
+    let store: any MessageStore
     private let inbox: StoreInbox
     private let report: StoreReport
-    private let logger: Logger
+    let logger: Logger
     private let pace: GroupCommitThread.Pace
     private let clock: @Sendable () -> Timestamp
     private let observer: @Sendable ([MessageTrace]) -> Void
@@ -54,7 +55,10 @@ final class StoreWorker {
     /// How often in a row the store has failed in a way that trying again cannot mend.
     private var lastingFailures = 0
     private var nextAttempt = ContinuousClock.now
+    /// Not before this is tried again to commit what ends frames, on a full disk.
+    private var nextEnds = ContinuousClock.now
     private var nextSweep = ContinuousClock.now
+    private var nextCheck = ContinuousClock.now
     private var sweepFailure: StoreError?
 
     static let closed = StoreError(.other, "The store is closed: the relay is stopping.")
@@ -83,13 +87,15 @@ final class StoreWorker {
     /// Runs until the inbox is closed and empty.
     func run() {
         while true {
-            let due = self.failure == nil ? self.nextSweep : self.nextAttempt
-            let delivery = self.inbox.wait(timeout: self.items.isEmpty ? due - ContinuousClock.now : .zero)
+            let due = self.failure == nil ? self.nextSweep : self.store.staged > 0 ? self.nextAttempt : self.nextCheck
+            let timeout = self.items.isEmpty ? min(due, self.nextCheck) - ContinuousClock.now : .zero
+            let delivery = self.inbox.wait(timeout: timeout)
             let begin = ContinuousClock.now
             self.items.append(contentsOf: delivery.work.lazy.map { .work($0) })
             self.carryOut(until: delivery.patience == nil ? begin + Self.turn : nil)
             if let patience = delivery.patience { return self.finish(until: .now + patience) }
             self.sweep()
+            self.check()
             let duration = ContinuousClock.now - begin
             self.report.update { $0.statistics.turnTimes.record(duration / .seconds(1)) }
             self.answer(isDurable: self.commit())
@@ -166,9 +172,10 @@ final class StoreWorker {
         switch work {
         case .submission(let submission): self.carryOut(submission, until: deadline)
         case .job(let job):
-            let staged = self.store.staged
+            let (staged, growth) = (self.store.staged, self.store.stagedGrowth)
             let finish = job.run(self.store)
-            self.answers.append(.job(finish: finish, needsCommit: self.store.staged != staged))
+            let needsRoom = self.store.stagedGrowth != growth
+            self.answers.append(.job(finish: finish, needsCommit: self.store.staged != staged, needsRoom: needsRoom))
         }
     }
 
@@ -218,9 +225,10 @@ final class StoreWorker {
         var completion = completion
         var reads = reads
         while let request = reads.popFirst() {
+            self.store.readsStagedApart = self.failure != nil
             let result = self.read(request)
             let run = StoreCompletion.Run(ccid: request.ccid, token: request.token, result: result)
-            if self.store.hasStagedFrames(for: request.ccid) {
+            if self.mayHoldStaged(result, of: request.ccid) {
                 completion.content.runs.append(run)
             } else {
                 completion.durableRuns.append(run)
@@ -231,6 +239,11 @@ final class StoreWorker {
             }
         }
         self.answers.append(.completion(completion))
+    }
+
+    private func mayHoldStaged(_ result: Result<StoredRun, StoreError>, of ccid: CCID) -> Bool {
+        guard case .success(let run) = result, let last = run.marks.last else { return self.store.hasStagedFrames(for: ccid) }
+        return self.store.isStaged(last.id)
     }
 
     private func read(_ request: StoreSubmission.ReadRequest) -> Result<StoredRun, StoreError> {
@@ -249,64 +262,10 @@ final class StoreWorker {
         return result
     }
 
-    private func append(
-        _ frame: UnsafeRawBufferPointer,
-        _ entry: AppendBatch.Entry,
-        acceptedAt: Timestamp,
-        key: IdempotencyKey?
-    ) -> AppendOutcome {
-        let outcome: AppendOutcome
-        do throws(StoreError) {
-            // Where keys cannot be read none can be remembered either, and the frame must not be kept without its own.
-            if let key { _ = try self.store.use(of: key) }
-            if let cap = try self.store.refusal(of: entry, size: frame.count) {
-                self.store.countRefused()
-                return .rejected(cap)
-            }
-            outcome = try self.store.append(
-                frame,
-                to: entry.ccid,
-                acceptedAt: acceptedAt,
-                timeToLive: entry.timeToLive,
-                isInFlight: entry.isInFlight,
-                isTraced: entry.isTraced
-            )
-        } catch {
-            self.logger.error("A frame could not be kept.", metadata: ["ccid": "\(entry.ccid)", "error": "\(error)"])
-            // What has been written to its terminal stays in flight there.
-            if !entry.isInFlight { self.store.countRefused() }
-            return .rejected(.eviction)
-        }
-        if let key, case .queued(let id) = outcome { self.remember(UsedKey(key, id: id, usedAt: self.store.now)) }
-        return outcome
-    }
-
-    /// The frame is kept, so a failure is let pass: who asks again with the key may send it twice.
-    private func remember(_ use: UsedKey) {
-        do throws(StoreError) {
-            try self.store.remember(use)
-        } catch {
-            self.logger.error(
-                "The key of a message could not be remembered; who asks again with it may send the message twice.",
-                metadata: ["message": "\(use.id)", "error": "\(error)"]
-            )
-        }
-    }
-
-    private func confirm(_ ids: [MessageID]) {
-        guard !ids.isEmpty else { return }
-        do throws(StoreError) {
-            try self.store.confirm(ids)
-        } catch {
-            // They stay acknowledged: less is told of them than could be.
-            self.logger.error("Delivered messages could not be noted as confirmed.", metadata: ["error": "\(error)"])
-        }
-    }
-
     private func sweep() {
         let now = ContinuousClock.now
-        // While nothing can be written, expired frames are the least of the store's worries.
-        guard self.failure == nil, now >= self.nextSweep else { return }
+        // While nothing can be written, expired frames are the least of the store's worries. A full disk takes their ends.
+        guard self.failure == nil || self.failure?.code == .diskFull, now >= self.nextSweep else { return }
         do throws(StoreError) {
             self.store.now = self.clock()
             let limit = self.pace.sweepLimit
@@ -332,11 +291,45 @@ final class StoreWorker {
         }
     }
 
+    /// Finds out in time, also when nothing is to be committed, that what is written would be lost.
+    private func check() {
+        let now = ContinuousClock.now
+        guard now >= self.nextCheck else { return }
+        self.nextCheck = now + self.pace.retry
+        do throws(StoreError) {
+            try self.store.check()
+            if self.store.staged == 0, self.failure != nil { self.noteSuccess() }
+        } catch {
+            self.noteFailure(error)
+            self.nextAttempt = now + self.pace.retry
+        }
+    }
+
     // MARK: Commit and answers
 
+    /// Makes everything staged durable; where there is no room for that, what ends frames.
+    ///
     /// - Returns: whether everything staged is durable.
     private func commit() -> Bool {
         guard self.store.staged > 0 else { return true }
+        if self.commitAll() { return true }
+        if self.failure?.code == .diskFull, !self.isLost { self.commitEnds() }
+        return false
+    }
+
+    private func commitEnds() {
+        let begin = ContinuousClock.now
+        guard self.store.staged > self.store.stagedGrowth, begin >= self.nextEnds else { return }
+        do throws(StoreError) {
+            try self.store.commitEnds()
+            self.report.update { $0.noteTotals(of: self.store) }
+        } catch {
+            self.nextEnds = begin + self.pace.retry
+            self.noteFailure(error)
+        }
+    }
+
+    private func commitAll() -> Bool {
         let begin = ContinuousClock.now
         guard self.failure == nil || begin >= self.nextAttempt else { return false }
         guard !self.isLost else {
@@ -345,7 +338,12 @@ final class StoreWorker {
         }
         do throws(StoreError) {
             try self.store.commit()
-            self.noteSuccess(took: ContinuousClock.now - begin)
+            let duration = ContinuousClock.now - begin
+            self.report.update { content in
+                content.statistics.commitTimes.record(duration / .seconds(1))
+                content.noteTotals(of: self.store)
+            }
+            self.noteSuccess()
             self.noteDurable()
             return true
         } catch {
@@ -355,12 +353,8 @@ final class StoreWorker {
         }
     }
 
-    private func noteSuccess(took duration: Duration) {
-        self.report.update { content in
-            content.health = .healthy
-            content.statistics.commitTimes.record(duration / .seconds(1))
-            content.noteTotals(of: self.store)
-        }
+    private func noteSuccess() {
+        self.report.update { $0.health = .healthy }
         if self.failure != nil { self.logger.notice("The store commits again; what waited is durable.") }
         self.failure = nil
         self.lastingFailures = 0
@@ -412,13 +406,14 @@ final class StoreWorker {
 
     /// Answers all, or, while commits fail, those for whom nothing waits to become durable.
     private func answer(isDurable: Bool) {
+        let areEndsDurable = self.store.staged == self.store.stagedGrowth
         var held: [Answer] = []
         var waiting: Set<ObjectIdentifier> = []
         for answer in self.answers {
             switch answer {
-            case .job(let finish, let needsCommit):
+            case .job(let finish, let needsCommit, let needsRoom):
                 // It stands, and is not taken back: who asked hears at once that it is not on disk yet.
-                finish(isDurable || !needsCommit)
+                finish(isDurable || !needsCommit || (!needsRoom && areEndsDurable))
             case .completion(var completion):
                 let client = completion.client
                 // Its reads can have met what others have appended and is not durable.

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// System calls of a relay's store thread that fail or take long, as those of a broken disk do: strace tampers with them.
+/// System calls of a relay that fail or take long, as those of a broken disk do: strace tampers with them.
 final class FailingCalls {
     /// What fails, and how.
     struct Fault: Sendable, CustomTestStringConvertible {
@@ -10,10 +10,20 @@ final class FailingCalls {
         var calls: String
         /// Such as `EIO`.
         var error: String
-        /// Only on the log of the queue: a thread also writes to wake others.
-        var isOnLogOnly = false
+        /// Where they fail.
+        var reach = Reach.storeThread
 
-        var testDescription: String { "\(self.error) from \(self.calls)" }
+        var testDescription: String { "\(self.error) from \(self.calls), \(self.reach)" }
+    }
+
+    /// Where calls fail.
+    enum Reach: Sendable {
+        /// On all files, when the store's thread makes them.
+        case storeThread
+        /// On the log of the queue, when the store's thread makes them: a thread also writes to wake others.
+        case log
+        /// On all files of the store, whichever thread makes them.
+        case store
     }
 
     /// Why the tests that need it are skipped.
@@ -34,24 +44,20 @@ final class FailingCalls {
 
     /// Has the calls fail from now on.
     convenience init(_ fault: Fault, of relay: RelayProcess) async throws {
-        try await self.init("\(fault.calls):error=\(fault.error)", isOnLogOnly: fault.isOnLogOnly, of: relay)
+        try await self.init("\(fault.calls):error=\(fault.error)", fault.reach, of: relay)
     }
 
     /// Has each write to the log of the queue wait for so many milliseconds from now on.
     convenience init(delayingLogWrites milliseconds: Int, of relay: RelayProcess) async throws {
-        try await self.init("write:delay_enter=\(milliseconds * 1_000)", isOnLogOnly: true, of: relay)
+        try await self.init("write:delay_enter=\(milliseconds * 1_000)", .log, of: relay)
     }
 
-    private init(_ injection: String, isOnLogOnly: Bool, of relay: RelayProcess) async throws {
+    private init(_ injection: String, _ reach: Reach, of relay: RelayProcess) async throws {
         self.directory = try TemporaryDirectory()
-        let thread = try Self.storeThread(of: try relay.pid)
-        var arguments = ["-p", thread, "-o", "/dev/null", "-e", "inject=\(injection)"]
-        if isOnLogOnly {
-            // Each time the store is opened it begins a new one.
-            for number in 1..<300 {
-                let digits = String(1_000_000 + number).dropFirst()
-                arguments += ["-P", relay.dataDirectory.appendingPathComponent("store/queue/\(digits).log").path]
-            }
+        let target = reach == .store ? ["-f", "-p", "\(try relay.pid)"] : ["-p", try Self.storeThread(of: try relay.pid)]
+        var arguments = target + ["-o", "/dev/null", "-e", "inject=\(injection)"]
+        for path in Self.paths(reach) {
+            arguments += ["-P", relay.dataDirectory.appendingPathComponent("store/\(path)").path]
         }
         let program = try RunningProgram(
             Self.strace,
@@ -69,6 +75,25 @@ final class FailingCalls {
         // What the tests start has the other signals blocked. The kernel lets go of the thread; a call under way fails once more.
         self.program.signal(SIGKILL)
         _ = try await self.program.waitForExit()
+    }
+
+    /// Files by the names that they have or will have: strace knows no patterns.
+    private static func paths(_ reach: Reach) -> [String] {
+        // Each time the database is opened it begins new files.
+        let numbers = (1..<300).map { String(1_000_000 + $0).dropFirst() }
+        return switch reach {
+        case .storeThread: []
+        case .log: numbers.map { "queue/\($0).log" }
+        case .store:
+            [
+                "", "format", "committed", "reserve", "probe", "queue", "queue/CURRENT", "queue/IDENTITY", "queue/LOCK",
+                "queue/LOG",
+            ]
+                + numbers.flatMap { number in
+                    ["\(number).log", "\(number).sst", "\(number).dbtmp", "MANIFEST-\(number)", "OPTIONS-\(number)"]
+                        .map { "queue/\($0)" } + ["queue/OPTIONS-\(number).dbtmp"]
+                }
+        }
     }
 
     private static func storeThread(of pid: Int32) throws -> String {

@@ -13,15 +13,24 @@ extension Faults {
         static let faults = [
             FailingCalls.Fault(calls: "fdatasync", error: "EIO"),
             FailingCalls.Fault(calls: "fdatasync", error: "ENOSPC"),
-            FailingCalls.Fault(calls: "write", error: "EIO", isOnLogOnly: true),
-            FailingCalls.Fault(calls: "write", error: "ENOSPC", isOnLogOnly: true),
+            FailingCalls.Fault(calls: "write", error: "EIO", reach: .log),
+            FailingCalls.Fault(calls: "write", error: "ENOSPC", reach: .log),
             FailingCalls.Fault(calls: "fdatasync,fsync,openat", error: "EIO"),
             FailingCalls.Fault(calls: "fdatasync,fsync,openat", error: "EROFS"),
+            FailingCalls.Fault(calls: "write,pwrite64", error: "EIO", reach: .store),
+            FailingCalls.Fault(calls: "write,pwrite64", error: "ENOSPC", reach: .store),
+            FailingCalls.Fault(calls: "fdatasync,fsync,sync_file_range", error: "EIO", reach: .store),
+            FailingCalls.Fault(calls: writes, error: "EIO", reach: .store),
+            FailingCalls.Fault(calls: writes, error: "EROFS", reach: .store),
         ]
 
-        @Test("A full disk", .enabled(if: SmallDisk.isPossible, SmallDisk.reason), arguments: [1, 2])
-        func full(eventLoops: Int) async throws {
-            let disk = try SmallDisk()
+        /// Everything that changes a file or a directory.
+        private static let writes =
+            "write,pwrite64,fdatasync,fsync,sync_file_range,fallocate,ftruncate,truncate,rename,unlink"
+
+        @Test("A full disk", .enabled(if: SmallDisk.isPossible, SmallDisk.reason), arguments: [1, 2], SmallDisk.kinds)
+        func full(eventLoops: Int, kind: SmallDisk.Kind) async throws {
+            let disk = try SmallDisk(kind)
             let data = disk.url.appendingPathComponent("data")
             try await RelayProcess.with(["event_loops": "\(eventLoops)"], dataDirectory: data) { relay in
                 try await Self.outage(of: relay, reason: "No space left") {
@@ -150,10 +159,11 @@ extension Faults {
 
         @Test(
             "kill -9 on a full disk loses nothing for which there is a receipt",
-            .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason),
+            arguments: SmallDisk.kinds
         )
-        func killed() async throws {
-            let disk = try SmallDisk()
+        func killed(kind: SmallDisk.Kind) async throws {
+            let disk = try SmallDisk(kind)
             try await RelayProcess.with(dataDirectory: disk.url.appendingPathComponent("data")) { relay in
                 try await Self.fillUnder(relay, disk)
                 try await relay.kill()
@@ -163,15 +173,16 @@ extension Faults {
 
         @Test(
             "Stopped on a disk that stays full, the relay ends with an error, and says how many frames it could not keep",
-            .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason),
+            arguments: SmallDisk.kinds
         )
-        func stopped() async throws {
-            let disk = try SmallDisk()
+        func stopped(kind: SmallDisk.Kind) async throws {
+            let disk = try SmallDisk(kind)
             let data = disk.url.appendingPathComponent("data")
             try await RelayProcess.with(["stop_timeout": "1s"], dataDirectory: data) { relay in
                 try await Self.fillUnder(relay, disk)
                 try await relay.waitForStatus("ledger.accepted_total", 2 * Self.count)
-                await #expect(throws: RelayProcess.Failure.self) { try await relay.stop() }
+                try await relay.stop(exit: 1)
                 let lost = try #require(relay.output.firstMatch(of: /: ([0-9]+) frames that were only in memory are lost/))
                 try await Self.expectReceipted(relay, disk)
                 try await relay.waitForStatus("ledger.delivered_total", 2 * Self.count - (Int(lost.1) ?? 0))
@@ -180,10 +191,11 @@ extension Faults {
 
         @Test(
             "A stop goes on trying while the disk is full, and loses nothing when there is room in time",
-            .enabled(if: SmallDisk.isPossible, SmallDisk.reason)
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason),
+            arguments: SmallDisk.kinds
         )
-        func stoppedInTime() async throws {
-            let disk = try SmallDisk()
+        func stoppedInTime(kind: SmallDisk.Kind) async throws {
+            let disk = try SmallDisk(kind)
             let data = disk.url.appendingPathComponent("data")
             try await RelayProcess.with(["stop_timeout": "60s"], dataDirectory: data) { relay in
                 try await Self.fillUnder(relay, disk)
@@ -204,10 +216,11 @@ extension Faults {
 
         @Test(
             "On a file system that turns read-only nothing more gets a receipt, and what had one is there when it is repaired",
-            .enabled(if: ReadOnlyDisk.isPossible, ReadOnlyDisk.reason)
+            .enabled(if: ReadOnlyDisk.isPossible, ReadOnlyDisk.reason),
+            arguments: [1_024, 4_096]
         )
-        func readOnly() async throws {
-            let disk = try ReadOnlyDisk()
+        func readOnly(block: Int) async throws {
+            let disk = try ReadOnlyDisk(block: block)
             let data = disk.url.appendingPathComponent("data")
             try await RelayProcess.with(["stop_timeout": "1s"], dataDirectory: data) { relay in
                 let sender = try relay.terminal(.sender)
@@ -222,7 +235,7 @@ extension Faults {
                 let other = try relay.terminal(.other)
                 try other.send(NumberedFrames.to(.other, 0..<5))
                 #expect(try other.receiveNumbers(5, from: .other) == Array(0..<5))
-                await #expect(throws: RelayProcess.Failure.self) { try await relay.stop() }
+                try await relay.stop(exit: 1)
                 try disk.repair()
                 try await relay.expectSoundStore()
                 try await relay.start()

@@ -18,14 +18,16 @@ final class ReadOnlyDisk {
     private struct Unavailable: Error {}
 
     /// Makes and mounts 64 MiB.
-    init() throws {
+    ///
+    /// - Parameter block: bytes of the file system's blocks.
+    init(block: Int = 4_096) throws {
         self.directory = try TemporaryDirectory()
         self.url = self.directory.url.appendingPathComponent("disk")
         try FileManager.default.createDirectory(at: self.url, withIntermediateDirectories: false)
         guard FileManager.default.createFile(atPath: self.image, contents: nil), truncate(self.image, 64 << 20) == 0 else {
             throw Unavailable()
         }
-        try Self.run("mkfs.ext4", "-q", "-F", self.image)
+        try SystemCommand.run("mkfs.ext4", "-q", "-F", "-b", "\(block)", self.image)
         try self.mountAgain()
     }
 
@@ -55,25 +57,12 @@ final class ReadOnlyDisk {
     func repair() throws {
         guard umount2(self.url.path, 0) == 0 else { throw Unavailable() }
         // Ends with 1 when it has corrected something, as the mark of the error.
-        try Self.run("e2fsck", "-p", self.image, atMost: 1)
+        try SystemCommand.run("e2fsck", "-p", self.image, atMost: 1)
         try self.mountAgain()
     }
 
     private func mountAgain() throws {
-        try Self.run("mount", "-o", "loop,errors=remount-ro", self.image, self.url.path)
-    }
-
-    private static func run(_ command: String..., atMost status: Int32 = 0) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        // Where these commands are is not in every user's path.
-        process.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus <= status else { throw Unavailable() }
+        try SystemCommand.run("mount", "-o", "loop,errors=remount-ro", self.image, self.url.path)
     }
 
     private func major(_ device: dev_t) -> UInt64 { (UInt64(device) >> 8 & 0xfff) | (UInt64(device) >> 32 & ~0xfff) }

@@ -4,6 +4,21 @@ import Testing
 
 /// A disk of its own that is soon full, where the tests may mount one.
 final class SmallDisk {
+    /// What kind of file system is on it.
+    enum Kind: Sendable, CustomTestStringConvertible {
+        /// In memory: a write fails at once where there is no page left.
+        case tmpfs
+        /// ext4 in a file, with blocks of so many bytes.
+        case ext4(block: Int)
+
+        var testDescription: String {
+            switch self {
+            case .tmpfs: "tmpfs"
+            case .ext4(let block): "ext4 with blocks of \(block) bytes"
+            }
+        }
+    }
+
     /// Where it is mounted.
     let url: URL
     private let directory: TemporaryDirectory
@@ -13,12 +28,26 @@ final class SmallDisk {
 
     static let isPossible = (try? SmallDisk()) != nil
 
-    /// Mounts 32 MiB: room for a store and what opening it anew takes, and too little for a log to be set aside as a whole, which
-    /// would let it grow when the disk is full.
-    init() throws {
+    /// All that the machine can mount: ext4 needs loop devices and mkfs.ext4.
+    static let kinds: [Kind] = [.ext4(block: 1_024), .ext4(block: 4_096), .tmpfs].filter { (try? SmallDisk($0)) != nil }
+
+    /// Mounts 64 MiB of ext4, or 32 MiB in memory.
+    init(_ kind: Kind = .tmpfs) throws {
         self.directory = try TemporaryDirectory()
-        self.url = self.directory.url
-        guard geteuid() == 0, mount("tmpfs", self.url.path, "tmpfs", 0, "size=32m") == 0 else { throw Unmountable() }
+        self.url = self.directory.url.appendingPathComponent("disk")
+        try FileManager.default.createDirectory(at: self.url, withIntermediateDirectories: false)
+        guard geteuid() == 0 else { throw Unmountable() }
+        switch kind {
+        case .tmpfs:
+            guard mount("tmpfs", self.url.path, "tmpfs", 0, "size=32m") == 0 else { throw Unmountable() }
+        case .ext4(let block):
+            let image = self.directory.url.appendingPathComponent("image").path
+            guard FileManager.default.createFile(atPath: image, contents: nil), truncate(image, 64 << 20) == 0 else {
+                throw Unmountable()
+            }
+            try SystemCommand.run("mkfs.ext4", "-q", "-F", "-b", "\(block)", image)
+            try SystemCommand.run("mount", "-o", "loop", image, self.url.path)
+        }
     }
 
     private struct Unmountable: Error {}
@@ -29,16 +58,24 @@ final class SmallDisk {
 
     private var filler: String { self.url.appendingPathComponent("filler").path }
 
-    /// Takes all room that is left.
+    /// Takes all room that is left, to the last block.
     func fill() {
         let file = open(self.filler, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        let block = [UInt8](repeating: 1, count: 4_096)
-        while write(file, block, block.count) > 0 {}
+        for size in [1 << 20, 4_096, 512] {
+            let block = [UInt8](repeating: 1, count: size)
+            while write(file, block, block.count) > 0 {}
+        }
         close(file)
     }
 
     /// Gives it back.
     func free() {
         unlink(self.filler)
+    }
+
+    /// Bytes that a process without privileges can write.
+    var available: Int {
+        var statistics = statvfs()
+        return statvfs(self.url.path, &statistics) == 0 ? Int(statistics.f_bavail) * Int(statistics.f_frsize) : 0
     }
 }

@@ -300,6 +300,8 @@ import Testing
 
     @Test func everythingOutlivesRestartsAndCrashes() throws {
         let directory = try TemporaryDirectory()
+        // The last store to be closed lies there.
+        defer { withExtendedLifetime(directory) {} }
         let store = try RocksDBStore.open(directory)
         let delivered = try store.traced("1", at: 1)
         let flying = try store.traced("2", at: 1)

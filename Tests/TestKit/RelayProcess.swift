@@ -202,10 +202,13 @@ public final class RelayProcess: Sendable {
 
     /// Asks it to stop (`SIGTERM`), and waits until it has.
     ///
-    /// - Throws: ``Failure`` when it ends otherwise than with code 0.
-    public func stop() async throws {
+    /// - Parameter code: with which it has to end.
+    /// - Throws: ``Failure`` when it ends otherwise.
+    public func stop(exit code: Int32 = 0) async throws {
         let exit = try await self.end(by: SIGTERM)
-        guard exit == .code(0) else { throw self.failure("after SIGTERM the relay ended with \(exit), not with code 0") }
+        guard exit == .code(code) else {
+            throw self.failure("after SIGTERM the relay ended with \(exit), not with code \(code)")
+        }
     }
 
     /// Ends it at once (`SIGKILL`), as a crash does.

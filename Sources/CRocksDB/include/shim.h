@@ -1,8 +1,10 @@
 // RocksDB's C API, and what the store cannot do in Swift: the compaction filter, which must not call back into it, naming
-// a thread, and a logger, which the C API cannot make.
+// a thread, and what the C API leaves out: a logger, how a
+// compaction has ended, and which files have to be there.
 #pragma once
 
 #include <rocksdb/c.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -36,6 +38,16 @@ typedef void (*ttms_log_callback)(void *context, int level, const char *text);
 // Has databases opened with `options` pass messages of `lowest_level` (0 debug, 1 info, 2 warning, 3 error, 4 fatal) and above to
 // `callback`, and write no log file. `context` has to outlive the databases and the options.
 void ttms_options_set_logger(rocksdb_options_t *options, int lowest_level, ttms_log_callback callback, void *context);
+
+// Has the file system set aside `bytes` for a file, behind its end. -1 with errno when it cannot.
+int ttms_reserve(int file, int64_t bytes);
+
+// Merges all files of a family, and drops what its compaction filter says. The C API's function does not say whether that worked.
+void ttms_compact(rocksdb_t *database, rocksdb_column_family_handle_t *family, char **error);
+
+// Looks for up to `count` of the files that the database needs to be opened again, from number `*position` on, which is moved behind
+// them, and back to 0 after the last. Gives the path of the first that is not there, to be freed with rocksdb_free, or NULL.
+char *ttms_missing_file(rocksdb_t *database, size_t *position, size_t count);
 
 #ifdef __cplusplus
 }

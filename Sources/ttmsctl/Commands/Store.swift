@@ -45,7 +45,7 @@ struct StoreOptions: ParsableArguments {
         case .inUse: .busy
         case .newerFormat: .notUnderstood
         case .noPermission: .noPermission
-        case .missing, .damaged, .inputOutput, .diskFull, .other: .noInput
+        case .missing, .damaged, .inputOutput, .diskFull, .displaced, .other: .noInput
         }
     }
 

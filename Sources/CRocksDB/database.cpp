@@ -1,0 +1,66 @@
+#include "shim.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/transaction_log.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+// The C API declares these types, and defines them like this; what else is in them stands behind.
+struct rocksdb_t {
+    rocksdb::DB *rep;
+};
+struct rocksdb_column_family_handle_t {
+    rocksdb::ColumnFamilyHandle *rep;
+};
+
+void ttms_compact(rocksdb_t *database, rocksdb_column_family_handle_t *family, char **error) {
+    rocksdb::CompactRangeOptions options;
+    // Files that commits make in the meantime are merged as ever.
+    options.exclusive_manual_compaction = false;
+    const rocksdb::Status status = database->rep->CompactRange(options, family->rep, nullptr, nullptr);
+    if (!status.ok()) *error = strdup(status.ToString().c_str());
+}
+
+static std::vector<std::string> needed_files(rocksdb::DB *database) {
+    std::vector<std::string> files;
+    uint64_t manifest_size = 0;
+    if (!database->GetLiveFiles(files, &manifest_size, false).ok()) return {};
+    files.erase(std::remove_if(files.begin(), files.end(),
+                               [](const std::string &file) { return file.rfind("/OPTIONS", 0) == 0; }),
+                files.end());
+    return files;
+}
+
+static char *missing_log(rocksdb::DB *database) {
+    // Its size is asked of the file system. Another log may have followed it in the meantime.
+    for (int attempt = 0; attempt < 2; attempt++) {
+        std::unique_ptr<rocksdb::LogFile> log;
+        const rocksdb::Status status = database->GetCurrentWalFile(&log);
+        if (status.ok() || !(status.IsPathNotFound() || status.IsNotFound())) return nullptr;
+    }
+    return strdup((database->GetName() + "/*.log").c_str());
+}
+
+char *ttms_missing_file(rocksdb_t *database, size_t *position, size_t count) {
+    rocksdb::DB *db = database->rep;
+    if (char *log = missing_log(db)) return log;
+    const std::vector<std::string> files = needed_files(db);
+    const size_t begin = *position < files.size() ? *position : 0;
+    const size_t end = std::min(files.size(), begin + count);
+    *position = end < files.size() ? end : 0;
+    for (size_t i = begin; i < end; i++) {
+        const std::string path = db->GetName() + files[i];
+        if (access(path.c_str(), F_OK) == 0 || errno != ENOENT) continue;
+        // Merging may have deleted it since.
+        const std::vector<std::string> now = needed_files(db);
+        if (std::find(now.begin(), now.end(), files[i]) != now.end()) return strdup(path.c_str());
+    }
+    return nullptr;
+}

@@ -1,0 +1,128 @@
+import CRocksDB
+import RelayCore
+import Synchronization
+
+/// Taking back the room of messages that are no longer kept.
+extension Database {
+    /// A merging of all message files on a thread of its own.
+    final class Merging: Sendable {
+        let thread: StoreThread
+        private let outcome: Outcome
+
+        private final class Outcome: Sendable {
+            let failure = Mutex<StoreError?>(nil)
+        }
+
+        fileprivate init?(
+            of handle: OpaquePointer,
+            _ messages: OpaquePointer,
+            dropping files: [ClosedRange<UInt64>],
+            flushing families: [OpaquePointer]
+        ) {
+            nonisolated(unsafe) let (handle, messages, families) = (handle, messages, families)
+            let outcome = Outcome()
+            // RocksDB's handles may be used from any thread, and who closes them waits for this one.
+            let thread = StoreThread(name: "ttms-compact") {
+                do throws(StoreError) {
+                    for keys in files { try Database.dropFiles(in: keys, of: handle, messages) }
+                    Database.flush(families, of: handle)
+                    try RocksDBFailure.check("Merging the files of the store") { ttms_compact(handle, messages, $0) }
+                } catch {
+                    outcome.failure.withLock { $0 = error }
+                }
+            }
+            guard let thread else { return nil }
+            self.thread = thread
+            self.outcome = outcome
+        }
+
+        var hasEnded: Bool { self.thread.hasEnded }
+
+        /// Why it has failed; `nil` while it runs, and when it has not.
+        var failure: StoreError? { self.outcome.failure.withLock(\.self) }
+    }
+
+    /// Bytes of the files that hold messages, dead ones included; not those of the log.
+    var messageFileBytes: Int {
+        var bytes: UInt64 = 0
+        let status = rocksdb_property_int_cf(self.handle, self.family(.messages), "rocksdb.total-sst-files-size", &bytes)
+        return status == 0 ? Int(clamping: bytes) : 0
+    }
+
+    /// Merges all files with messages in the background, so that the dead ones' room comes back.
+    ///
+    /// - Parameters:
+    ///   - files: the keys of files to delete before that, from ``deadFiles(isLive:)``.
+    ///   - flushes: whether what is in memory is written to files before, so that merging meets it, and the log's room comes back.
+    /// - Returns: whether it has begun: not while another one is under way, nor where the system has no thread.
+    func merge(dropping files: [ClosedRange<UInt64>], flushes: Bool) -> Bool {
+        if let merging = self.merging {
+            guard merging.hasEnded else { return false }
+            merging.thread.join()
+        }
+        self.merging = Merging(
+            of: self.handle,
+            self.family(.messages),
+            dropping: files,
+            flushing: flushes ? self.families : []
+        )
+        return self.merging != nil
+    }
+
+    /// The keys of files whose messages are all dead: deleting those takes no room. The newest files, on level 0, are not among them.
+    ///
+    /// - Parameter isLive: whether a message with an id in this range may be kept.
+    func deadFiles(isLive: (ClosedRange<UInt64>) -> Bool) -> [ClosedRange<UInt64>] {
+        guard let files = rocksdb_livefiles(self.handle) else { return [] }
+        defer { rocksdb_livefiles_destroy(files) }
+        var dead: [ClosedRange<UInt64>] = []
+        for index in 0..<rocksdb_livefiles_count(files) {
+            guard rocksdb_livefiles_level(files, index) > 0,
+                let family = rocksdb_livefiles_column_family_name(files, index), String(cString: family) == "messages"
+            else { continue }
+            var (firstSize, lastSize) = (0, 0)
+            let first = rocksdb_livefiles_smallestkey(files, index, &firstSize)
+            let last = rocksdb_livefiles_largestkey(files, index, &lastSize)
+            guard let keys = Self.range(first, firstSize, last, lastSize), !isLive(keys) else { continue }
+            dead.append(keys)
+        }
+        return dead
+    }
+
+    private static func dropFiles(
+        in keys: ClosedRange<UInt64>,
+        of handle: OpaquePointer,
+        _ messages: OpaquePointer
+    ) throws(StoreError) {
+        let (first, last) = (keys.lowerBound.bigEndian, keys.upperBound.bigEndian)
+        let size = MemoryLayout<UInt64>.size
+        try RocksDBFailure.check("Deleting files of the store") { error in
+            withUnsafeBytes(of: first) { first in
+                withUnsafeBytes(of: last) { last in
+                    rocksdb_delete_file_in_range_cf(
+                        handle,
+                        messages,
+                        first.assumingMemoryBound(to: CChar.self).baseAddress,
+                        size,
+                        last.assumingMemoryBound(to: CChar.self).baseAddress,
+                        size,
+                        error
+                    )
+                }
+            }
+        }
+    }
+
+    private static func range(
+        _ first: UnsafePointer<CChar>?,
+        _ firstSize: Int,
+        _ last: UnsafePointer<CChar>?,
+        _ lastSize: Int
+    ) -> ClosedRange<UInt64>? {
+        let size = MemoryLayout<UInt64>.size
+        guard let first, let last, firstSize == size, lastSize == size else { return nil }
+        let lower = UInt64(bigEndian: UnsafeRawPointer(first).loadUnaligned(as: UInt64.self))
+        let upper = UInt64(bigEndian: UnsafeRawPointer(last).loadUnaligned(as: UInt64.self))
+        return lower <= upper ? lower...upper : nil
+    }
+}
