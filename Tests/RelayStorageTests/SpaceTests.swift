@@ -94,4 +94,37 @@ import Testing
         #expect(killed.totals.isBalanced)
         try store.close()
     }
+
+    @Test(.enabled(if: SmallDisk.isPossible)) func endsAreDurableWhileFramesWaitForRoom() throws {
+        let disk = try #require(try SmallDisk())
+        let store = try RocksDBStore.open(disk.directory)
+        for number in 0..<10 {
+            for ccid in [CCID.a, .b] { try store.append("\(number)", to: ccid) }
+        }
+        try store.commit()
+        disk.fill()
+        try store.append("waits", to: .a)
+        try store.append("never written", to: .b)
+        #expect { try store.commit() } throws: { ($0 as? StoreError)?.code == .diskFull }
+        #expect(try store.read(.a, maximumBytes: 3) == ["0", "1", "2"])
+        try store.remove(of: .a, through: MessageID(slot: 0, sequence: 2))
+        #expect(try store.deleteAll(of: .b) == 11)
+        try store.append("waits, too", to: .b)
+        try store.commitEnds()
+        #expect(store.staged == store.stagedGrowth && store.staged > 0)
+
+        let killed = try RocksDBStore.open(try disk.directory.copy())
+        #expect(try killed.texts(.a) == (2..<10).map(String.init))
+        #expect(try killed.texts(.b) == [])
+        #expect(killed.totals.isBalanced && killed.totals.frames == 8)
+        #expect(killed.totals.removed == 2 && killed.totals.deleted == 11)
+
+        unlink(disk.filler)
+        try store.commit()
+        let later = try RocksDBStore.open(try disk.directory.copy())
+        #expect(try later.texts(.a) == (2..<10).map(String.init) + ["waits"])
+        #expect(try later.texts(.b) == ["waits, too"])
+        #expect(later.totals == store.totals && later.totals.isBalanced)
+        try store.close()
+    }
 }
