@@ -250,33 +250,36 @@ extension Faults {
 
         /// What can happen to a store under a process that cannot write to it.
         enum Damage: CaseIterable, Sendable {
-            case garbledName, missingFile
+            case garbledName, emptiedFile
 
             func happen(to store: URL) throws {
                 let current = store.appendingPathComponent("queue/CURRENT")
                 switch self {
                 case .garbledName: try Data("garbled".utf8).write(to: current)
-                case .missingFile:
+                case .emptiedFile:
                     let name = try String(contentsOf: current, encoding: .utf8).trimmingCharacters(in: .newlines)
-                    try FileManager.default.removeItem(at: store.appendingPathComponent("queue/\(name)"))
+                    try Data().write(to: store.appendingPathComponent("queue/\(name)"))
                 }
             }
         }
 
         @Test(
             "Where the store is damaged when the disk takes writes again, the relay ends with an error, and says what is lost",
-            .enabled(if: SmallDisk.isPossible, SmallDisk.reason),
+            .enabled(if: FailingCalls.isPossible, FailingCalls.reason),
             arguments: Damage.allCases
         )
         func damaged(damage: Damage) async throws {
-            let disk = try SmallDisk()
-            let data = disk.url.appendingPathComponent("data")
             // It does not wait so long for a disk that cannot get better.
-            try await RelayProcess.with(["stop_timeout": "1h"], dataDirectory: data) { relay in
-                try await Self.fillUnder(relay, disk)
+            try await RelayProcess.with(["stop_timeout": "1h"]) { relay in
+                let sender = try relay.terminal(.sender)
+                try sender.send(NumberedFrames.to(.receiver, 0..<Self.count, size: Self.size))
+                try sender.register(.sender)
+                let calls = try await FailingCalls(Self.faults[0], of: relay)
+                try sender.send(NumberedFrames.to(.receiver, Self.count..<2 * Self.count, size: Self.size))
+                try await Self.waitUntilReady(relay, false, reason: "failed")
                 try await relay.waitForStatus("ledger.accepted_total", 2 * Self.count)
-                try damage.happen(to: data.appendingPathComponent("store"))
-                disk.free()
+                try damage.happen(to: relay.dataDirectory.appendingPathComponent("store"))
+                try await calls.stop()
                 let failure = await #expect(throws: RelayProcess.Failure.self) { try await relay.waitForEnd() }
                 #expect(failure?.description.contains("code(1)") == true)
                 #expect(relay.output.contains("so the relay stops"))
