@@ -300,8 +300,6 @@ import Testing
 
     @Test func everythingOutlivesRestartsAndCrashes() throws {
         let directory = try TemporaryDirectory()
-        // The last store to be closed lies there.
-        defer { withExtendedLifetime(directory) {} }
         let store = try RocksDBStore.open(directory)
         let delivered = try store.traced("1", at: 1)
         let flying = try store.traced("2", at: 1)
@@ -319,7 +317,10 @@ import Testing
 
         for isCrash in [true, false] {
             if !isCrash { try store.close() }
-            let again = try RocksDBStore.open(isCrash ? try directory.copy() : directory)
+            let place = isCrash ? try directory.copy() : directory
+            // The store is closed there.
+            defer { withExtendedLifetime(place) {} }
+            let again = try RocksDBStore.open(place)
             again.now = .second(4)
             #expect(try again.trace(of: delivered) == expected)
             #expect(Self.history(try again.trace(of: flying)).prefix(3) == ["accepted 1", "queued 1", "inFlight 2"])
