@@ -26,6 +26,7 @@ let package = Package(
         // Preloaded by tests into the programs above, so libraries of their own.
         .library(name: "PowerCut", type: .dynamic, targets: ["PowerCut"]),
         .library(name: "FalseClock", type: .dynamic, targets: ["FalseClock"]),
+        .library(name: "NoIPv6", type: .dynamic, targets: ["NoIPv6"]),
         .library(name: "AllocationCount", type: .dynamic, targets: ["AllocationCount"]),
         .library(name: "SignalMask", type: .dynamic, targets: ["SignalMask"]),
     ],
@@ -50,6 +51,7 @@ let package = Package(
         .target(name: "CGnuTLS", linkerSettings: [.linkedLibrary("gnutls")]),
         .target(name: "CRocksDB", linkerSettings: [.linkedLibrary("rocksdb")]),
         .target(name: "CLinuxTCP"),
+        .target(name: "CLinuxProcess"),
         .target(name: "CSwiftRuntime"),
 
         // Bytes <-> frames.
@@ -102,13 +104,12 @@ let package = Package(
         .executableTarget(
             name: "ttms-relayd",
             dependencies: [
-                "RelayServer", "RelayAdmin", "RelayStorage", "RelayCore", "TTMSProtocol", "CSwiftRuntime",
+                "RelayServer", "RelayAdmin", "RelayStorage", "RelayCore", "TTMSProtocol", "CLinuxProcess", "CSwiftRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict
@@ -147,6 +148,7 @@ let package = Package(
         // A disk that forgets at a power cut what was not synced. Preloaded, never linked: nothing may depend on it.
         .target(name: "PowerCut", path: "Tests/PowerCut"),
         .target(name: "FalseClock", path: "Tests/FalseClock"),
+        .target(name: "NoIPv6", path: "Tests/NoIPv6"),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .target(name: "SignalMask", path: "Tests/SignalMask"),
         .executableTarget(name: "power-cut-probe", path: "Tests/PowerCutProbe"),

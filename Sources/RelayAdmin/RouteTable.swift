@@ -11,7 +11,12 @@ enum RouteTable {
         connections: ClientConnections
     ) -> [Route] {
         let events = EventEndpoints(hub: events, tokens: access.tokens)
-        let status = StatusEndpoints(operations: operations, audit: access.audit, connections: connections)
+        let status = StatusEndpoints(
+            operations: operations,
+            settings: settings,
+            audit: access.audit,
+            connections: connections
+        )
         let terminals = TerminalEndpoints(operations: operations)
         let connections = ConnectionEndpoints(operations: operations)
         let messages = MessageEndpoints(operations: operations, blocks: access.blocks)

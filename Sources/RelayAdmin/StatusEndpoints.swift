@@ -4,6 +4,7 @@ import RelayCore
 /// How the relay is: for probes, for monitoring, for people.
 struct StatusEndpoints: Sendable {
     let operations: any RelayOperations
+    let settings: any RelaySettings
     let audit: AuditLog
     let connections: ClientConnections
 
@@ -22,7 +23,8 @@ struct StatusEndpoints: Sendable {
     @Sendable
     func metrics(_ request: HTTPRequest) async throws -> HTTPResponse {
         let format = MetricsFormat(accept: request.head.values("accept"))
-        let families = await self.operations.metrics() + self.audit.metrics + self.connections.metrics
+        let families =
+            await self.operations.metrics() + self.audit.metrics + self.connections.metrics + self.settings.metrics()
         var response = HTTPResponse.text(format.render(families), mediaType: format.mediaType)
         response.headers.append(HTTPResponse.Header("Vary", "Accept"))
         return response

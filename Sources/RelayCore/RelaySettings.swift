@@ -14,6 +14,9 @@ public protocol RelaySettings: Sendable {
     /// - Throws: ``SettingFlaws`` when it is wrong; nothing has changed then. `StoreError` when the store cannot take its part.
     func reload() async throws -> SettingChanges
 
+    /// What monitoring sees of the settings.
+    func metrics() async -> [MetricFamily]
+
     /// What is logged.
     func logLevel() async -> LogLevelSnapshot
 
@@ -22,6 +25,11 @@ public protocol RelaySettings: Sendable {
 
     /// Logs again what is configured.
     func revertLogLevel() async -> LogLevelSnapshot
+}
+
+extension RelaySettings {
+    /// Nothing.
+    public func metrics() async -> [MetricFamily] { [] }
 }
 
 /// One setting.

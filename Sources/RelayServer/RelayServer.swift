@@ -5,6 +5,10 @@ import RelayCore
 import Synchronization
 import TTMSProtocol
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// The relay path as a whole: event loops, their shards, and the listeners.
 ///
 /// Life: ``init(options:groupCommit:logger:)``, ``start()``, serve, ``stop()``. `RelayServer+Operations` is what operators see.
@@ -85,9 +89,11 @@ public final class RelayServer: Sendable {
 
     /// Listens on all addresses.
     ///
+    /// - Parameter skippingMissingFamilies: whether addresses of a family that this machine does not have, such as IPv6 without the
+    ///   kernel's module, are left out, as long as others are left.
     /// - Returns: the addresses with their real ports, in the order of the options.
     /// - Throws: ``ListenError`` naming the first address that could not be had; the others are closed again.
-    public func start() async throws -> [String] {
+    public func start(skippingMissingFamilies: Bool = false) async throws -> [String] {
         let shards = self.shards
         for shard in shards {
             try await shard.eventLoop.submit {
@@ -103,15 +109,28 @@ public final class RelayServer: Sendable {
             report: self.acceptReport,
             logger: self.logger
         )
+        var missing: ListenError?
         for address in self.options.listeners {
             do {
                 let channel = try await listener.listen(on: address)
                 self.state.opened(channel, address: Shard.text(channel.localAddress))
             } catch {
+                if skippingMissingFamilies, ListenError.isFamilyMissing(error) {
+                    missing = ListenError(address: address, cause: error)
+                    self.logger.warning(
+                        """
+                        Terminals cannot connect to one of the default addresses, since this machine has none of its family; the others \
+                        are served. Name the addresses with --listen to be rid of this message
+                        """,
+                        metadata: ["address": "\(address.host)", "port": "\(address.port)", "error": "\(error)"]
+                    )
+                    continue
+                }
                 for channel in self.state.takeListeners() { try? await channel.close() }
                 throw ListenError(address: address, cause: error)
             }
         }
+        if self.state.addresses.isEmpty, let missing { throw missing }
         return self.state.addresses
     }
 
@@ -151,6 +170,12 @@ public struct ListenError: Error, CustomStringConvertible {
     public let address: ListenerOptions
     /// What the system said.
     public let cause: any Error
+
+    /// Whether `error` says that the machine has no addresses of this family, or has switched them off.
+    static func isFamilyMissing(_ error: any Error) -> Bool {
+        guard let error = error as? IOError else { return false }
+        return [EAFNOSUPPORT, EADDRNOTAVAIL, EPROTONOSUPPORT].contains(error.errnoCode)
+    }
 
     /// What happened and what to do.
     public var description: String {

@@ -19,6 +19,7 @@ final class RelayService: Service {
     private let directory: DataDirectory
     private let server: RelayServer
     private let admin: AdminServer
+    private let log: LogQueue
     private let logger: Logger
 
     /// Takes the data directory and opens the store.
@@ -26,8 +27,16 @@ final class RelayService: Service {
     /// - Parameters:
     ///   - options: the command line that the configuration was made from, to make it again.
     ///   - level: what is logged; operators change it.
-    init(_ configuration: RelayConfiguration, options: RelaydOptions, level: LogLevel, logger: Logger) throws {
+    ///   - log: prints where the relay is found.
+    init(
+        _ configuration: RelayConfiguration,
+        options: RelaydOptions,
+        level: LogLevel,
+        log: LogQueue,
+        logger: Logger
+    ) throws {
         self.configuration = configuration
+        self.log = log
         self.logger = logger
         self.directory = try DataDirectory(configuration.dataDirectory)
         let openFiles = OpenFiles.raiseLimit(logger: logger)
@@ -66,6 +75,7 @@ final class RelayService: Service {
             options: options,
             level: level,
             groupCommit: self.groupCommit,
+            log: log,
             logger: logger
         )
         var admin = configuration.adminOptions(directory: self.directory.path)
@@ -84,7 +94,7 @@ final class RelayService: Service {
     func run() async throws {
         do {
             await self.admin.enforceBlocks()
-            let terminals = try await self.server.start()
+            let terminals = try await self.server.start(skippingMissingFamilies: self.configuration.listensByDefault)
             let port = try self.admin.start()
             let endpoint = Endpoint(host: self.configuration.admin.host, port: port)
             try self.announce(Endpoints(terminals: terminals, admin: "http://\(endpoint)", pid: getpid()))
@@ -147,8 +157,8 @@ final class RelayService: Service {
               try                   \(curl)
 
             """
-        // Not by `print`, whose buffer a supervisor's pipe would see only at the end.
-        try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        // By the log's thread: standard output may be a pipe that nobody reads, and often is the same one as the log.
+        self.log.print(text)
     }
 
     /// - Throws: `StoreError` when what was pending could not be written.

@@ -3,7 +3,6 @@ import CSwiftRuntime
 import Foundation
 import Logging
 import ServiceLifecycle
-import UnixSignals
 
 /// The relay daemon's entry: reads the configuration, and runs the relay until it is told to stop.
 @main
@@ -13,8 +12,8 @@ struct Relayd: AsyncParsableCommand {
         abstract: "Relays frames between field terminals, and keeps them for terminals that are away.",
         discussion: """
             Settings come from a YAML file (--config), TTMS_... environment variables and the command line; the later win.
-            SIGTERM and SIGINT stop the relay: what is not delivered is on disk, and the exit code is 0. SIGHUP reads the
-            configuration again.
+            SIGTERM and SIGINT (SIGQUIT, SIGPWR and SIGXCPU, too) stop the relay: what is not delivered is on disk, and the exit
+            code is 0. A stop takes stop_timeout at the most. SIGHUP reads the configuration again. SIGUSR1 and SIGUSR2 do nothing.
             Exit codes: 0 stopped as told, 1 could not start or go on, 64 wrong usage, 78 wrong configuration.
             """,
         version: "ttms-relayd \(Release.version)"
@@ -30,12 +29,23 @@ struct Relayd: AsyncParsableCommand {
         #endif
     }
 
+    /// Caught before anything else is done, and known to ``run()``, which ArgumentParser calls.
+    private static let signals = ProcessSignals()
+
+    /// Makes what the process was started with fit to work with, then parses the command line and runs.
+    static func main() async {
+        _ = Self.signals
+        await Self.main(nil)
+    }
+
     func run() async throws {
         Self.skipExclusivityChecks()
         let configuration = try self.load()
         if self.options.checkConfig {
-            print(configuration.report)
-            return
+            guard let error = StandardStream.output.write(configuration.report + "\n") else { return }
+            let reason = String(cString: strerror(error))
+            StandardStream.error.write("ttms-relayd: The configuration is valid, but it cannot be printed: \(reason).\n")
+            throw ExitCode.failure
         }
         let logLevel = LogLevel(configuration.logLevel)
         let log = LogQueue()
@@ -45,23 +55,31 @@ struct Relayd: AsyncParsableCommand {
         var logger = Logger(label: "ttms-relayd")
         logger.logLevel = .trace
 
+        if let text = configuration.text, !configuration.readsSomething {
+            logger.warning(
+                "The configuration file sets nothing, so that every setting has its default where nothing else sets it",
+                metadata: ["file": "\(self.options.config ?? "")", "bytes": "\(text.bytes.count)"]
+            )
+        }
+
         let relay: RelayService
         do {
-            relay = try RelayService(configuration, options: self.options, level: logLevel, logger: logger)
+            relay = try RelayService(configuration, options: self.options, level: logLevel, log: log, logger: logger)
         } catch {
             throw await Self.failure("cannot start: \(error)", log)
         }
-        var group = ServiceGroupConfiguration(
+        let group = ServiceGroupConfiguration(
             services: [
                 // It returns by itself when an operator drains it.
                 .init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup),
-                .init(service: ReloadService(relay: relay)),
+                .init(
+                    service: SignalService(signals: Self.signals, relay: relay, logger: logger),
+                    successTerminationBehavior: .gracefullyShutdownGroup
+                ),
             ],
-            gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
         )
-        // A relay that cannot finish its stop in this time is worth more dead: what it holds is what a crash would lose too.
-        group.maximumGracefulShutdownDuration = configuration.stopPatience + Self.stopMargin
+        Self.signals.begin()
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {
@@ -73,21 +91,18 @@ struct Relayd: AsyncParsableCommand {
     /// How long the end waits for somebody to read the log.
     private static let logPatience: Duration = .seconds(2)
 
-    /// What a stop takes beside the store's last attempts: connections that drain, answers that are still read.
-    private static let stopMargin: Duration = .seconds(20)
-
     private func load() throws -> RelayConfiguration {
         do {
             return try RelayConfiguration.load(options: self.options)
         } catch {
-            FileHandle.standardError.write(Data("ttms-relayd: \(error)\n".utf8))
+            StandardStream.error.write("ttms-relayd: \(error)\n")
             throw RelaydOptions.configurationExitCode
         }
     }
 
     private static func failure(_ text: String, _ log: LogQueue) async -> ExitCode {
         await self.finish(log, .failure)
-        FileHandle.standardError.write(Data("ttms-relayd: \(text)\n".utf8))
+        StandardStream.error.write("ttms-relayd: \(text)\n")
         return .failure
     }
 

@@ -20,11 +20,15 @@ actor RunningSettings: RelaySettings {
     private let environment: [String: String]
     private let level: LogLevel
     private let groupCommit: GroupCommitThread
+    private let log: LogQueue
     private let logger: Logger
     /// What the relay was started with.
     private let started: RelayConfiguration
     /// What was read last.
     private var latest: RelayConfiguration
+    private var reloads = 0
+    private var refusedReloads = 0
+    private var isLastReloadRefused = false
     private var override: Override?
     /// Counts overrides, so that the end of a former one does not end the next.
     private var overrides = 0
@@ -35,8 +39,10 @@ actor RunningSettings: RelaySettings {
         environment: [String: String] = ProcessInfo.processInfo.environment,
         level: LogLevel,
         groupCommit: GroupCommitThread,
+        log: LogQueue,
         logger: Logger
     ) {
+        self.log = log
         self.started = configuration
         self.latest = configuration
         self.options = options
@@ -68,10 +74,10 @@ actor RunningSettings: RelaySettings {
     }
 
     func check(file: [UInt8]) throws(SettingFlaws) -> SettingChanges {
-        do {
-            return self.changes(
-                to: try RelayConfiguration.load(options: self.options, environment: self.environment, file: file)
-            )
+        do throws(ConfigurationErrors) {
+            let configuration = try RelayConfiguration.load(options: self.options, environment: self.environment, file: file)
+            try self.checkCompleteness(of: file, isSameFile: false)
+            return self.changes(to: configuration)
         } catch {
             throw SettingFlaws(error)
         }
@@ -79,9 +85,11 @@ actor RunningSettings: RelaySettings {
 
     func reload() async throws -> SettingChanges {
         let configuration: RelayConfiguration
-        do {
-            configuration = try RelayConfiguration.load(options: self.options, environment: self.environment)
+        do throws(ConfigurationErrors) {
+            configuration = try await self.readAgain()
         } catch {
+            self.refusedReloads += 1
+            self.isLastReloadRefused = true
             self.logger.error(
                 "The configuration was not read again; the former one stays",
                 metadata: ["error": "\(error)"]
@@ -92,6 +100,8 @@ actor RunningSettings: RelaySettings {
         try await self.groupCommit.perform { $0.limits = limits }
         let changes = self.changes(to: configuration)
         self.latest = configuration
+        self.reloads += 1
+        self.isLastReloadRefused = false
         if self.override == nil { self.level.current = configuration.logLevel }
         self.logger.notice(
             "The configuration was read again",
@@ -101,6 +111,51 @@ actor RunningSettings: RelaySettings {
             ]
         )
         return changes
+    }
+
+    private func readAgain() async throws(ConfigurationErrors) -> RelayConfiguration {
+        guard let path = self.options.config else {
+            return try RelayConfiguration.load(options: self.options, environment: self.environment)
+        }
+        let former = self.latest.text
+        let text = try await ConfigurationText.settled(path: path, after: former)
+        let configuration = try RelayConfiguration.load(options: self.options, environment: self.environment, text: text)
+        try self.checkCompleteness(of: text.bytes, isSameFile: former.map(text.isSameFile) ?? false)
+        return configuration
+    }
+
+    /// Refuses contents of the file that look as if it were being written.
+    private func checkCompleteness(of bytes: [UInt8], isSameFile: Bool) throws(ConfigurationErrors) {
+        guard let path = self.options.config, let former = self.latest.text else { return }
+        let error = IncompleteConfiguration.error(bytes, after: former.bytes, isSameFile: isSameFile, path: path)
+        if let error { throw ConfigurationErrors(errors: [error]) }
+    }
+
+    /// What monitoring sees of the configuration and of the log.
+    func metrics() -> [MetricFamily] {
+        [
+            MetricFamily(
+                "ttms_config_reloads_total",
+                .counter,
+                help: "Times that the configuration was to be read again, by what came of it.",
+                samples: [
+                    .init(Double(self.reloads), labels: [.init("result", "applied")]),
+                    .init(Double(self.refusedReloads), labels: [.init("result", "refused")]),
+                ]
+            ),
+            MetricFamily(
+                "ttms_config_last_reload_successful",
+                .gauge,
+                help: "0 while what was to be read last is wrong or incomplete, and the former configuration stays in force.",
+                value: self.isLastReloadRefused ? 0 : 1
+            ),
+            MetricFamily(
+                "ttms_log_messages_lost_total",
+                .counter,
+                help: "Log messages that nobody read in time, or that standard error refused.",
+                value: self.log.lostMessages
+            ),
+        ]
     }
 
     /// What would be different with `configuration` from what is in force.

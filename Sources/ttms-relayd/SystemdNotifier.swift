@@ -18,7 +18,9 @@ enum SystemdNotifier {
         let size = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
         _ = withUnsafePointer(to: &address) { address in
             address.withMemoryRebound(to: Foundation.sockaddr.self, capacity: 1) { address in
-                state.withCString { sendto(socket, $0, strlen($0), CInt(MSG_NOSIGNAL), address, size) }
+                // A receiver that reads nothing has a full queue, and must not hold up the relay.
+                let flags = CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT)
+                return state.withCString { sendto(socket, $0, strlen($0), flags, address, size) }
             }
         }
     }

@@ -152,6 +152,24 @@ struct ConfigurationSourceTests {
             "TTMS_RELAY_PORT_7222_TCP_ADDR": "10.0.0.1",
         ]
         #expect(try errors(environment: links) == [])
+        let own = [
+            "TTMS_SERVICE_HOST": "10.0.0.1", "TTMS_SERVICE_PORT": "7222", "TTMS_SERVICE_PORT_TERMINALS": "7222",
+            "TTMS_PORT": "tcp://10.0.0.1:7222", "TTMS_PORT_7222_TCP": "tcp://10.0.0.1:7222", "TTMS_PORT_7222_TCP_PROTO": "tcp",
+            "TTMS_PORT_7222_TCP_PORT": "7222", "TTMS_PORT_7222_TCP_ADDR": "10.0.0.1", "TTMS_PORT_53_UDP": "udp://[fd00::1]:53",
+            "TTMS_PORT_9_SCTP_PROTO": "sctp", "TTMS_LISTEN_PORT": "tcp://10.0.0.2:80", "TTMS_LISTEN_SERVICE_HOST": "10.0.0.2",
+            // A link of Docker's, with the variables of the other container.
+            "TTMS_DB_NAME": "/relay/ttms-db", "TTMS_DB_ENV_PASSWORD": "x", "TTMS_DB_PORT": "tcp://172.17.0.2:5432",
+        ]
+        #expect(try errors(environment: own) == [])
+        let mistaken = [
+            "TTMS_PORT": "7222", "TTMS_PORT_7222_TCP_PROTO": "quic", "TTMS_LISTEN_PORT": "80", "TTMS_NAME": "relay",
+            "TTMS_X_ENV_Y": "1", "TTMS_SERVICE": "x", "TTMS_ADMIN_PORT": "7280",
+        ]
+        #expect(
+            try errors(environment: mistaken).map(\.key).sorted() == [
+                "admin_port", "listen_port", "name", "port", "port_7222_tcp_proto", "service", "x_env_y",
+            ]
+        )
         #expect(try errors(environment: ["TTMS_Event_Loops": "2"]).map(\.key) == ["Event_Loops"])
     }
 

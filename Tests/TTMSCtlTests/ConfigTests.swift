@@ -76,6 +76,78 @@ struct ConfigTests {
         }
     }
 
+    /// What a file looks like at a moment at which somebody writes it, or after a write that failed.
+    private static let whole = "time_to_live: 2h\nmaximum_frames: 5000\nwhen_full: reject-newest\n"
+
+    @Test(
+        "a file that looks as if it were being written is refused, and what was in force stays",
+        arguments: [
+            "", "\n", "  \n\t\n", "# limits of this relay\n", "---\n", "time_to_live: 2h\n", "time_to_live: 2h\nmaximum_fra",
+            "time_to_live: 2h\nmaximum_frames: 50", "time_to_live: 2h\nmaximum_frames:",
+            "time_to_live: 3h\nmaximum_frames: 500",
+            "time_to_live: 2h\nmaximum_frames: 5000\nwhen_full: \"reject", "\0\0\0\0", "time_to_live: 2h\n\0\0\0",
+        ]
+    )
+    func incomplete(contents: String) async throws {
+        try await Self.run(Self.whole) { relay, control, file in
+            // In place, as a shell's redirection does it.
+            let handle = try FileHandle(forWritingTo: file)
+            try handle.truncate(atOffset: 0)
+            try handle.write(contentsOf: Data(contents.utf8))
+            try handle.close()
+            Foundation.kill(try relay.pid, SIGHUP)
+            try await eventually("SIGHUP is refused") { relay.output.contains("was not read again") ? () : nil }
+            let refused = try await control.run("config", "reload")
+            #expect(refused.exit == .code(EndStatus.refused.rawValue) && refused.output.contains("invalid_configuration"))
+            #expect(try await Self.setting(control, "time_to_live")?.value == "2h")
+            #expect(try await Self.setting(control, "maximum_frames")?.value == "5000")
+            #expect(try await Self.setting(control, "when_full")?.value == "reject-newest")
+            let metrics = try await relay.admin.metrics()
+            #expect(metrics["ttms_config_last_reload_successful"] == 0)
+            #expect(metrics["ttms_config_reloads_total{result=\"refused\"}"] == 2)
+            try Data(Self.whole.replacing("5000", with: "6000").utf8).write(to: file)
+            Foundation.kill(try relay.pid, SIGHUP)
+            try await eventually("a whole one is taken") {
+                try await Self.setting(control, "maximum_frames")?.value == "6000" ? () : nil
+            }
+            #expect(try await relay.admin.metrics()["ttms_config_last_reload_successful"] == 1)
+        }
+    }
+
+    @Test("a file that is gone, a directory or a pipe is refused likewise", arguments: ["gone", "directory", "pipe"])
+    func unreadable(what: String) async throws {
+        try await Self.run(Self.whole) { relay, control, file in
+            try FileManager.default.removeItem(at: file)
+            switch what {
+            case "directory": try FileManager.default.createDirectory(at: file, withIntermediateDirectories: false)
+            case "pipe": try #require(mkfifo(file.path, 0o600) == 0)
+            default: break
+            }
+            Foundation.kill(try relay.pid, SIGHUP)
+            try await eventually("SIGHUP is refused") { relay.output.contains("was not read again") ? () : nil }
+            #expect(try await Self.setting(control, "time_to_live")?.value == "2h")
+        }
+    }
+
+    @Test(
+        "settings are taken out on purpose by a file that says it is whole, or that is put in place by a rename",
+        arguments: ["{}\n", "time_to_live: 2h\n...\n", "# one is enough\ntime_to_live: 2h\n"]
+    )
+    func takenOut(contents: String) async throws {
+        try await Self.run(Self.whole) { relay, control, file in
+            try Data(contents.utf8).write(to: file)
+            #expect(try await control.run("config", "reload").exit == .code(0))
+            #expect(try await Self.setting(control, "maximum_frames")?.source == "default")
+            // The beginning of what is in force, as a rollback leaves it.
+            try Data(Self.whole.utf8).write(to: file, options: .atomic)
+            #expect(try await control.run("config", "reload").exit == .code(0))
+            try Data("time_to_live: 2h\n".utf8).write(to: file, options: .atomic)
+            #expect(try await control.run("config", "reload").exit == .code(0))
+            #expect(try await Self.setting(control, "maximum_frames")?.source == "default")
+            #expect(try await Self.setting(control, "time_to_live")?.value == "2h")
+        }
+    }
+
     @Test("more is logged for a time, and then no more; a reload in between does not end it")
     func logLevel() async throws {
         try await Self.run("log_level: warning\n") { relay, control, file in

@@ -3,24 +3,6 @@ import Foundation
 import Yams
 
 extension ConfigurationSource {
-    /// The YAML file at `path`: a mapping of keys to single values or lists of them.
-    ///
-    /// - Throws: what makes the file as a whole unusable; wrong keys and values are found later.
-    static func file(_ path: String) throws(ConfigurationErrors) -> ConfigurationSource {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(filePath: path))
-        } catch {
-            throw self.failure(
-                path,
-                "it cannot be read: \(error.localizedDescription)",
-                line: nil,
-                allowed: "a readable file"
-            )
-        }
-        return try self.yaml(data, path: path)
-    }
-
     private static func failure(
         _ path: String,
         _ problem: String,
@@ -33,12 +15,17 @@ extension ConfigurationSource {
         ])
     }
 
-    /// What a file at `path` would be that had `data`.
+    /// What a file at `path` is that holds `data`: a mapping of keys to single values or lists of them, in YAML.
     ///
-    /// - Throws: as ``file(_:)``.
+    /// - Throws: what makes the file as a whole unusable; wrong keys and values are found later.
     static func yaml(_ data: Data, path: String) throws(ConfigurationErrors) -> ConfigurationSource {
         func failure(_ problem: String, line: Int? = nil) -> ConfigurationErrors {
             self.failure(path, problem, line: line, allowed: "a YAML mapping, lines of `key: value`")
+        }
+        // libyaml takes one for the end of the file.
+        if let zero = data.firstIndex(of: 0) {
+            let line = 1 + data[..<zero].count { $0 == UInt8(ascii: "\n") }
+            throw failure("it holds a byte that is zero: a power failure or a full disk may have damaged it", line: line)
         }
         let root: Node?
         let snapshot: any ConfigSnapshot

@@ -57,8 +57,9 @@ extension ConfigurationSource {
 
     /// The variables that begin with `TTMS_`.
     static func environment(_ environment: [String: String]) -> ConfigurationSource {
+        let links = ServiceLinks.names(in: environment)
         let variables = environment.filter { name, _ in
-            name.hasPrefix(Self.variablePrefix) && !Self.foreignVariables.contains(name) && !Self.isServiceLink(name)
+            name.hasPrefix(Self.variablePrefix) && !Self.foreignVariables.contains(name) && !links.contains(name)
         }
         let places = variables.keys.map { name in
             let key = name.dropFirst(Self.variablePrefix.count)
@@ -70,12 +71,6 @@ extension ConfigurationSource {
             snapshot: EnvironmentVariablesProvider(environmentVariables: variables).snapshot(),
             prefix: ["ttms"]
         )
-    }
-
-    /// Whether Kubernetes made the variable: for every service in the namespace it gives each container its addresses, and for
-    /// one called `ttms-relay` these begin with `TTMS_RELAY_`.
-    private static func isServiceLink(_ name: String) -> Bool {
-        name.wholeMatch(of: /TTMS_\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)/) != nil
     }
 }
 

@@ -46,6 +46,8 @@ struct RelayConfiguration: Equatable, Sendable {
     var givesReceipts = true
     /// Every key in the order of the table, with its value and where it was set; of a secret, only that it is.
     private(set) var redactedEntries: [Entry] = []
+    /// What the file held that `--config` names; `nil` without one.
+    private(set) var text: ConfigurationText?
 
     /// The defaults.
     init() {}
@@ -58,21 +60,27 @@ struct RelayConfiguration: Equatable, Sendable {
     /// - Parameters:
     ///   - options: the command line.
     ///   - environment: the process's environment.
-    ///   - file: what to read instead of the file that the command line names.
+    ///   - given: what the file holds that the command line names; `nil` to read it.
+    ///   - file: what to read instead of that file.
     /// - Throws: every error that there is, not only the first one.
     static func load(
         options: RelaydOptions,
         environment: [String: String] = ProcessInfo.processInfo.environment,
+        text given: ConfigurationText? = nil,
         file: [UInt8]? = nil
     ) throws(ConfigurationErrors) -> RelayConfiguration {
         var errors: [ConfigurationError] = []
         // The weakest first.
         var sources: [ConfigurationSource] = []
+        var text: ConfigurationText?
         do {
             if let file {
                 sources.append(try ConfigurationSource.yaml(Data(file), path: options.config ?? "the file"))
             } else if let path = options.config {
-                sources.append(try ConfigurationSource.file(path))
+                let read: ConfigurationText
+                if let given { read = given } else { read = try ConfigurationText(path: path) }
+                text = read
+                sources.append(try ConfigurationSource.yaml(Data(read.bytes), path: path))
             }
         } catch {
             errors += error.errors
@@ -88,6 +96,7 @@ struct RelayConfiguration: Equatable, Sendable {
         }
 
         var configuration = RelayConfiguration()
+        configuration.text = text
         var places: [String: ConfigurationPlace] = [:]
         if let directory = Self.stateDirectory(environment) {
             configuration.dataDirectory = directory
@@ -121,6 +130,17 @@ struct RelayConfiguration: Equatable, Sendable {
         }
         return configuration
     }
+
+    /// Whether the file sets anything that is in force.
+    var readsSomething: Bool {
+        self.redactedEntries.contains { entry in
+            if case .file = entry.place { return true }
+            return false
+        }
+    }
+
+    /// Whether terminals connect where they do by default, and nobody has chosen that.
+    var listensByDefault: Bool { self.redactedEntries.first { $0.key == "listen" }?.place == .default }
 
     /// What `--check-config` prints: that the configuration is valid, and every key in force with its place.
     var report: String {
