@@ -28,8 +28,8 @@ public struct AdminOptions: Equatable, Sendable {
     public var clientTimeout: Duration = .seconds(30)
     /// How long the relay may take for one request before the client is told so (504).
     public var requestDeadline: Duration = .seconds(30)
-    /// How long a shutdown waits for requests that have begun.
-    public var drainTimeout: Duration = .seconds(5)
+    /// How long a shutdown waits for requests that have begun, from the begin of the relay's stop on.
+    public var drainTimeout: Duration = .seconds(2)
 
     /// Makes options with the defaults for everything else.
     public init(host: String = "127.0.0.1", port: Int = 7280, directory: String) {

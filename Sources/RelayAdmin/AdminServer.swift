@@ -58,9 +58,18 @@ public final class AdminServer: Sendable {
 
     /// Stops listening, answers what has begun within the drain timeout, refuses the rest with `stopping`, and ends the thread.
     /// Further calls do nothing.
-    public func shutdown() async {
-        await self.daemon.shutdown()
+    ///
+    /// - Parameters:
+    ///   - begin: when the relay's stop began, which the drain timeout counts from.
+    ///   - end: when the stop has to be over; `nil` when nothing else bounds it.
+    public func shutdown(since begin: ContinuousClock.Instant = .now, until end: ContinuousClock.Instant? = nil) async {
+        await self.daemon.shutdown(since: begin, until: end)
         await self.access.close()
+    }
+
+    /// Writes when tokens were used last, which ``shutdown(since:until:)`` does otherwise.
+    public func keepTokenUses() async {
+        await self.access.tokens.close()
     }
 
     /// Reads the file `admin.token` again: an operator may have replaced it.

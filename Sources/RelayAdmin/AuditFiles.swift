@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Glibc
 
 /// The audit log on disk: a directory of files, each of JSON lines and called by the id of its first line. Ids have no gaps in a
 /// file, so that the name and the number of lines tell all of them, and a line that was torn by a power cut tells nothing.
@@ -17,8 +17,19 @@ enum AuditFiles {
     }
 
     /// The files in the order of their ids; what is called otherwise is not ours.
-    static func all(in directory: String) throws -> [File] {
-        try FileManager.default.contentsOfDirectory(atPath: directory)
+    static func all(in directory: String) throws(KeptFile.Failure) -> [File] {
+        guard let stream = opendir(directory) else { throw KeptFile.Failure("read") }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) {
+                    String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+                }
+            )
+        }
+        return
+            names
             .filter { $0.hasSuffix(".jsonl") }
             .compactMap { UInt64($0.dropLast(6)).map { File(first: $0, directory: directory) } }
             .sorted { $0.first < $1.first }

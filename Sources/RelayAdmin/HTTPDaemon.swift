@@ -16,6 +16,8 @@ final class HTTPDaemon: Sendable {
         var isStopping = false
         /// Requests from their head to their last byte.
         var active = 0
+        /// Those of them that have not come as a whole.
+        var receiving = 0
         var suspended: [ObjectIdentifier: HTTPExchange] = [:]
         var streams: [ObjectIdentifier: HTTPStreaming] = [:]
         var sweeper: Task<Void, Never>?
@@ -85,7 +87,11 @@ final class HTTPDaemon: Sendable {
     }
 
     /// Stops listening, waits for requests that have begun, answers for those that take too long, and joins the thread.
-    func shutdown() async {
+    ///
+    /// - Parameters:
+    ///   - begin: what the drain timeout counts from.
+    ///   - end: when all waiting is over.
+    func shutdown(since begin: ContinuousClock.Instant = .now, until end: ContinuousClock.Instant? = nil) async {
         let start = self.state.withLock { state -> (handle: UInt, sweeper: Task<Void, Never>?)? in
             guard !state.isStopping, let handle = state.handle else { return nil }
             state.isStopping = true
@@ -95,7 +101,8 @@ final class HTTPDaemon: Sendable {
         ttms_http_quiesce(handle)
         // None is added any more.
         for stream in self.state.withLock({ Array($0.streams.values) }) { stream.close() }
-        await self.waitUntilIdle(for: self.options.drainTimeout)
+        func bounded(_ instant: ContinuousClock.Instant) -> ContinuousClock.Instant { end.map { min($0, instant) } ?? instant }
+        await self.wait(until: bounded(max(begin + self.options.drainTimeout, .now + Self.farewell / 4))) { $0.active == 0 }
         for exchange in self.state.withLock({ Array($0.suspended.values) }) {
             exchange.finish(
                 exchange.problem(.stopping, detail: Self.stopDetail)
@@ -103,7 +110,8 @@ final class HTTPDaemon: Sendable {
         }
         // A task that stores its answer at this moment resumes its connection itself, some instructions later.
         while self.state.withLock({ !$0.suspended.isEmpty }) { await Task.yield() }
-        await self.waitUntilIdle(for: Self.farewell)
+        // A request that has not come as a whole by now would be refused, and an upload that drips may take for ever.
+        await self.wait(until: bounded(.now + Self.farewell)) { $0.active == $0.receiving }
         ttms_http_stop(handle)
         start.sweeper?.cancel()
         self.state.withLock { $0.handle = nil }
@@ -174,7 +182,15 @@ final class HTTPDaemon: Sendable {
 
     /// A request has begun.
     func begin(_ exchange: HTTPExchange) {
-        self.state.withLock { $0.active += 1 }
+        self.state.withLock { state in
+            state.active += 1
+            state.receiving += 1
+        }
+    }
+
+    /// A request has come as a whole.
+    func received(_ exchange: HTTPExchange) {
+        self.state.withLock { $0.receiving -= 1 }
     }
 
     /// A request is over.
@@ -184,9 +200,8 @@ final class HTTPDaemon: Sendable {
     }
 
     /// Polled, since it ends with a deadline and happens once in a process's life.
-    private func waitUntilIdle(for timeout: Duration) async {
-        let deadline = ContinuousClock.now + timeout
-        while self.state.withLock({ $0.active }) > 0, ContinuousClock.now < deadline {
+    private func wait(until deadline: ContinuousClock.Instant, for isDone: (State) -> Bool) async {
+        while !self.state.withLock({ isDone($0) }), ContinuousClock.now < deadline {
             guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { return }
         }
     }

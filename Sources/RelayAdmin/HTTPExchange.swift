@@ -12,7 +12,7 @@ import Synchronization
 /// task is over its deadline, and whichever ends first stores the answer and resumes the connection; the library calls `respond` again, which sends it. Nothing blocks the library's thread, and
 /// nothing but it touches the connection while it is not suspended.
 ///
-/// Unchecked: `body`, `received` and `admission` belong to the library's thread; `answer` is locked; the rest is constant.
+/// Unchecked: `body`, `received`, `isReceiving` and `admission` belong to the library's thread; `answer` is locked; the rest is constant.
 final class HTTPExchange: @unchecked Sendable {
     private enum Answer {
         /// The request is being received, or has been refused.
@@ -36,6 +36,7 @@ final class HTTPExchange: @unchecked Sendable {
     private let maximumBody: Int
     private var admission: Admission
     private var received = 0
+    private var isReceiving = true
     private var body: [UInt8] = []
     private let answer = Mutex(Answer.none)
 
@@ -82,6 +83,7 @@ final class HTTPExchange: @unchecked Sendable {
     ///
     /// - Returns: `false` when the connection has to be closed.
     func respond() -> Bool {
+        self.endReceiving()
         switch self.answer.withLock({ $0 }) {
         case .ready(let response): return self.send(response)
         case .begun:
@@ -117,7 +119,13 @@ final class HTTPExchange: @unchecked Sendable {
     /// The library is done with this request.
     func complete() {
         if case .ready(let response) = self.answer.withLock({ $0 }) { response.stream?.end() }
+        self.endReceiving()
         self.daemon.complete(self)
+    }
+
+    private func endReceiving() {
+        if self.isReceiving { self.daemon.received(self) }
+        self.isReceiving = false
     }
 
     /// An answer to this request that is not its endpoint's.

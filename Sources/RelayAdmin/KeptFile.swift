@@ -1,4 +1,5 @@
 import Glibc
+import RelayCore
 
 /// A small file of the relay's own that is only ever replaced as a whole: there as it was or as it is, whenever the power fails.
 /// Only the relay's user can read it.
@@ -14,7 +15,9 @@ struct KeptFile: Sendable {
 
         init(_ verb: String) {
             self.verb = verb
-            self.reason = String(cString: strerror(errno))
+            let error = SystemError()
+            self.reason = error.advice.isEmpty ? error.text : "\(error.text). \(error.advice)"
+            if self.reason.hasSuffix(".") { self.reason.removeLast() }
         }
     }
 

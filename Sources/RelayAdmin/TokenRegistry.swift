@@ -32,6 +32,8 @@ actor TokenRegistry {
     private let adminFile: String
     private let file: KeptFile
     private let logger: Logger
+    /// When tokens were used last, as it is in the file.
+    private var keptUses: [String: Timestamp] = [:]
 
     /// Reads both files, and makes the first token when there is none.
     ///
@@ -155,9 +157,11 @@ actor TokenRegistry {
     /// Keeps when tokens were used last: the relay ends. What is not said is lost with a crash, and no reason to write at every
     /// request.
     func close() {
-        guard self.known.withLock({ !$0.uses.isEmpty }) else { return }
+        let uses = self.known.withLock { $0.uses }
+        guard uses != self.keptUses else { return }
         do throws(ProblemDetails) {
             try self.replace(self.tokens())
+            self.keptUses = uses
         } catch {
             self.logger.warning("When tokens were used last is not kept", metadata: ["error": "\(error.detail)"])
         }

@@ -96,7 +96,8 @@ final class Database {
 
     /// Closes the database. What was written stays, committed to the log.
     deinit {
-        // A compaction under way gives up rather than hold up the end.
+        // What is under way in the background gives up rather than hold up the end.
+        rocksdb_cancel_all_background_work(self.handle, 0)
         rocksdb_disable_manual_compaction(self.handle)
         self.merging?.thread.join()
         for family in self.families.reversed() { rocksdb_column_family_handle_destroy(family) }

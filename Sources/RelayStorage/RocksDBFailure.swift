@@ -21,7 +21,8 @@ enum RocksDBFailure {
     /// What RocksDB's `text` means for an operator.
     static func error(_ text: String, action: String) -> StoreError {
         let code = self.code(text)
-        return StoreError(code, "\(action) failed: \(text). \(self.advice(code))")
+        let advice = code == .inputOutput || code == .noPermission ? SystemError(in: text)?.advice ?? "" : ""
+        return StoreError(code, "\(action) failed: \(text). \(advice.isEmpty ? self.advice(code) : advice)")
     }
 
     private static func code(_ text: String) -> StoreError.Code {
@@ -29,7 +30,10 @@ enum RocksDBFailure {
         if text.hasPrefix("Corruption") { return .damaged }
         // A store is opened only where one was made: a file that is missing has been taken away.
         if text.contains("No such file or directory") || text.contains("create_if_missing is false") { return .damaged }
-        if text.contains("lock hold by current process") || text.contains("While lock file") { return .inUse }
+        if text.contains("Permission denied") || text.contains("Operation not permitted") { return .noPermission }
+        // The lock is taken, and not refused for want of locks.
+        let isTaken = text.contains("While lock file") && text.contains(SystemError(EAGAIN).text)
+        if text.contains("lock hold by current process") || isTaken { return .inUse }
         return text.hasPrefix("IO error") ? .inputOutput : .other
     }
 
@@ -80,8 +84,14 @@ enum RocksDBFailure {
     ///
     /// - Parameter action: what was tried, as the subject of "… failed".
     static func system(_ action: String) -> StoreError {
-        let number = errno
-        let code: StoreError.Code = number == ENOSPC || number == EDQUOT ? .diskFull : .inputOutput
-        return StoreError(code, "\(action) failed: \(String(cString: strerror(number))). \(self.advice(code))")
+        let error = SystemError()
+        let code: StoreError.Code =
+            switch error.number {
+            case ENOSPC, EDQUOT: .diskFull
+            case EACCES, EPERM: .noPermission
+            default: .inputOutput
+            }
+        let advice = code == .diskFull || error.advice.isEmpty ? self.advice(code) : error.advice
+        return StoreError(code, "\(action) failed: \(error.text). \(advice)")
     }
 }

@@ -73,7 +73,9 @@ extension RocksDBStore {
             self.addTraces(in: database, scope)
             let folded = isCheckpoint || scope == .ends ? 0 : self.addFold(in: database.family(.meta))
             let deltaBytes = self.addMeta(number, scope, isCheckpoint: isCheckpoint, in: database.family(.meta))
+            let begin = ContinuousClock.now
             try database.write(self.batch)
+            self.lastWriteTime = ContinuousClock.now - begin
             self.noteTime(number)
             self.finishCommit(number, scope, isCheckpoint: isCheckpoint, deltaBytes: deltaBytes)
             if scope == .all { self.finishFold(folded, isCheckpoint: isCheckpoint) }
@@ -244,7 +246,7 @@ extension RocksDBStore {
     /// Notes that commit `number` is durable, and that the relay has come as far as the time seen last.
     func noteTime(_ number: UInt64) {
         let time = max(self.clock.last, self.latestTime)
-        self.directory.noteCommitted(number, at: time)
+        self.directory.noteCommitted(number, at: time, writeTime: self.lastWriteTime)
         self.notedTime = time
     }
 

@@ -26,6 +26,9 @@ public final class RocksDBStore: MessageStore {
     /// Whether a run ends before the first frame that is staged.
     public var readsStagedApart = false
 
+    /// Whether there was no store in the directory before it was opened.
+    public private(set) var isNew = false
+
     let directory: StoreDirectory
     let options: DatabaseOptions
     let logger: Logger
@@ -98,6 +101,8 @@ public final class RocksDBStore: MessageStore {
     var reclaimFailure: StoreError?
     /// Before this no room is taken back: it has just failed.
     var nextReclaim = ContinuousClock.now
+    /// What the last synced write took.
+    var lastWriteTime: Duration = .zero
     let batch = WriteBatch()
     var chunkWriter = ChunkWriter()
     /// The terminals for which frames are kept.
@@ -121,11 +126,14 @@ public final class RocksDBStore: MessageStore {
         self.reclaimBytes = reclaimBytes ?? self.space.budget.reclaim
         let options = try DatabaseOptions(budget: self.space.budget, logger: logger)
         self.options = options
+        var isNew = false
         try self.directory.prepare { path throws(StoreError) in
+            isNew = true
             try Database.destroy(path, options: options)
             let database = try Database(path: path, creates: true, options: options)
             try CommitRecord(number: 0, clock: Timestamp(microseconds: .min), totals: StoreTotals()).writeFirst(to: database)
         }
+        self.isNew = isNew
         self.space.makeRoomForEnds()
         self.database = try self.openAgain()
         self.space.refill()
@@ -153,18 +161,25 @@ public final class RocksDBStore: MessageStore {
     }
 
     /// Commits, writes a checkpoint, and closes the database, also where that failed.
+    ///
+    /// Checkpoint and flush only save the next start some reading. On a disk on which each sync takes long, the one that makes frames
+    /// durable has to be enough: there are ten in a row otherwise.
     public func close() throws(StoreError) {
         defer { self.letGo() }
         do throws(StoreError) {
-            try self.commit(withCheckpoint: true)
+            try self.commit(withCheckpoint: self.syncsQuickly)
         } catch {
             // What has been delivered and deleted need not come again.
             if error.code == .diskFull { try? self.commitEnds() }
             throw error
         }
+        guard self.syncsQuickly else { return }
         self.noteTime(self.commitNumber)
         self.database?.flush()
     }
+
+    /// Whether the last synced write took so little that ten more do not matter.
+    private var syncsQuickly: Bool { self.lastWriteTime < .milliseconds(50) }
 
     /// In this order: RocksDB wants its iterators gone first, and the files are its own until it has closed them.
     private func letGo() {

@@ -35,6 +35,8 @@ final class StoreDirectory {
     private var isUnfinished = false
     /// Whether both files are as this format wants them.
     private var isCurrent = false
+    /// Whether the last write was a slow one.
+    private var isSlow = false
 
     /// Where the database is.
     var databasePath: String { "\(self.path)/queue" }
@@ -200,14 +202,21 @@ final class StoreDirectory {
     var clockReading: ClockReading? { self.found.mark?.reading }
 
     /// Notes that commit `number` is durable, and the time. A failure is let pass: what is there is then older, and still true.
-    func noteCommitted(_ number: UInt64, at steady: Timestamp) {
+    ///
+    /// - Parameter writeTime: what the synced write of the commit took. Where that is long, a second sync right behind each would make
+    ///   everybody wait twice as long: it is made after ten such writes, and none at all at the end of a relay that stops.
+    func noteCommitted(_ number: UInt64, at steady: Timestamp, writeTime: Duration = .zero) {
         _ = CommittedFile.write(
             CommitMark(number: number, reading: ClockReading(steady: steady, wall: Self.wallTime)),
             to: self.committedFile
         )
         let now = ContinuousClock.now
+        let wasSlow = self.isSlow
+        self.isSlow = writeTime > Self.slowWrite
+        let interval = max(Self.syncInterval, writeTime * 10)
+        if self.isSlow, !wasSlow { self.nextSync = now + interval }
         guard now >= self.nextSync else { return }
-        self.nextSync = now + Self.syncInterval
+        self.nextSync = now + interval
         fdatasync(self.committedFile)
     }
 
@@ -225,6 +234,8 @@ final class StoreDirectory {
 
     /// One more sync per second does not slow down the hundreds that commits make.
     private static let syncInterval: Duration = .seconds(1)
+    /// A disk on which a synced write takes longer is in trouble.
+    private static let slowWrite: Duration = .milliseconds(200)
 
     /// Whether the store's path still leads to what was opened there.
     ///

@@ -1,11 +1,14 @@
 import AdminAPI
 import Foundation
+import RelayCore
 
 /// The directory that holds all that the relay keeps: the queue, the admin token, and where the relay is found.
 ///
 /// One relay owns it at a time: `lock` is held by `flock` as long as the process lives, however it ends.
 final class DataDirectory: Sendable {
     let path: String
+    /// Whether it was made now.
+    let isNew: Bool
     private let lock: CInt
 
     /// Makes the directory when it is missing, and takes it.
@@ -13,19 +16,27 @@ final class DataDirectory: Sendable {
     /// - Throws: ``DataDirectoryError``.
     init(_ path: String) throws(DataDirectoryError) {
         self.path = path
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path,
-                withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700]
-            )
+        var isNew = true
+        do throws(SystemError) {
+            isNew = try Self.make(path)
         } catch {
-            throw .unusable(path, "it cannot be made: \(error.localizedDescription)")
+            throw .unusable(path, "it cannot be made: \(error)")
+        }
+        self.isNew = isNew
+        if access(path + "/" + Endpoints.storeDirectoryName, F_OK) != 0,
+            let point = MountTable.current.missingMount(of: URL(fileURLWithPath: path).standardizedFileURL.path)
+        {
+            throw .notMounted(path, point)
         }
         Self.keepNames(above: path)
         let lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard lock >= 0 else { throw .unusable(path, String(cString: strerror(errno))) }
+        guard lock >= 0 else { throw .unusable(path, "its file lock cannot be opened: \(SystemError())") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            let error = SystemError()
+            guard error.number == EWOULDBLOCK else {
+                close(lock)
+                throw .unusable(path, "its file lock cannot be locked: \(error)")
+            }
             let owner = Self.read(lock)
             close(lock)
             throw .inUse(path, owner: owner)
@@ -45,13 +56,38 @@ final class DataDirectory: Sendable {
     func publish(_ endpoints: Endpoints) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let url = URL(fileURLWithPath: self.path).appendingPathComponent(Endpoints.fileName)
-        try encoder.encode(endpoints).write(to: url, options: .atomic)
+        let contents = try encoder.encode(endpoints)
+        let unfinished = "\(self.path)/\(Endpoints.fileName).new"
+        func failure() -> DataDirectoryError {
+            let error = SystemError()
+            unlink(unfinished)
+            return .unusable(self.path, "its file \(Endpoints.fileName) cannot be written: \(error)")
+        }
+        let file = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw failure() }
+        defer { close(file) }
+        // It is small: a file system takes it as a whole or not at all.
+        let count = contents.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+        guard count == contents.count, rename(unfinished, "\(self.path)/\(Endpoints.fileName)") == 0 else { throw failure() }
     }
 
     /// The relay is not to be found any more.
     func withdraw() {
         unlink(self.path + "/" + Endpoints.fileName)
+    }
+
+    /// Makes the directory and those above it.
+    ///
+    /// - Returns: whether it was missing.
+    private static func make(_ path: String) throws(SystemError) -> Bool {
+        if mkdir(path, 0o700) == 0 { return true }
+        let error = SystemError()
+        if error.number == EEXIST { return false }
+        let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard error.number == ENOENT, parent != path, !parent.isEmpty else { throw error }
+        _ = try self.make(parent)
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw SystemError() }
+        return true
     }
 
     /// Sees to it that the directory outlives a power failure with all that is synced in it: a name is durable when the directory
@@ -78,13 +114,18 @@ final class DataDirectory: Sendable {
 enum DataDirectoryError: Error, CustomStringConvertible {
     /// It cannot be made or written to.
     case unusable(String, String)
+    /// Something is to be mounted there, and is not.
+    case notMounted(String, String)
     /// Another relay has it.
     case inUse(String, owner: String)
 
     var description: String {
         switch self {
         case .unusable(let path, let reason):
-            "the data directory \(path) cannot be used: \(reason). Give the relay a directory that it may write to with --data-dir."
+            "the data directory \(path) cannot be used: \(reason) Or give the relay another directory with --data-dir."
+        case .notMounted(let path, let point):
+            "the data directory \(path) holds no store, and what /etc/fstab has mounted on \(point) is not mounted: the messages are "
+                + "there. Mount it. To start with an empty store all the same, take its line out of /etc/fstab."
         case .inUse(let path, let owner):
             "the data directory \(path) is in use by another relay\(owner.isEmpty ? "" : " (process \(owner))"). "
                 + "Stop that one first, or give this one a directory of its own with --data-dir."

@@ -48,6 +48,17 @@ final class RelayService: Service {
             limits: configuration.storeLimits,
             logger: logger
         )
+        if store.isNew {
+            // Somebody else has made the directory: the mount point of a disk looks like that when the disk is not mounted.
+            logger.log(
+                level: self.directory.isNew ? .notice : .warning,
+                """
+                A new, empty store was made. Where messages are expected in it, stop the relay: the disk or volume that holds them is \
+                not mounted, or data_dir names another directory
+                """,
+                metadata: ["data_dir": "\(configuration.dataDirectory)"]
+            )
+        }
         let clock = SteadyClock(continuing: store.lastReading)
         let requeued = store.foundInFlight
         let watch = MessageWatch()
@@ -163,17 +174,44 @@ final class RelayService: Service {
 
     /// - Throws: `StoreError` when what was pending could not be written.
     private func stop() async throws {
+        let schedule = StopSchedule(begin: .now, limit: self.configuration.stopPatience)
+        self.endProcess(at: schedule)
         self.directory.withdraw()
-        await self.server.stop()
+        // Beside the rest: on a slow disk each of its syncs takes seconds.
+        async let tokensKept: Void = self.admin.keepTokenUses()
+        await self.server.stop(grace: .nanoseconds(Int64(schedule.grace / .nanoseconds(1))))
         var failure: StoreError?
         do throws(StoreError) {
-            try await self.groupCommit.shutdown(patience: self.configuration.stopPatience)
+            try await self.groupCommit.shutdown(patience: max(.zero, schedule.end - .now))
         } catch {
             failure = error
         }
         await self.server.answerInjections()
-        await self.admin.shutdown()
+        await tokensKept
+        await self.admin.shutdown(since: schedule.begin, until: schedule.end)
         await self.server.close()
         if let failure { throw failure }
+    }
+
+    /// Ends the process when the stop has not, on a thread of its own: a system call that does not return may hold all others.
+    private func endProcess(at schedule: StopSchedule) {
+        let thread = Thread {
+            while case let rest = schedule.abandonment - .now, rest > .zero {
+                Thread.sleep(forTimeInterval: rest / .seconds(1))
+            }
+            StandardStream.error.write(
+                """
+                ttms-relayd: the stop has taken \(schedule.abandonment - schedule.begin), longer than stop_timeout allows, because the \
+                disk does not answer; the process ends now. What is on disk is whole; what was only in memory (about \
+                \(self.groupCommit.pendingBytes) bytes) may be lost, and no sender was told that it is safe. Look at the disk and the \
+                kernel's log.
+
+                """,
+                within: .milliseconds(200)
+            )
+            _exit(EXIT_FAILURE)
+        }
+        thread.name = "ttms-stop"
+        thread.start()
     }
 }

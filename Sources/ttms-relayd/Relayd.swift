@@ -89,7 +89,7 @@ struct Relayd: AsyncParsableCommand {
     }
 
     /// How long the end waits for somebody to read the log.
-    private static let logPatience: Duration = .seconds(2)
+    private static let logPatience: Duration = .seconds(1)
 
     private func load() throws -> RelayConfiguration {
         do {

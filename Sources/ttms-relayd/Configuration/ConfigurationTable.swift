@@ -43,12 +43,12 @@ enum ConfigurationTable {
             "Bytes of the audit log of the admin API on disk; beyond them its oldest entries go"
         ),
         .choice("log_level", \.logLevel, "What is logged: this level and those above it").reloadable,
-        // systemd waits 90 seconds by default before it kills what does not stop.
+        // Docker kills what has not stopped after 10 seconds, Kubernetes after 30, systemd after 90.
         .duration(
             "stop_timeout",
             \.stopTimeout,
             .seconds(1) ... .hours(1),
-            "How long a stop goes on trying to write what is only in memory while the disk fails"
+            "What a stop may take in all, also while the disk fails; less than the supervisor waits until it kills the process"
         ),
     ]
 

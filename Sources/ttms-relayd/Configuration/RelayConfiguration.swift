@@ -34,8 +34,8 @@ struct RelayConfiguration: Equatable, Sendable {
     var auditLimit = 64 << 20
     /// The directory that holds the queue, the admin token and `endpoints.json`.
     var dataDirectory = "./data"
-    /// How long a stop goes on trying to write what is only in memory when the disk fails.
-    var stopTimeout = TimeAmount.seconds(30)
+    /// What a stop may take in all.
+    var stopTimeout = TimeAmount.seconds(8)
     /// What is logged: messages of this level and those above it.
     var logLevel = Logger.Level.info
     /// What listeners force that do not name a dialect of their own; `nil` to learn.
