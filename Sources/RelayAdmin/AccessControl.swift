@@ -8,22 +8,55 @@ struct AccessControl: Sendable {
     let audit: AuditLog
     let blocks: BlockRegistry
     let failures: FailedAttempts
+    let inventory: KeptInventory
 
     /// - Throws: ``AdminError`` when a file cannot be used.
-    init(options: AdminOptions, operations: any RelayOperations, logger: Logger) throws(AdminError) {
+    init(
+        options: AdminOptions,
+        operations: any RelayOperations,
+        clock: (ClockReading?) -> AccessClock = { _ in .wall },
+        logger: Logger
+    ) throws(AdminError) {
         self.failures = FailedAttempts(limit: options.maximumFailedAttempts)
+        let inventory = KeptInventory(file: options.file("admin.json"), clock: clock, logger: logger)
+        self.inventory = inventory
         self.tokens = try TokenRegistry(
             adminFile: options.file(Endpoints.tokenFileName),
             file: options.file("tokens.json"),
+            inventory: inventory,
             logger: logger
         )
-        self.audit = try AuditLog(directory: options.file("audit"), limit: options.auditLimit, logger: logger)
-        self.blocks = try BlockRegistry(file: options.file("blocks.json"), operations: operations, logger: logger)
+        self.audit = try AuditLog(
+            directory: options.file("audit"),
+            inventory: inventory,
+            limit: options.auditLimit,
+            logger: logger
+        )
+        self.blocks = try BlockRegistry(
+            file: options.file("blocks.json"),
+            inventory: inventory,
+            operations: operations,
+            logger: logger
+        )
+    }
+
+    /// How often it is looked whether the files are there still.
+    private static let watchInterval = Duration.seconds(10)
+
+    /// Writes files again that somebody removes while the relay runs, until the task is cancelled.
+    func watch() async {
+        while (try? await Task.sleep(for: Self.watchInterval)) != nil {
+            await self.tokens.restore()
+            await self.blocks.restore()
+            await self.audit.check()
+            self.inventory.keepReading()
+        }
     }
 
     /// Writes what is not on disk yet: nobody asks any more.
     func close() async {
         await self.audit.close()
         await self.tokens.close()
+        self.inventory.keepReading(atOnce: true)
     }
 }

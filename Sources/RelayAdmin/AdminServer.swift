@@ -1,6 +1,7 @@
 import AdminAPI
 import Logging
 import RelayCore
+import Synchronization
 
 /// The admin API over HTTP: an operator's way to ``RelayOperations``.
 ///
@@ -11,18 +12,21 @@ public final class AdminServer: Sendable {
     private let access: AccessControl
     private let daemon: HTTPDaemon
     private let logger: Logger
+    private let watch: Mutex<Task<Void, Never>?> = Mutex(nil)
 
     /// Reads who may use the relay, and prepares the routes; nothing listens yet.
     ///
+    /// - Parameter clock: makes the clock by which blocks and tokens end, from its latest reading before the relay stopped.
     /// - Throws: ``AdminError`` when one of the files cannot be used.
     public init(
         options: AdminOptions,
         operations: any RelayOperations,
         settings: any RelaySettings,
+        clock: (ClockReading?) -> AccessClock = { _ in .wall },
         logger: Logger
     ) throws(AdminError) {
         let hosts = HostPolicy(listeningOn: options.host)
-        let access = try AccessControl(options: options, operations: operations, logger: logger)
+        let access = try AccessControl(options: options, operations: operations, clock: clock, logger: logger)
         let events = EventHub(log: operations.events, options: options)
         let connections = ClientConnections(timeout: options.clientTimeout, places: options.places)
         let routes = RouteTable.routes(
@@ -51,6 +55,8 @@ public final class AdminServer: Sendable {
     /// - Throws: ``AdminError`` when the address cannot be bound.
     public func start() throws(AdminError) -> Int {
         let port = try self.daemon.start()
+        let watch = Task { [access] in await access.watch() }
+        self.watch.withLock { $0 = watch }
         let metadata: Logger.Metadata = ["host": "\(self.options.host)", "port": "\(port)"]
         self.logger.info("The admin API listens", metadata: metadata)
         return port
@@ -63,6 +69,7 @@ public final class AdminServer: Sendable {
     ///   - begin: when the relay's stop began, which the drain timeout counts from.
     ///   - end: when the stop has to be over; `nil` when nothing else bounds it.
     public func shutdown(since begin: ContinuousClock.Instant = .now, until end: ContinuousClock.Instant? = nil) async {
+        self.watch.withLock { $0?.cancel() }
         await self.daemon.shutdown(since: begin, until: end)
         await self.access.close()
     }

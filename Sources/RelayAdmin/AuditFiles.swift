@@ -41,6 +41,11 @@ enum AuditFiles {
             .dropLast()
     }
 
+    /// Whether a file holds no line, or zeros where its first line has to be: what a disk gives back that has lost the content.
+    static func isHollow(_ contents: [UInt8]) -> Bool {
+        self.wholeBytes(of: contents) == 0 || contents.first == 0
+    }
+
     /// The bytes up to the last line feed.
     static func wholeBytes(of contents: [UInt8]) -> Int {
         contents.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0

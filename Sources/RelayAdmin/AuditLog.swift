@@ -26,8 +26,14 @@ final class AuditLog: Sendable {
     /// Opens the log.
     ///
     /// - Throws: ``AdminError``.
-    init(directory: String, limit: Int, tallyTime: Duration = .seconds(60), logger: Logger) throws(AdminError) {
-        self.writer = try AuditWriter(directory: directory, limit: limit, logger: logger)
+    init(
+        directory: String,
+        inventory: KeptInventory,
+        limit: Int,
+        tallyTime: Duration = .seconds(60),
+        logger: Logger
+    ) throws(AdminError) {
+        self.writer = try AuditWriter(directory: directory, inventory: inventory, limit: limit, logger: logger)
         self.reader = AuditReader(directory: directory)
         self.tallyTime = tallyTime
     }
@@ -74,7 +80,7 @@ final class AuditLog: Sendable {
             MetricFamily(
                 "ttms_audit_entries_lost_total",
                 .counter,
-                help: "Entries that could not be written to the audit log.",
+                help: "Entries of the audit log that could not be written, or that somebody has removed.",
                 value: self.writer.lostEntries.load(ordering: .relaxed)
             ),
         ]
@@ -90,7 +96,11 @@ final class AuditLog: Sendable {
     func close() async {
         self.state.withLock { $0.isClosed = true }
         await self.finishTally()
+        await self.writer.end()
     }
+
+    /// Looks whether the files are there still.
+    func check() async { await self.flush() }
 
     private func finishTally() async {
         self.state.withLock { $0.pending += $0.tally.finish() }

@@ -9,6 +9,29 @@ import Synchronization
 /// What cannot be written is counted and said, and what was to be recorded happens all the same: a full disk must not keep an
 /// operator from deleting what fills it.
 actor AuditWriter {
+    private struct Current {
+        var file: AuditFiles.File
+        var descriptor: Int32
+        var size = 0
+        /// When it was written last, as the system says.
+        var written = timespec()
+
+        /// Whether it is the file under its name, and nobody else has written to it since.
+        var isWhole: Bool {
+            var (open, named) = (stat(), stat())
+            return fstat(self.descriptor, &open) == 0 && stat(self.file.path, &named) == 0
+                && open.st_dev == named.st_dev && open.st_ino == named.st_ino && Int(open.st_size) == self.size
+                && open.st_mtim.tv_sec == self.written.tv_sec && open.st_mtim.tv_nsec == self.written.tv_nsec
+        }
+
+        /// Notes that `size` bytes have been written.
+        mutating func wrote(_ size: Int) {
+            var status = stat()
+            self.size = size
+            if fstat(self.descriptor, &status) == 0 { self.written = status.st_mtim }
+        }
+    }
+
     /// Of this size one file is read as a whole without harm.
     private static let largestFile = 4 << 20
     /// The log loses its oldest entries file by file: never more than this part at once.
@@ -21,8 +44,11 @@ actor AuditWriter {
     private let limit: Int
     private let fileLimit: Int
     private let logger: Logger
+    private let inventory: KeptInventory
     /// The file that is written to, kept open.
-    private var current: (descriptor: Int32, size: Int)?
+    private var current: Current?
+    /// How many entries each other file has, by its first id.
+    private var others: [UInt64: UInt64] = [:]
     private var nextID: UInt64
     /// Entries lost since the log could be written last.
     private var lost = 0
@@ -33,27 +59,49 @@ actor AuditWriter {
     ///
     /// - Parameter limit: bytes of all files together.
     /// - Throws: ``AdminError``.
-    init(directory: String, limit: Int, logger: Logger) throws(AdminError) {
+    init(directory: String, inventory: KeptInventory, limit: Int, logger: Logger) throws(AdminError) {
         self.directory = directory
         self.limit = limit
         self.fileLimit = min(limit / Self.parts, Self.largestFile)
         self.logger = logger
+        self.inventory = inventory
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
             throw AdminError("The audit log's directory \(directory) cannot be made: \(String(cString: strerror(errno))).")
         }
         KeptFile.keepName(of: directory)
         do {
-            guard let last = try AuditFiles.all(in: directory).last else {
-                self.nextID = 1
+            let files = try AuditFiles.all(in: directory)
+            for (file, next) in zip(files, files.dropFirst()) { self.others[file.first] = next.first - file.first }
+            let contents = try files.last.flatMap { try KeptFile(path: $0.path).contents(limit: .max) } ?? []
+            let found = (files.last?.first ?? 1) + UInt64(AuditFiles.lines(of: contents).count)
+            let known = inventory.audit
+            let isHollow = !files.isEmpty && AuditFiles.isHollow(contents)
+            // After a crash, ids that were only reserved are none that are missing; but nobody knows that of a file without a line.
+            let next = max(found, known.next)
+            guard let last = files.last, !isHollow, found >= known.next || !known.isExact else {
+                self.nextID = next
+                if let last = files.last { self.others[last.first] = found - last.first }
+                guard found < next else { return }
+                let missing = Int(clamping: next - found)
+                self.lostEntries.add(known.isExact ? missing : 1, ordering: .relaxed)
+                logger.error(
+                    """
+                    The audit log has lost entries while the relay was away: a file was removed, emptied or cut off; put back a copy if \
+                    there is one. New entries get ids behind those that were given
+                    """,
+                    metadata: [
+                        "directory": "\(directory)", "missing_from": "\(found)", "next_id": "\(next)",
+                        "missing": "\(known.isExact ? "" : "up to ")\(missing)",
+                    ]
+                )
                 return
             }
-            let file = KeptFile(path: last.path)
-            let contents = try file.contents(limit: .max) ?? []
+            self.nextID = found
             let size = AuditFiles.wholeBytes(of: contents)
-            self.nextID = last.first + UInt64(AuditFiles.lines(of: contents).count)
             let descriptor = open(last.path, O_WRONLY | O_APPEND | O_CLOEXEC)
             guard descriptor >= 0, ftruncate(descriptor, off_t(size)) == 0 else { throw KeptFile.Failure("written") }
-            self.current = (descriptor, size)
+            self.current = Current(file: last, descriptor: descriptor)
+            self.current?.wrote(size)
         } catch {
             let reason = (error as? KeptFile.Failure).map { "\($0.verb): \($0.reason)" } ?? "read: \(error)"
             throw AdminError("The audit log in \(directory) cannot be \(reason). Check that this user may write there.")
@@ -66,6 +114,7 @@ actor AuditWriter {
 
     /// Writes the entries that `take` hands out when their turn has come; they get their ids here, and one sync for all.
     func write(_ take: @Sendable () -> [AuditResource]) {
+        self.findRemoved()
         var rest = take()[...]
         while !rest.isEmpty {
             do throws(KeptFile.Failure) {
@@ -88,6 +137,39 @@ actor AuditWriter {
         self.lost = 0
     }
 
+    /// Nothing is written any more.
+    func end() {
+        self.inventory.endAudit(at: self.nextID)
+    }
+
+    /// Looks whether the files are there still: what is written into one that was removed is written for nobody.
+    private func findRemoved() {
+        let present = Set(((try? AuditFiles.all(in: self.directory)) ?? []).map(\.first))
+        var missing: UInt64 = 0
+        for (first, count) in self.others where !present.contains(first) {
+            missing += count
+            self.others.removeValue(forKey: first)
+        }
+        if let current, !current.isWhole {
+            let contents = (try? KeptFile(path: current.file.path).contents(limit: .max)) ?? []
+            let given = self.nextID - current.file.first
+            let left = min(given, contents.first == 0 ? 0 : UInt64(AuditFiles.lines(of: contents).count))
+            missing += given - left
+            if left > 0 { self.others[current.file.first] = left }
+            close(current.descriptor)
+            self.current = nil
+        }
+        guard missing > 0 else { return }
+        self.lostEntries.add(Int(clamping: missing), ordering: .relaxed)
+        self.logger.error(
+            """
+            Files of the audit log were removed, emptied or replaced while the relay ran; their entries are lost unless a copy is put \
+            back, and new ones go into a new file
+            """,
+            metadata: ["directory": "\(self.directory)", "entries": "\(missing)", "next_id": "\(self.nextID)"]
+        )
+    }
+
     /// Writes as many entries as the current file has room for, at least one.
     private func writeToOneFile(_ entries: ArraySlice<AuditResource>) throws(KeptFile.Failure) -> Int {
         var lines: [UInt8] = []
@@ -105,42 +187,52 @@ actor AuditWriter {
             lines += line
             count += 1
         }
+        self.inventory.giveAuditIDs(below: self.nextID + UInt64(count))
         guard KeptFile.write(lines, to: file.descriptor), fdatasync(file.descriptor) == 0 else {
             let failure = KeptFile.Failure("written")
             // No half line may stand in front of the next one.
             ftruncate(file.descriptor, off_t(file.size))
+            self.current?.wrote(file.size)
             throw failure
         }
-        self.current = (file.descriptor, file.size + lines.count)
+        file.wrote(file.size + lines.count)
+        self.current = file
         self.nextID += UInt64(count)
         return count
     }
 
-    private func openFile() throws(KeptFile.Failure) -> (descriptor: Int32, size: Int) {
+    private func openFile() throws(KeptFile.Failure) -> Current {
         if let current { return current }
         return try self.startFile()
     }
 
-    private func startFile() throws(KeptFile.Failure) -> (descriptor: Int32, size: Int) {
+    private func startFile() throws(KeptFile.Failure) -> Current {
+        // Somebody may have removed it.
+        if mkdir(self.directory, 0o700) == 0 { KeptFile.keepName(of: self.directory) }
         self.makeRoom()
         let file = AuditFiles.File(first: self.nextID, directory: self.directory)
         let descriptor = open(file.path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw KeptFile.Failure("made") }
         KeptFile.keepName(of: file.path)
-        if let current { close(current.descriptor) }
-        self.current = (descriptor, 0)
-        return (descriptor, 0)
+        if let current {
+            close(current.descriptor)
+            self.others[current.file.first] = self.nextID - current.file.first
+        }
+        let started = Current(file: file, descriptor: descriptor)
+        self.current = started
+        return started
     }
 
     /// Removes the oldest files until another one fits.
     private func makeRoom() {
         let files = ((try? AuditFiles.all(in: self.directory)) ?? []).map { file in
             var status = stat()
-            return (path: file.path, size: stat(file.path, &status) == 0 ? Int(status.st_size) : 0)
+            return (file: file, size: stat(file.path, &status) == 0 ? Int(status.st_size) : 0)
         }
         var total = files.reduce(self.fileLimit) { $0 + $1.size }
         for file in files where total > self.limit {
-            unlink(file.path)
+            unlink(file.file.path)
+            self.others.removeValue(forKey: file.file.first)
             total -= file.size
         }
     }

@@ -8,7 +8,9 @@ struct BlockEndpoints: Sendable {
     @Sendable
     func list(_ request: HTTPRequest) async throws -> HTTPResponse {
         let blocks = await self.blocks.blocks()
-        return try .page(of: blocks, list: "blocks", request.query, key: \.target.description) { BlockResource($0) }
+        return try .page(of: blocks, list: "blocks", request.query, key: \.target.description) { [clock = self.blocks.clock] in
+            BlockResource($0, clock: clock)
+        }
     }
 
     @Sendable
@@ -21,7 +23,7 @@ struct BlockEndpoints: Sendable {
         }
         let seconds = body.number("for_seconds", in: 1 ... .max)
         guard body.isSound, let target else { throw body.problem }
-        let now = Timestamp.now
+        let now = self.blocks.clock.now()
         let block = KeptBlock(
             target: target,
             reason: reason ?? "",
@@ -30,10 +32,13 @@ struct BlockEndpoints: Sendable {
             expiresAt: seconds.map { now.advanced(bySeconds: Int64($0)) }
         )
         let (closed, isNew) = try await self.blocks.add(block, now: now)
-        var response = try HTTPResponse.json(BlockResource(block, closedConnections: closed), status: isNew ? 201 : 200)
+        var response = try HTTPResponse.json(
+            BlockResource(block, closedConnections: closed, clock: self.blocks.clock),
+            status: isNew ? 201 : 200
+        )
         response.headers.append(HTTPResponse.Header("Location", RoutePath.block.path(target.description)))
         response.record = ["target": target.description, "reason": block.reason, "closed_connections": String(closed)]
-        response.record["expires_at"] = block.expiresAt?.text
+        response.record["expires_at"] = block.expiresAt.map { self.blocks.clock.wallTime($0).text }
         return response
     }
 
@@ -51,7 +56,7 @@ struct BlockEndpoints: Sendable {
 }
 
 extension BlockResource {
-    init(_ block: KeptBlock, closedConnections: Int? = nil) {
+    init(_ block: KeptBlock, closedConnections: Int? = nil, clock: AccessClock) {
         let kind: BlockKind =
             switch block.target {
             case .ccid: .terminal
@@ -61,9 +66,9 @@ extension BlockResource {
             target: block.target.description,
             kind: kind,
             reason: block.reason,
-            createdAt: block.createdAt.text,
+            createdAt: clock.wallTime(block.createdAt).text,
             createdBy: block.createdBy,
-            expiresAt: block.expiresAt?.text,
+            expiresAt: block.expiresAt.map { clock.wallTime($0).text },
             closedConnections: closedConnections
         )
     }

@@ -10,13 +10,16 @@ actor BlockRegistry {
     static let maximum = 10_000
     /// More bytes than ``maximum`` blocks take.
     private static let maximumFileSize = 32 << 20
-    /// The longest sleep until a block ends: the wall clock may be set meanwhile.
-    private static let longestSleep: Int64 = 3_600
+    /// The longest sleep until a block ends, seconds: its clock follows small corrections of the wall clock.
+    private static let longestSleep = 3_600.0
 
     private let executor = DiskExecutor("blocks")
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     private let file: KeptFile
+    private let inventory: KeptInventory
+    /// By which blocks end.
+    nonisolated let clock: AccessClock
     private let logger: Logger
     private let operations: any RelayOperations
     private var kept: [KeptBlock]
@@ -27,8 +30,15 @@ actor BlockRegistry {
     /// Reads the file. Nothing is in force before ``start()``.
     ///
     /// - Throws: ``AdminError``.
-    init(file: String, operations: any RelayOperations, logger: Logger) throws(AdminError) {
+    init(
+        file: String,
+        inventory: KeptInventory,
+        operations: any RelayOperations,
+        logger: Logger
+    ) throws(AdminError) {
         self.file = KeptFile(path: file)
+        self.inventory = inventory
+        self.clock = inventory.clock
         self.operations = operations
         self.logger = logger
         // To start without them would let in whom an operator has shut out.
@@ -36,6 +46,8 @@ actor BlockRegistry {
             KeptBlock.File.self,
             limit: Self.maximumFileSize,
             name: "blocks'",
+            inventory: inventory,
+            empty: #"{"format": 1, "blocks": []}"#,
             withoutIt: "nobody is blocked"
         )
         self.kept = kept?.blocks ?? []
@@ -50,15 +62,26 @@ actor BlockRegistry {
         _ = await self.enforce()
     }
 
+    /// Writes the file again if somebody has removed it: at the next start nobody would know whom to shut out.
+    func restore() {
+        guard self.inventory.holds(self.file.name), !self.file.exists else { return }
+        let outcome = Result { () throws(ProblemDetails) in try self.keep(self.kept) }
+        self.logger.error(
+            "The blocks' file was removed while the relay ran, and is written again",
+            metadata: ["file": "\(self.file.path)", "outcome": "\(outcome.failure?.detail ?? "done")"]
+        )
+    }
+
     /// All blocks that have not ended.
-    func blocks(now: Timestamp = .now) -> [KeptBlock] {
-        self.kept.filter { $0.isInForce(at: now) }
+    func blocks(now: Timestamp? = nil) -> [KeptBlock] {
+        let now = now ?? self.clock.now()
+        return self.kept.filter { $0.isInForce(at: now) }
     }
 
     /// What keeps a terminal out; of several blocks, the one that ends last.
     ///
     /// - Parameter address: where it came from last, as far as that is known.
-    func block(of ccid: CCID, from address: PeerAddress?, now: Timestamp = .now) -> KeptBlock? {
+    func block(of ccid: CCID, from address: PeerAddress?, now: Timestamp? = nil) -> KeptBlock? {
         let matching = self.blocks(now: now).filter { block in
             switch block.target {
             case .ccid(let blocked): blocked == ccid
@@ -73,7 +96,7 @@ actor BlockRegistry {
     ///
     /// - Returns: how many connections it closed, and whether there was none for the same target before.
     /// - Throws: ``ProblemDetails``.
-    func add(_ block: KeptBlock, now: Timestamp = .now) async throws(ProblemDetails) -> (closed: Int, isNew: Bool) {
+    func add(_ block: KeptBlock, now: Timestamp? = nil) async throws(ProblemDetails) -> (closed: Int, isNew: Bool) {
         var blocks = self.blocks(now: now)
         let before = blocks.count
         blocks.removeAll { $0.target == block.target }
@@ -91,7 +114,7 @@ actor BlockRegistry {
     /// Lets somebody in again.
     ///
     /// - Throws: ``ProblemDetails``.
-    func remove(_ target: Block.Target, now: Timestamp = .now) async throws(ProblemDetails) {
+    func remove(_ target: Block.Target, now: Timestamp? = nil) async throws(ProblemDetails) {
         let blocks = self.blocks(now: now)
         guard blocks.contains(where: { $0.target == target }) else {
             throw ProblemDetails(.blockNotFound, detail: "There is no block of \(target), or it has ended.")
@@ -101,7 +124,7 @@ actor BlockRegistry {
     }
 
     private func keep(_ blocks: [KeptBlock]) throws(ProblemDetails) {
-        try self.file.replace(encoding: KeptBlock.File(blocks: blocks))
+        try self.file.replace(sealing: KeptBlock.File(blocks: blocks), inventory: self.inventory)
         self.kept = blocks
     }
 
@@ -109,7 +132,8 @@ actor BlockRegistry {
     private func enforce() async -> Int {
         let blocks = self.blocks()
         self.awaitEnd(of: blocks)
-        let list = BlockList(blocks.map { Block($0.target, expiresAt: $0.expiresAt) })
+        // Without their ends, which are by another clock than the event loops'.
+        let list = BlockList(blocks.map { Block($0.target) })
         // One list after the other: on no event loop may an older one come last.
         let enforcement = Task { [former = self.enforcement, operations = self.operations] in
             _ = await former?.value
@@ -124,8 +148,8 @@ actor BlockRegistry {
         self.alarm?.cancel()
         self.alarm = nil
         guard let end = blocks.compactMap(\.expiresAt).min() else { return }
-        // Whole seconds, and one more: then it has ended.
-        let seconds = min(Timestamp.now.seconds(until: end) + 1, Self.longestSleep)
+        // A little more: then it has ended.
+        let seconds = min(max(end.seconds(since: self.clock.now()), 0) + 0.01, Self.longestSleep)
         self.alarm = Task { [weak self] in
             guard (try? await Task.sleep(for: .seconds(seconds))) != nil else { return }
             _ = await self?.enforce()
@@ -142,6 +166,14 @@ struct KeptBlock: Equatable, Sendable {
     var createdBy: String
     /// `nil` when it does not end.
     var expiresAt: Timestamp?
+
+    /// The block with its times by the wall clock, for people.
+    func shown(by clock: AccessClock) -> KeptBlock {
+        var block = self
+        block.createdAt = clock.wallTime(self.createdAt)
+        block.expiresAt = self.expiresAt.map(clock.wallTime)
+        return block
+    }
 
     /// Whether it shuts anybody out at `now`.
     func isInForce(at now: Timestamp) -> Bool {

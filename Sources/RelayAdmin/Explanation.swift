@@ -124,7 +124,7 @@ struct Explanation {
                 lastHeartbeatAt: self.terminal?.lastHeartbeatAt?.text,
                 cadence: self.terminal?.cadence.map { TerminalResource.Cadence($0) },
                 lastCloseReason: self.terminal?.lastCloseReason?.rawValue,
-                block: self.block.map { BlockResource($0) },
+                block: self.block.map { BlockResource($0, clock: .wall) },
                 unacknowledgedBytes: self.terminal?.connection?.unacknowledgedBytes,
                 framesAhead: self.framesAhead,
                 attempts: self.message.attempts,

@@ -74,7 +74,14 @@ private func closed(context: UnsafeMutableRawPointer, descriptor: Int32) {
 
 private func log(context: UnsafeMutableRawPointer, format: UnsafePointer<CChar>, message: UnsafePointer<CChar>) {
     let daemon = daemon(context)
-    let heldBack = daemon.messages.admit(UInt(bitPattern: format))
+    // While it starts it says why it does not; with a port that it does not know, since that stands in the address only.
+    guard !daemon.noteAtStart(String(cString: message)) else { return }
+    let text = String(cString: message)
+    // A client that has gone, or was cut off, is nothing to warn of.
+    let isOfDeparture = ["Failed to send ", "Connection socket ", "Connection was ", "Socket has been "].contains(
+        where: text.hasPrefix
+    )
+    let heldBack = isOfDeparture ? nil : daemon.messages.admit(UInt(bitPattern: format))
     daemon.logger.log(
         level: heldBack == nil ? .debug : .warning,
         "libmicrohttpd has something to say",

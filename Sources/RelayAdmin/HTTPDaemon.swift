@@ -14,6 +14,8 @@ final class HTTPDaemon: Sendable {
         /// The library's handle, as a number since pointers are not `Sendable`; `nil` before start and after stop.
         var handle: UInt?
         var isStopping = false
+        /// What the library says while it starts; `nil` at any other time.
+        var startMessage: String?
         /// Requests from their head to their last byte.
         var active = 0
         /// Those of them that have not come as a whole.
@@ -57,6 +59,7 @@ final class HTTPDaemon: Sendable {
         let context = Unmanaged.passRetained(self)
         var callbacks = HTTPCallbacks.table(context: context.toOpaque())
         var error: Int32 = 0
+        self.state.withLock { $0.startMessage = "" }
         let handle = host.withCString { host in
             var options = ttms_http_options(
                 host: host,
@@ -66,9 +69,13 @@ final class HTTPDaemon: Sendable {
             )
             return ttms_http_start(&options, &callbacks, &error)
         }
+        let message = self.state.withLock { state in
+            defer { state.startMessage = nil }
+            return state.startMessage ?? ""
+        }
         guard let handle else {
             context.release()
-            let reason = error == 0 ? "libmicrohttpd refused it; the log says why" : String(cString: strerror(error))
+            let reason = error == 0 ? "libmicrohttpd refused it: \(message)" : String(cString: strerror(error))
             throw AdminError(
                 """
                 The admin API cannot listen on \(host), port \(port): \(reason). Give it a numeric address of this machine and a \
@@ -163,6 +170,17 @@ final class HTTPDaemon: Sendable {
     /// An answer that went on is over.
     func complete(_ stream: HTTPStreaming) {
         _ = self.state.withLock { $0.streams.removeValue(forKey: ObjectIdentifier(stream)) }
+    }
+
+    /// The library says something.
+    ///
+    /// - Returns: whether it is about to start, and what it says belongs to the error that ``start()`` throws.
+    func noteAtStart(_ message: String) -> Bool {
+        self.state.withLock { state in
+            guard state.startMessage != nil else { return false }
+            state.startMessage = message
+            return true
+        }
     }
 
     /// A client has connected.

@@ -45,6 +45,12 @@ struct KeptFile: Sendable {
         return contents
     }
 
+    /// Whether there is one. A directory that cannot be looked into has it as far as is known.
+    var exists: Bool {
+        var status = stat()
+        return stat(self.path, &status) == 0 || errno != ENOENT
+    }
+
     /// The rights of others than the owner; 0 when they have none, or when there is no file.
     var rightsOfOthers: mode_t {
         var status = stat()

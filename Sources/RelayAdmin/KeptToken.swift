@@ -82,14 +82,14 @@ extension Timestamp: Codable {
 }
 
 extension TokenResource {
-    init(_ token: KeptToken, secret: TokenSecret? = nil) {
+    init(_ token: KeptToken, secret: TokenSecret? = nil, clock: AccessClock) {
         self.init(
             id: token.id,
             name: token.name,
             scopes: Scope.allCases.filter(token.scopes.contains),
-            createdAt: token.createdAt?.text,
-            expiresAt: token.expiresAt?.text,
-            lastUsedAt: token.lastUsedAt?.text,
+            createdAt: token.createdAt.map { clock.wallTime($0).text },
+            expiresAt: token.expiresAt.map { clock.wallTime($0).text },
+            lastUsedAt: token.lastUsedAt.map { clock.wallTime($0).text },
             token: secret?.text
         )
     }

@@ -79,7 +79,8 @@ struct MessageEndpoints: Sendable {
             let terminal = try await self.operations.terminal(ccid)
             explanation.terminal = terminal
             if terminal?.isOnline != true {
-                explanation.block = await self.blocks.block(of: ccid, from: terminal?.history.last?.remoteAddress)
+                let block = await self.blocks.block(of: ccid, from: terminal?.history.last?.remoteAddress)
+                explanation.block = block.map { $0.shown(by: self.blocks.clock) }
             }
         }
         return try .json(explanation.resource)

@@ -7,7 +7,9 @@ struct TokenEndpoints: Sendable {
 
     @Sendable
     func list(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try .page(of: self.tokens.tokens(), list: "tokens", request.query, key: \.id) { TokenResource($0) }
+        try .page(of: self.tokens.tokens(), list: "tokens", request.query, key: \.id) { [clock = self.tokens.clock] in
+            TokenResource($0, clock: clock)
+        }
     }
 
     @Sendable
@@ -21,29 +23,29 @@ struct TokenEndpoints: Sendable {
         let scopes = body.required("scopes", "It has to be a list of one or more of \(words), each once.", read: Self.scopes)
         let seconds = body.number("for_seconds", in: 1 ... .max)
         guard body.isSound, let name, let scopes else { throw body.problem }
-        let now = Timestamp.now
+        let now = self.tokens.clock.now()
         let expiry = seconds.map { now.advanced(bySeconds: Int64($0)) }
         let (token, secret) = try await self.tokens.create(name: name, scopes: scopes, expiresAt: expiry, now: now)
-        var response = try HTTPResponse.json(TokenResource(token, secret: secret), status: 201)
+        var response = try HTTPResponse.json(TokenResource(token, secret: secret, clock: self.tokens.clock), status: 201)
         response.headers.append(HTTPResponse.Header("Location", RoutePath.token.path(token.id)))
-        response.record = Self.record(token)
+        response.record = self.record(token)
         return response
     }
 
     @Sendable
     func revoke(_ request: HTTPRequest) async throws -> HTTPResponse {
         var response = HTTPResponse.noContent
-        response.record = Self.record(try await self.tokens.revoke(request.parameters["id"] ?? ""))
+        response.record = self.record(try await self.tokens.revoke(request.parameters["id"] ?? ""))
         return response
     }
 
     /// What the audit log says of a token that was made or revoked.
-    private static func record(_ token: KeptToken) -> [String: String] {
+    private func record(_ token: KeptToken) -> [String: String] {
         var record = [
             "token_id": token.id, "token_name": token.name,
             "scopes": Scope.allCases.filter(token.scopes.contains).map(\.rawValue).joined(separator: ", "),
         ]
-        record["expires_at"] = token.expiresAt?.text
+        record["expires_at"] = token.expiresAt.map { self.tokens.clock.wallTime($0).text }
         return record
     }
 

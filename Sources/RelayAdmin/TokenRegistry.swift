@@ -31,6 +31,9 @@ actor TokenRegistry {
     private nonisolated let known: Mutex<Known>
     private let adminFile: String
     private let file: KeptFile
+    private let inventory: KeptInventory
+    /// By which tokens end.
+    nonisolated let clock: AccessClock
     private let logger: Logger
     /// When tokens were used last, as it is in the file.
     private var keptUses: [String: Timestamp] = [:]
@@ -38,23 +41,26 @@ actor TokenRegistry {
     /// Reads both files, and makes the first token when there is none.
     ///
     /// - Throws: ``AdminError``.
-    init(adminFile: String, file: String, logger: Logger) throws(AdminError) {
-        let admin = try Self.admin(adminFile, logger: logger)
+    init(adminFile: String, file: String, inventory: KeptInventory, logger: Logger) throws(AdminError) {
+        let admin = try Self.admin(adminFile, inventory: inventory, logger: logger)
         self.file = KeptFile(path: file)
+        self.inventory = inventory
+        self.clock = inventory.clock
         self.adminFile = adminFile
         self.logger = logger
-        self.known = Mutex(Known(tokens: [admin] + (try Self.read(self.file))))
+        self.known = Mutex(Known(tokens: [admin] + (try Self.read(self.file, inventory))))
     }
 
     // MARK: Who asks
 
     /// Who sends `Authorization: Bearer …`; `nil` when that holds no token that is in force.
-    nonisolated func caller(authorization: String, now: Timestamp = .now) -> Caller? {
+    nonisolated func caller(authorization: String, now: Timestamp? = nil) -> Caller? {
         self.holder(authorization: authorization, now: now).flatMap { $0.isInForce ? $0.caller : nil }
     }
 
     /// Whose token `Authorization: Bearer …` holds, and whether its time is not over yet; `nil` when it is none that is kept.
-    nonisolated func holder(authorization: String, now: Timestamp = .now) -> (caller: Caller, isInForce: Bool)? {
+    nonisolated func holder(authorization: String, now: Timestamp? = nil) -> (caller: Caller, isInForce: Bool)? {
+        let now = now ?? self.clock.now()
         guard let digest = TokenSecret(authorization: authorization)?.digest else { return nil }
         return self.known.withLock { known in
             // All are compared, so that the time does not even tell how many there are before it.
@@ -74,8 +80,9 @@ actor TokenRegistry {
     }
 
     /// Whether the token that `caller` came with is still in force: an answer that lasts has to end with it.
-    nonisolated func isInForce(_ caller: Caller, now: Timestamp = .now) -> Bool {
-        self.known.withLock { known in
+    nonisolated func isInForce(_ caller: Caller, now: Timestamp? = nil) -> Bool {
+        let now = now ?? self.clock.now()
+        return self.known.withLock { known in
             known.tokens.contains { $0.id == caller.tokenID && $0.digest == caller.digest && $0.isInForce(at: now) }
         }
     }
@@ -95,8 +102,9 @@ actor TokenRegistry {
         name: String,
         scopes: [Scope],
         expiresAt: Timestamp?,
-        now: Timestamp = .now
+        now: Timestamp? = nil
     ) throws(ProblemDetails) -> (KeptToken, TokenSecret) {
+        let now = now ?? self.clock.now()
         // Where tokens are made for some time each, nobody revokes them.
         let tokens = self.tokens().filter { token in token.expiresAt.map { now < $0.advanced(bySeconds: Self.memory) } ?? true }
         guard tokens.count < Self.maximum else {
@@ -147,7 +155,7 @@ actor TokenRegistry {
     ///
     /// - Throws: ``AdminError``; the former token stays in force.
     func reload() throws(AdminError) {
-        let admin = try Self.admin(self.adminFile, logger: self.logger)
+        let admin = try Self.admin(self.adminFile, inventory: self.inventory, logger: self.logger)
         self.known.withLock { known in
             known.tokens.removeAll { $0.id == Self.adminID }
             known.tokens.insert(admin, at: 0)
@@ -169,10 +177,20 @@ actor TokenRegistry {
 
     // MARK: The files
 
+    /// Writes the file again if somebody has removed it: after the next start nobody's token would be known.
+    func restore() {
+        guard self.inventory.holds(self.file.name), !self.file.exists else { return }
+        let outcome = Result { () throws(ProblemDetails) in try self.replace(self.tokens()) }
+        self.logger.error(
+            "The tokens' file was removed while the relay ran, and is written again",
+            metadata: ["file": "\(self.file.path)", "outcome": "\(outcome.failure?.detail ?? "done")"]
+        )
+    }
+
     /// Makes `tokens` those in force, once they are on disk.
     private func replace(_ tokens: [KeptToken]) throws(ProblemDetails) {
         let kept = tokens.filter { $0.id != Self.adminID }
-        try self.file.replace(encoding: KeptToken.File(tokens: kept))
+        try self.file.replace(sealing: KeptToken.File(tokens: kept), inventory: self.inventory)
         self.known.withLock { known in
             let admin = known.tokens.filter { $0.id == Self.adminID }
             known.tokens = admin + kept
@@ -180,20 +198,26 @@ actor TokenRegistry {
         }
     }
 
-    private static func admin(_ path: String, logger: Logger) throws(AdminError) -> KeptToken {
-        let secret = try AdminTokenFile.secret(at: path, logger: logger)
+    private static func admin(
+        _ path: String,
+        inventory: KeptInventory,
+        logger: Logger
+    ) throws(AdminError) -> KeptToken {
+        let secret = try AdminTokenFile.secret(at: path, inventory: inventory, logger: logger)
         guard let digest = secret.digest else {
             throw AdminError("GnuTLS does not compute SHA-256 here, so that no token can be told from another.")
         }
         return KeptToken(id: Self.adminID, name: "admin.token", scopes: [.admin], digest: digest)
     }
 
-    private static func read(_ file: KeptFile) throws(AdminError) -> [KeptToken] {
+    private static func read(_ file: KeptFile, _ inventory: KeptInventory) throws(AdminError) -> [KeptToken] {
         // To start without them would silently lock out whoever uses them.
         let kept = try file.decoded(
             KeptToken.File.self,
             limit: Self.maximumFileSize,
             name: "tokens'",
+            inventory: inventory,
+            empty: #"{"format": 1, "tokens": []}"#,
             withoutIt: "only the token of admin.token is left, with which new ones can be made"
         )
         return kept?.tokens ?? []

@@ -27,9 +27,7 @@ struct TokenSecret: Equatable, Sendable {
     ///
     /// A plain SHA-256: a password needs a slow and salted hash because it can be guessed, and 256 random bits cannot.
     var digest: TokenDigest? {
-        let bytes = Array(self.text.utf8)
-        var digest = [UInt8](repeating: 0, count: TTMS_DIGEST_SIZE)
-        return ttms_sha256(bytes, bytes.count, &digest) ? TokenDigest(bytes: digest) : nil
+        TokenDigest(hashing: Array(self.text.utf8))
     }
 }
 
@@ -37,8 +35,11 @@ struct TokenSecret: Equatable, Sendable {
 struct TokenDigest: Equatable, Sendable {
     let bytes: [UInt8]
 
-    fileprivate init(bytes: [UInt8]) {
-        self.bytes = bytes
+    /// The digest of some bytes; `nil` when GnuTLS computes none here.
+    init?(hashing bytes: [UInt8]) {
+        var digest = [UInt8](repeating: 0, count: TTMS_DIGEST_SIZE)
+        guard ttms_sha256(bytes, bytes.count, &digest) else { return nil }
+        self.bytes = digest
     }
 
     /// Reads 64 hex digits; `nil` for any other text.

@@ -9,6 +9,15 @@ extension RelayServer: RelayOperations {
 
     // MARK: The relay
 
+    /// When the relay started, by the wall clock as it is set now: how long it runs is not a matter of that clock.
+    var startedAt: Timestamp {
+        let elapsed = (NIODeadline.now() - self.start).nanoseconds / 1_000
+        let shift = self.clock.now.microseconds &- self.startedAtFirst.microseconds &- elapsed
+        // Small corrections of the clock would show the start at another time each time.
+        guard shift.magnitude > 10_000_000 else { return self.startedAtFirst }
+        return self.startedAtFirst.advanced(bySeconds: shift / 1_000_000)
+    }
+
     /// See ``RelayOperations/status()``.
     public func status() async -> RelayStatus {
         let account = await self.account()

@@ -21,7 +21,9 @@ public final class RelayServer: Sendable {
     let acceptReport = AcceptReport()
     let clock = RelayClock()
     let steadyClock: SteadyClock
-    let startedAt: Timestamp
+    /// By the wall clock, as it was then, and by one that is not set.
+    let startedAtFirst: Timestamp
+    let start = NIODeadline.now()
     /// What the store held, and had counted, when the relay started.
     let totalsAtStart: StoreTotals
     /// The highest count of accepted frames that a scrape has been given.
@@ -65,7 +67,7 @@ public final class RelayServer: Sendable {
         self.logger = logger
         self.steadyClock = steadyClock
         self.requeuedAtStart = requeuedAtStart
-        self.startedAt = self.clock.now
+        self.startedAtFirst = self.clock.now
         (self.drainRequests, self.drainRequest) = AsyncStream.makeStream()
         self.totalsAtStart = groupCommit.statistics.totals
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(options.eventLoops, 1))

@@ -95,6 +95,10 @@ final class RelayService: Service {
             options: admin,
             operations: self.server,
             settings: self.settings,
+            clock: { reading in
+                let clock = SteadyClock(continuing: reading)
+                return AccessClock(now: { clock.now }, wallTime: { clock.wallTime(of: $0) })
+            },
             logger: logger
         )
     }

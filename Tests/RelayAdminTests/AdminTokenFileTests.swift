@@ -8,17 +8,17 @@ import Testing
     func creation() throws {
         let directory = try TemporaryDirectory()
         let file = directory.file("admin.token")
-        let secret = try AdminTokenFile.secret(at: file, logger: .silent)
+        let secret = try AdminTokenFile.secret(at: file, inventory: .silent(directory), logger: .silent)
         let text = try String(contentsOfFile: file, encoding: .utf8)
         #expect(text.wholeMatch(of: /[0-9a-f]{64}\n/) != nil)
         let attributes = try FileManager.default.attributesOfItem(atPath: file)
         #expect(attributes[.posixPermissions] as? Int == 0o600)
         #expect(secret.text + "\n" == text)
-        #expect(try AdminTokenFile.secret(at: file, logger: .silent) == secret)
+        #expect(try AdminTokenFile.secret(at: file, inventory: .silent(directory), logger: .silent) == secret)
         #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
 
         let other = try TemporaryDirectory()
-        _ = try AdminTokenFile.secret(at: other.file("admin.token"), logger: .silent)
+        _ = try AdminTokenFile.secret(at: other.file("admin.token"), inventory: .silent(other), logger: .silent)
         #expect(try String(contentsOfFile: other.file("admin.token"), encoding: .utf8) != text)
     }
 
@@ -30,7 +30,9 @@ import Testing
         let directory = try TemporaryDirectory()
         let file = directory.file("admin.token")
         try content.write(toFile: file, atomically: true, encoding: .utf8)
-        let error = #expect(throws: AdminError.self) { try AdminTokenFile.secret(at: file, logger: .silent) }
+        let error = #expect(throws: AdminError.self) {
+            try AdminTokenFile.secret(at: file, inventory: .silent(directory), logger: .silent)
+        }
         #expect(error?.description.contains(file) == true)
         #expect(try String(contentsOfFile: file, encoding: .utf8) == content)
     }
@@ -39,7 +41,9 @@ import Testing
     func missing() throws {
         let directory = try TemporaryDirectory()
         let file = directory.file("no/admin.token")
-        let error = #expect(throws: AdminError.self) { try AdminTokenFile.secret(at: file, logger: .silent) }
+        let error = #expect(throws: AdminError.self) {
+            try AdminTokenFile.secret(at: file, inventory: .silent(directory), logger: .silent)
+        }
         #expect(error?.description.contains(file) == true)
     }
 }

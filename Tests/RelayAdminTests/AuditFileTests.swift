@@ -11,7 +11,7 @@ import Testing
     private static let limit = 64 << 10
 
     private static func open(_ directory: TemporaryDirectory, logger: Logger = .silent) throws -> AuditLog {
-        try AuditLog(directory: directory.file("audit"), limit: Self.limit, logger: logger)
+        try AuditLog(directory: directory.file("audit"), inventory: .silent(directory), limit: Self.limit, logger: logger)
     }
 
     private static func files(_ directory: TemporaryDirectory) throws -> [AuditFiles.File] {
@@ -94,14 +94,16 @@ import Testing
         let directory = try TemporaryDirectory()
         let log = try Self.open(directory)
         let path = directory.file("audit")
+        // A directory that is only missing would be made again.
         try FileManager.default.removeItem(atPath: path)
+        try Data().write(to: URL(filePath: path))
         func lost() -> [MetricFamily.Sample.Value] {
             log.metrics.filter { $0.name == "ttms_audit_entries_lost_total" }.flatMap(\.samples).map(\.value)
         }
         #expect(lost() == [.number(0)])
         await log.record(.entry(target: "/lost"))
         #expect(lost() == [.number(1)])
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try FileManager.default.removeItem(atPath: path)
         await log.record(.entry(target: "/kept"))
         #expect(try await log.all().map(\.target) == ["/kept"])
         #expect(lost() == [.number(1)])
@@ -114,7 +116,12 @@ import Testing
     func unusable() throws {
         let directory = try TemporaryDirectory()
         let error = #expect(throws: AdminError.self) {
-            try AuditLog(directory: directory.file("no/audit"), limit: Self.limit, logger: .silent)
+            try AuditLog(
+                directory: directory.file("no/audit"),
+                inventory: .silent(directory),
+                limit: Self.limit,
+                logger: .silent
+            )
         }
         #expect(error?.description.contains("no/audit") == true)
     }

@@ -144,7 +144,12 @@ import Testing
     @Test("a flood of denials is a few entries, with how many it was, and holds nobody up")
     func flood() async throws {
         let directory = try TemporaryDirectory()
-        let log = try AuditLog(directory: directory.file("audit"), limit: 1 << 20, logger: .silent)
+        let log = try AuditLog(
+            directory: directory.file("audit"),
+            inventory: .silent(directory),
+            limit: 1 << 20,
+            logger: .silent
+        )
         for number in 0..<100_000 { log.recordDenial(.entry(from: "192.0.2.\(number % 2)", status: 401)) }
         for number in 0..<1_000 { log.recordDenial(.entry(from: "198.51.100.\(number)", status: 401)) }
         await log.close()
@@ -178,6 +183,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let log = try AuditLog(
             directory: directory.file("audit"),
+            inventory: .silent(directory),
             limit: 1 << 20,
             tallyTime: .milliseconds(20),
             logger: .silent

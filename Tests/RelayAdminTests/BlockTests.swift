@@ -78,7 +78,7 @@ import Testing
         #expect(await again.blocks(now: end).map(\.target.description) == ["2001:db8::/32"])
         await again.start()
         let inForce = try #require(relay.withState { $0.blocks.last })
-        #expect(inForce.contains(CCID(rawValue: 0x2a), at: Self.now) && !inForce.contains(CCID(rawValue: 0x2a), at: end))
+        #expect(inForce.contains(CCID(rawValue: 0x2a), at: Self.now))
     }
 
     @Test("a block that has ended is taken out of force by itself")

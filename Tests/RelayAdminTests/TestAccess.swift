@@ -42,3 +42,10 @@ struct TestAccess {
         try await self.control.tokens.create(name: "test", scopes: scopes, expiresAt: nil).1.text
     }
 }
+
+extension KeptInventory {
+    /// The one of a directory, which logs nothing.
+    static func silent(_ directory: TemporaryDirectory) -> KeptInventory {
+        KeptInventory(file: directory.file("admin.json"), logger: .silent)
+    }
+}
