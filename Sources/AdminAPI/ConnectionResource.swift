@@ -14,6 +14,8 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
     @Nullable public var closedAt: String?
     /// Why it ended; `nil` while it is open.
     @Nullable public var closeReason: String?
+    /// What the peer sent that is no frame, escaped, and what it looks like; `nil` for other ends.
+    @Nullable public var detail: String?
     /// What its length field means: `total`, `after-length`, `body`, `content` or `marker`; `nil` before its first frame.
     @Nullable public var dialect: String?
     /// The terminals that reach it, or reached it at its end; 16 of them at the most.
@@ -30,13 +32,13 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
     public var unreadBytes: Int
     /// Whether its terminal reads so slowly that it is fed from disk.
     public var spilled: Bool
-    /// Why it is not read from: `no_room`, `store_behind`, `replies_unread` or `receipt_due`; `nil` while it is.
+    /// Why it is not read from: `no_room`, `store_behind`, `replies_unread`, `receipt_due` or `takeover_due`; `nil` while it is.
     @Nullable public var paused: String?
     /// What came and was delivered.
     public var counters: ConnectionCountersResource
 
     enum CodingKeys: String, CodingKey {
-        case id, state, listener, dialect, ccids, spilled, paused, counters
+        case id, state, listener, detail, dialect, ccids, spilled, paused, counters
         case remoteAddress = "remote_address"
         case openedAt = "opened_at"
         case closedAt = "closed_at"
@@ -57,6 +59,7 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
         openedAt: String,
         closedAt: String?,
         closeReason: String?,
+        detail: String? = nil,
         dialect: String?,
         ccids: [String],
         ccidCount: Int,
@@ -75,6 +78,7 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
         self.openedAt = openedAt
         self.closedAt = closedAt
         self.closeReason = closeReason
+        self.detail = detail
         self.dialect = dialect
         self.ccids = ccids
         self.ccidCount = ccidCount
@@ -146,6 +150,7 @@ extension ConnectionResource: JSONWritable {
             json.member(CodingKeys.closeReason, self._closeReason)
             json.member(CodingKeys.closedAt, self._closedAt)
             json.member(CodingKeys.counters, self.counters)
+            json.member(CodingKeys.detail, self._detail)
             json.member(CodingKeys.dialect, self._dialect)
             json.member(CodingKeys.id, self.id)
             json.member(CodingKeys.lastReceivedAt, self.lastReceivedAt)

@@ -234,7 +234,8 @@ extension EventResource {
         case .message(let id, let state):
             self.messageID = id.description
             self.state = state.rawValue
-        case .connectionRejected(let connection, let remoteAddress, let reason):
+        case .connectionRejected(let connection, let remoteAddress, let reason, let detail):
+            self.detail = detail
             self.connectionID = String(connection)
             self.remoteAddress = remoteAddress
             self.reason = reason.rawValue

@@ -88,6 +88,7 @@ extension ConnectionResource {
             openedAt: connection.openedAt.text,
             closedAt: connection.end?.at.text,
             closeReason: connection.end?.reason.rawValue,
+            detail: connection.end?.detail,
             dialect: connection.dialect?.rawValue,
             ccids: connection.ccids.map(\.description),
             ccidCount: connection.ccidCount,

@@ -83,9 +83,10 @@ public struct BlockList: Sendable {
         self.terminals[ccid].map { now < $0 } ?? false
     }
 
-    /// Whether the address is shut out; a peer without one is not.
-    public func contains(_ address: SocketAddress?, at now: Timestamp) -> Bool {
-        guard let address, let peer = IPNetwork(address) else { return false }
+    /// Whether the address is shut out. A peer without one could have any: it is shut out while any network is.
+    public func contains(_ address: PeerAddress, at now: Timestamp) -> Bool {
+        guard !address.isUnknown else { return self.networks.values.contains { now < $0 } }
+        let peer = address.network
         return self.prefixLengths.contains { length in
             let network = IPNetwork(bits: peer.bits, prefixLength: length)
             return network.isIPv4 == peer.isIPv4 && self.networks[network].map { now < $0 } ?? false

@@ -78,9 +78,10 @@ public struct ConnectionHistory: Equatable, Sendable {
         }
     }
 
-    /// Entries with the terminal's counters as they stood at the end of each: the differences are what is shown. One more than is
-    /// shown is kept, which says where the oldest began.
-    private var totals: [Entry] = []
+    /// The connections, the oldest first, each with what was sent and got on it.
+    public private(set) var entries: [Entry] = []
+    /// The terminal's counters at the end of the last connection. An array, because most terminals have none.
+    private var before: [ConnectionCounters] = []
 
     /// A terminal without history.
     public init() {}
@@ -89,19 +90,16 @@ public struct ConnectionHistory: Equatable, Sendable {
     ///
     /// - Parameter entry: its counters are the terminal's, over all connections.
     public mutating func append(_ entry: Entry) {
-        if self.totals.count > Self.capacity { self.totals.removeFirst() }
-        self.totals.append(entry)
-    }
-
-    /// The connections, the oldest first, each with what was sent and got on it.
-    public var entries: [Entry] {
-        var before = ConnectionCounters()
-        let entries = self.totals.map { entry in
-            var shown = entry
-            shown.counters = entry.counters.since(before)
-            before = entry.counters
-            return shown
+        var own = entry
+        if let before = self.before.first { own.counters = entry.counters.since(before) }
+        self.before = [entry.counters]
+        if self.entries.count >= Self.capacity {
+            // Who fights for the terminal from one address cannot empty its history: with half of it, it replaces its own oldest.
+            let subnet = entry.remoteAddress.subnet
+            let isGreedy = self.entries.count { $0.remoteAddress.subnet == subnet } >= Self.capacity / 2
+            let oldest = isGreedy ? self.entries.firstIndex { $0.remoteAddress.subnet == subnet } : nil
+            self.entries.remove(at: oldest ?? 0)
         }
-        return entries.suffix(Self.capacity)
+        self.entries.append(own)
     }
 }

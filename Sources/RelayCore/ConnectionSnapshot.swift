@@ -43,6 +43,8 @@ public struct ConnectionSnapshot: Equatable, Sendable {
         case repliesUnread = "replies_unread"
         /// What it sent before its heartbeat is neither delivered nor on disk yet.
         case receiptDue = "receipt_due"
+        /// Its heartbeat would take a terminal over that was taken over too often lately.
+        case takeoverDue = "takeover_due"
     }
 
     /// When and why a connection ended.
@@ -53,12 +55,15 @@ public struct ConnectionSnapshot: Equatable, Sendable {
         public var reason: CloseReason
         /// Bytes that had come before and were not handled: behind a frame that broke the protocol, or without room in the store.
         public var unreadBytes: Int
+        /// What the peer sent that is no frame, escaped, and what it looks like; `nil` for other ends.
+        public var detail: String?
 
         /// Makes an end.
-        public init(at: Timestamp, reason: CloseReason, unreadBytes: Int = 0) {
+        public init(at: Timestamp, reason: CloseReason, unreadBytes: Int = 0, detail: String? = nil) {
             self.at = at
             self.reason = reason
             self.unreadBytes = unreadBytes
+            self.detail = detail
         }
     }
 

@@ -16,8 +16,24 @@ public struct PeerAddress: Hashable, Sendable {
         self.port = UInt16(truncatingIfNeeded: address?.port ?? 0)
     }
 
+    /// Makes the address from its halves, an IPv4 address in its mapped form; zeros throughout are the address of nobody.
+    public init(high: UInt64, low: UInt64, port: UInt16) {
+        self.high = high
+        self.low = low
+        self.port = port
+    }
+
+    /// Whether it is the address of nobody.
+    public var isUnknown: Bool { self.high == 0 && self.low == 0 && self.port == 0 }
+
+    /// The address alone of IPv4; of IPv6 the network that one site has (/64), in which it may choose its addresses.
+    public var subnet: IPNetwork {
+        let network = self.network
+        return network.isIPv4 || self.isUnknown ? network : IPNetwork(bits: network.bits, prefixLength: 64)
+    }
+
     /// The address alone.
-    fileprivate var network: IPNetwork {
+    var network: IPNetwork {
         IPNetwork(bits: UInt128(self.high) << 64 | UInt128(self.low), prefixLength: 128)
     }
 }
@@ -25,7 +41,7 @@ public struct PeerAddress: Hashable, Sendable {
 extension PeerAddress: CustomStringConvertible {
     /// Such as `192.0.2.7:40112` or `[2001:db8::7]:40112`; empty for nobody.
     public var description: String {
-        guard self.high != 0 || self.low != 0 || self.port != 0 else { return "" }
+        guard !self.isUnknown else { return "" }
         let network = self.network
         return network.isIPv4 ? "\(network):\(self.port)" : "[\(network)]:\(self.port)"
     }

@@ -32,7 +32,7 @@ public struct RelayEvent: Equatable, Sendable {
         case message(id: MessageID, state: MessageTrace.State)
         /// The relay closed a connection, at once or later, before it had registered a terminal; or because of a terminal that it must
         /// not register, which is then the event's.
-        case connectionRejected(connection: UInt64, remoteAddress: String, reason: CloseReason)
+        case connectionRejected(connection: UInt64, remoteAddress: String, reason: CloseReason, detail: String? = nil)
         /// Whether the store takes frames has changed.
         case store(StoreHealth)
     }

@@ -9,6 +9,8 @@ public struct ServerOptions: Equatable, Sendable {
     public var eventLoops: Int = 1
     /// Open connections at the most; the next one is closed at once (`too_many_connections`).
     public var maximumConnections: Int = 100_000
+    /// Connections for which there are open files, at least 1; `nil` when that is not known. The lower one of both limits holds.
+    public var connectionsWithFiles: Int?
     /// What goes for each connection.
     public var session = SessionOptions()
     /// How dead connections are found.

@@ -10,7 +10,7 @@ public struct Session: Sendable {
     public private(set) var source: CCID?
     /// The first CCID that it holds: most connections never hold another, and own no array.
     private var first: CCID?
-    private var others: [CCID] = []
+    private var others = CCIDList()
 
     /// Makes the session of a connection that has just been accepted.
     public init() {}
@@ -18,7 +18,13 @@ public struct Session: Sendable {
     /// The CCIDs that reach this connection.
     public var ccids: [CCID] {
         guard let first else { return [] }
-        return self.others.isEmpty ? [first] : [first] + self.others
+        return self.others.isEmpty ? [first] : [first] + self.others.all
+    }
+
+    /// Some of the CCIDs that reach this connection, at most `limit`, and how many there are: whatever their number, this takes no longer.
+    public func shownCCIDs(_ limit: Int) -> (ccids: [CCID], count: Int) {
+        guard let first, limit > 0 else { return ([], self.count) }
+        return ([first] + self.others.all.prefix(limit - 1), self.count)
     }
 
     /// How many CCIDs reach this connection.
@@ -64,9 +70,9 @@ public struct Session: Sendable {
     /// - Returns: why to close this one; `nil` when it still holds another CCID.
     public mutating func superseded(_ ccid: CCID) -> CloseReason? {
         if self.first == ccid {
-            self.first = self.others.isEmpty ? nil : self.others.removeFirst()
+            self.first = self.others.popLast()
         } else {
-            self.others.removeAll { $0 == ccid }
+            self.others.remove(ccid)
         }
         return self.first == nil ? .superseded : nil
     }

@@ -5,36 +5,41 @@ import TTMSProtocol
 /// The connections of one shard that ended last.
 ///
 /// Those that never had a terminal (refused at once, scanners, broken firmware) are remembered apart from the others, and fewer of
-/// them: a flood of them does not wash away what happened to terminals.
+/// them. When there is no more room, who has more than a share, a terminal or an address, loses its own oldest and not others': a flood from
+/// one place does not empty the history.
 struct ClosedConnections {
-    /// Connections with terminals that all shards together remember; 1.6 MB.
+    /// Connections with terminals that all shards together remember; some 3 MB.
     private static let capacity = 10_000
     /// Connections without a terminal that all shards together remember.
     private static let strangerCapacity = 1_000
 
-    private let limit: Int
-    private let strangerLimit: Int
-    private var known = CircularBuffer<ClosedConnection>(initialCapacity: 0)
-    private var strangers = CircularBuffer<ClosedConnection>(initialCapacity: 0)
+    private var known: SharedHistory<HistoryKey, ClosedConnection>
+    private var strangers: SharedHistory<HistoryKey, ClosedConnection>
 
     /// - Parameter shards: how many share the limits.
     init(shards: Int) {
-        self.limit = max(Self.capacity / max(shards, 1), 1)
-        self.strangerLimit = max(Self.strangerCapacity / max(shards, 1), 1)
+        self.known = SharedHistory(limit: max(Self.capacity / max(shards, 1), 1))
+        self.strangers = SharedHistory(limit: max(Self.strangerCapacity / max(shards, 1), 1))
     }
 
     mutating func append(_ connection: ClosedConnection) {
-        if connection.ccids.isEmpty {
-            if self.strangers.count >= self.strangerLimit { self.strangers.removeFirst() }
-            self.strangers.append(connection)
+        let address = HistoryKey.network(connection.remoteAddress.subnet)
+        if let ccid = connection.ccids.first {
+            self.known.append(connection, keys: [.terminal(ccid), address])
         } else {
-            if self.known.count >= self.limit { self.known.removeFirst() }
-            self.known.append(connection)
+            self.strangers.append(connection, keys: [address])
         }
     }
 
     /// All of them, in no order.
-    var all: [ClosedConnection] { Array(self.known) + Array(self.strangers) }
+    var all: [ClosedConnection] { self.known.all + self.strangers.all }
+}
+
+/// Who may use up no more than a share of a history.
+enum HistoryKey: Hashable, Sendable {
+    case terminal(CCID)
+    /// An IPv4 address, or what a site has of IPv6.
+    case network(IPNetwork)
 }
 
 /// A connection that has ended, in some 150 bytes.
@@ -52,6 +57,8 @@ struct ClosedConnection: Sendable {
     var ccids: [CCID]
     var ccidCount: Int
     var counters: ConnectionCounters
+    /// What it sent that is no frame.
+    var foreign: ForeignBytes?
 
     /// As operators see it.
     var snapshot: ConnectionSnapshot {
@@ -65,7 +72,12 @@ struct ClosedConnection: Sendable {
             ccidCount: self.ccidCount,
             lastReceivedAt: self.lastReceivedAt,
             counters: self.counters,
-            end: .init(at: self.closedAt, reason: self.reason, unreadBytes: self.unreadBytes)
+            end: .init(
+                at: self.closedAt,
+                reason: self.reason,
+                unreadBytes: self.unreadBytes,
+                detail: self.foreign?.detail
+            )
         )
     }
 }
@@ -73,38 +85,46 @@ struct ClosedConnection: Sendable {
 extension Shard {
     /// Remembers a connection that has ended.
     func remember(_ connection: TerminalConnection, _ reason: CloseReason, now: Timestamp) {
+        var (ccids, ccidCount) = connection.session.shownCCIDs(ConnectionSnapshot.maximumCCIDs)
         // One that was superseded holds none any more.
-        let held = connection.session.ccids
-        let ccids = held.isEmpty ? connection.session.source.map { [$0] } ?? [] : held
-        let remoteAddress = PeerAddress(connection.channel.remoteAddress)
+        if ccidCount == 0, let source = connection.session.source { (ccids, ccidCount) = ([source], 1) }
         self.closedConnections.append(
             ClosedConnection(
                 id: connection.id,
-                remoteAddress: remoteAddress,
-                listener: PeerAddress(connection.channel.localAddress),
+                remoteAddress: connection.addresses.remote,
+                listener: connection.addresses.local,
                 openedAt: connection.openedAt,
                 lastReceivedAt: self.wallTime(of: connection.lastReceived, now: now),
                 closedAt: now,
                 reason: reason,
                 unreadBytes: connection.unreadBytes,
                 dialect: connection.parser.dialect,
-                ccids: Array(ccids.prefix(ConnectionSnapshot.maximumCCIDs)),
-                ccidCount: ccids.count,
-                counters: connection.counters
+                ccids: ccids,
+                ccidCount: ccidCount,
+                counters: connection.counters,
+                foreign: connection.foreign
             )
         )
         if connection.refused != nil || ccids.isEmpty && !reason.isOfPeer {
-            self.reportRejected(connection.id, remoteAddress, reason, ccid: connection.refused, now: now)
+            self.reportRejected(
+                connection.id,
+                connection.addresses.remote,
+                reason,
+                detail: connection.foreign?.detail,
+                ccid: connection.refused,
+                now: now
+            )
         }
     }
 
     /// Remembers a connection that was closed as soon as it was accepted.
-    func rejected(_ channel: any Channel, _ reason: CloseReason) {
+    func rejected(_ addresses: ConnectionAddresses, _ reason: CloseReason) {
+        self.counters.countClosed(reason)
         let now = self.clock.now
         let connection = ClosedConnection(
             id: self.limiter.makeID(),
-            remoteAddress: PeerAddress(channel.remoteAddress),
-            listener: PeerAddress(channel.localAddress),
+            remoteAddress: addresses.remote,
+            listener: addresses.local,
             openedAt: now,
             lastReceivedAt: now,
             closedAt: now,
@@ -114,6 +134,7 @@ extension Shard {
             counters: ConnectionCounters()
         )
         self.closedConnections.append(connection)
+        self.logRefused(connection.id, addresses, reason)
         self.reportRejected(connection.id, connection.remoteAddress, reason, ccid: nil, now: now)
     }
 

@@ -8,6 +8,8 @@ enum RelayMetrics {
         _ ledger: Ledger,
         accepted: UInt64,
         acceptFailures: UInt64,
+        connectionsMaximum: Int,
+        socketOptionFailures: UInt64,
         isReady: Bool,
         startedAt: Timestamp
     ) -> [MetricFamily] {
@@ -34,8 +36,20 @@ enum RelayMetrics {
             MetricFamily(
                 "ttms_accept_failures_total",
                 .counter,
-                help: "Attempts to accept connections that failed, or were not made, for lack of open files or memory.",
+                help: "Attempts to accept a connection that failed, or were not made for lack of open files.",
                 value: acceptFailures
+            ),
+            MetricFamily(
+                "ttms_connections_maximum",
+                .gauge,
+                help: "Connections that may be open: maximum_connections, or what the limit of open files leaves room for.",
+                value: connectionsMaximum
+            ),
+            MetricFamily(
+                "ttms_socket_option_failures_total",
+                .counter,
+                help: "Options of terminals' sockets that the system refused; the connections are served without them.",
+                value: socketOptionFailures
             ),
             MetricFamily(
                 "ttms_ready",
@@ -120,6 +134,10 @@ enum RelayMetrics {
             },
             counter("registrations", "Terminals registered by a heartbeat on a new connection.") { $0.registrations },
             counter("takeovers", "Terminals that a newer connection took over.") { $0.takeovers },
+            counter("takeovers_lost", "Connections whose heartbeat waited to take a terminal over, and lost to a newer one.") {
+                $0.takeoversLost
+            },
+            counter("connection_probes", "Silent connections that were probed because the relay was full.") { $0.probes },
             counter("spills", "Times that a slow terminal began to be fed from disk.") { $0.spills },
             MetricFamily(
                 "ttms_pauses_total",

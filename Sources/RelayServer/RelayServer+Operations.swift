@@ -3,6 +3,10 @@ import RelayCore
 import Synchronization
 import TTMSProtocol
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 extension RelayServer: RelayOperations {
     /// The release.
     public static let version = "0.1.0"
@@ -47,18 +51,23 @@ extension RelayServer: RelayOperations {
             case .failing(let error): .init(name: "store", isPassing: false, detail: error.message)
             case .closed: .init(name: "store", isPassing: false, detail: "The store is closed: the relay stops.")
             }
-        let stops = self.state.isStopping
-        let listens = self.state.isListening
-        let trouble = self.acceptReport.trouble(now: .now())
+        let listening = self.acceptor.problem
+        let trouble = self.acceptReport.trouble(now: .now()) ?? self.shortage
         return Readiness(checks: [
             .init(
                 name: "listeners",
-                isPassing: listens,
-                detail: listens ? "" : "The relay does not listen for terminals \(stops ? "any more" : "yet")."
+                isPassing: listening == nil,
+                detail: listening ?? ""
             ),
             .init(name: "connections", isPassing: trouble == nil, detail: trouble ?? ""),
             store,
         ])
+    }
+
+    /// Why the next connection would be refused, or have to wait.
+    private var shortage: String? {
+        if self.limiter.count >= self.limiter.maximum { return self.limiter.advice }
+        return self.acceptor.isOutOfFiles ? AcceptReport.advice(EMFILE) : nil
     }
 
     /// See ``RelayOperations/drain()``.
@@ -75,6 +84,8 @@ extension RelayServer: RelayOperations {
             account.ledger,
             accepted: self.acceptedAtLeast(account.ledger.accepted &- UInt64(self.totalsAtStart.frames)),
             acceptFailures: self.acceptReport.failures,
+            connectionsMaximum: self.limiter.maximum,
+            socketOptionFailures: self.socketOptions.failures,
             isReady: self.currentReadiness.isReady,
             startedAt: self.startedAt
         ) + [

@@ -19,6 +19,8 @@ public final class RelayServer: Sendable {
     let cuts = CutQueue()
     let limiter: ConnectionLimiter
     let acceptReport = AcceptReport()
+    let acceptor: Acceptor
+    let socketOptions: SocketOptions
     let clock = RelayClock()
     let steadyClock: SteadyClock
     /// By the wall clock, as it was then, and by one that is not set.
@@ -71,7 +73,7 @@ public final class RelayServer: Sendable {
         (self.drainRequests, self.drainRequest) = AsyncStream.makeStream()
         self.totalsAtStart = groupCommit.statistics.totals
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(options.eventLoops, 1))
-        let limiter = ConnectionLimiter(maximum: options.maximumConnections)
+        let limiter = ConnectionLimiter(maximum: options.maximumConnections, files: options.connectionsWithFiles)
         self.limiter = limiter
         let clock = self.clock
         self.shards = self.group.makeIterator().enumerated().map { index, eventLoop in
@@ -87,6 +89,14 @@ public final class RelayServer: Sendable {
                 logger: logger
             )
         }
+        self.socketOptions = SocketOptions(options.tcp, logger: logger)
+        self.acceptor = Acceptor(
+            shards: self.shards,
+            limiter: limiter,
+            options: self.socketOptions,
+            report: self.acceptReport,
+            logger: logger
+        )
     }
 
     /// Listens on all addresses.
@@ -104,35 +114,30 @@ public final class RelayServer: Sendable {
                 shard.startTimer()
             }.get()
         }
-        let listener = Listener(
-            group: self.group,
-            shards: self.shards,
-            options: self.options,
-            report: self.acceptReport,
-            logger: self.logger
-        )
         var missing: ListenError?
-        for address in self.options.listeners {
-            do {
-                let channel = try await listener.listen(on: address)
-                self.state.opened(channel, address: Shard.text(channel.localAddress))
-            } catch {
-                if skippingMissingFamilies, ListenError.isFamilyMissing(error) {
-                    missing = ListenError(address: address, cause: error)
+        do {
+            for address in self.options.listeners {
+                do {
+                    self.state.opened(try self.acceptor.listen(on: address))
+                } catch {
+                    guard skippingMissingFamilies, ListenError.isFamilyMissing(error.cause) else { throw error }
+                    missing = error
                     self.logger.warning(
                         """
                         Terminals cannot connect to one of the default addresses, since this machine has none of its family; the others \
                         are served. Name the addresses with --listen to be rid of this message
                         """,
-                        metadata: ["address": "\(address.host)", "port": "\(address.port)", "error": "\(error)"]
+                        metadata: ["address": "\(address.host)", "port": "\(address.port)", "error": "\(error.cause)"]
                     )
-                    continue
                 }
-                for channel in self.state.takeListeners() { try? await channel.close() }
-                throw ListenError(address: address, cause: error)
             }
+            if self.state.addresses.isEmpty, let missing { throw missing }
+        } catch {
+            self.state.stop()
+            await self.acceptor.stop()
+            throw error
         }
-        if self.state.addresses.isEmpty, let missing { throw missing }
+        self.acceptor.run()
         return self.state.addresses
     }
 
@@ -140,7 +145,8 @@ public final class RelayServer: Sendable {
     /// acknowledged back into the queues, and ends all connections and event loops. Everything given to the store before it returns has been submitted.
     public func stop(grace: TimeAmount = .seconds(2)) async {
         self.watch.close()
-        for channel in self.state.takeListeners() { try? await channel.close() }
+        self.state.stop()
+        await self.acceptor.stop()
         let deadline = NIODeadline.now() + grace
         // All at once: a shard that still reads would keep the others from draining.
         let drains = self.shards.map { $0.drain(until: deadline) }
@@ -181,8 +187,12 @@ public struct ListenError: Error, CustomStringConvertible {
 
     /// What happened and what to do.
     public var description: String {
-        let host = self.address.host.contains(":") ? "[\(self.address.host)]" : self.address.host
-        return "cannot listen for terminals on \(host):\(self.address.port): \(self.cause). "
+        "cannot listen for terminals on \(Self.text(self.address)): \(self.cause). "
             + "Another process may use the port, or the address is not this machine's: choose another with --listen."
+    }
+
+    /// An address and a port as people write them.
+    static func text(_ address: ListenerOptions) -> String {
+        address.host.contains(":") ? "[\(address.host)]:\(address.port)" : "\(address.host):\(address.port)"
     }
 }

@@ -14,7 +14,7 @@ extension Shard {
         guard !blocks.isEmpty else { return 0 }
         let now = self.clock.now
         let blocked = self.connections.filter { connection in
-            blocks.hasNetworks && blocks.contains(connection.channel.remoteAddress, at: now)
+            blocks.hasNetworks && blocks.contains(connection.addresses.remote, at: now)
                 || blocks.hasTerminals && connection.session.ccids.contains { blocks.contains($0, at: now) }
         }
         for connection in blocked { self.close(connection, .blocked) }

@@ -1,33 +1,33 @@
-import Logging
 import NIOCore
 import RelayCore
 import TTMSProtocol
 
 // Connections: accepted, registered, taken over, closed.
 extension Shard {
-    /// Takes a connection that has just become active.
+    /// Takes a connection that has just become active, and that the limiter counts.
     ///
     /// - Returns: `nil` when it was closed at once.
-    func accept(_ channel: any Channel, listener: ListenerOptions) -> TerminalConnection? {
+    func accept(_ channel: any Channel, listener: ListenerOptions, addresses: ConnectionAddresses) -> TerminalConnection? {
         self.counters.connectionsAccepted += 1
-        guard self.limiter.enter() else {
-            self.refuse(channel, self.isStopping ? .shutdown : .tooManyConnections)
-            return nil
-        }
-        return self.adopt(channel, listener: listener, moving: nil)
+        return self.adopt(channel, listener: listener, addresses: addresses, moving: nil)
     }
 
     /// Takes a connection that the limiter counts.
     ///
     /// - Parameter moving: what it was on another shard; `nil` when it has just been accepted.
-    func adopt(_ channel: any Channel, listener: ListenerOptions, moving: MovingConnection?) -> TerminalConnection? {
+    func adopt(
+        _ channel: any Channel,
+        listener: ListenerOptions,
+        addresses: ConnectionAddresses,
+        moving: MovingConnection?
+    ) -> TerminalConnection? {
         // One that was on its way here when the relay began to stop has brought frames, which are handled as the others' are.
         guard !self.isStopping || moving != nil else {
-            self.refuse(channel, .shutdown)
+            self.refuse(channel, addresses, .shutdown)
             return nil
         }
-        if self.blocks.hasNetworks, self.blocks.contains(channel.remoteAddress, at: self.clock.now) {
-            self.refuse(channel, .blocked)
+        if self.blocks.hasNetworks, self.blocks.contains(addresses.remote, at: self.clock.now) {
+            self.refuse(channel, addresses, .blocked)
             return nil
         }
         // SwiftNIO has no other way to the descriptor; it is used only while the channel is active.
@@ -36,7 +36,7 @@ extension Shard {
         ) { $0 }
         // One that has lost its channel on its way here has brought frames all the same.
         guard descriptor != nil || moving != nil else {
-            self.refuse(channel, .connectionLost)
+            self.refuse(channel, addresses, .connectionLost)
             return nil
         }
         let connection = TerminalConnection(
@@ -45,6 +45,7 @@ extension Shard {
             channel: channel,
             descriptor: descriptor ?? -1,
             listener: listener,
+            addresses: addresses,
             shard: self,
             now: moving?.lastReceived ?? self.startRead()
         )
@@ -54,10 +55,9 @@ extension Shard {
         return connection
     }
 
-    private func refuse(_ channel: any Channel, _ reason: CloseReason) {
+    private func refuse(_ channel: any Channel, _ addresses: ConnectionAddresses, _ reason: CloseReason) {
         self.limiter.leave()
-        self.counters.countClosed(reason)
-        self.rejected(channel, reason)
+        self.rejected(addresses, reason)
         channel.close(promise: nil)
     }
 
@@ -77,6 +77,8 @@ extension Shard {
             self.attach(terminal, to: connection, registration: registration, now: now)
         } else if self.claim(ccid, for: connection, registration: registration) {
             self.attach(self.makeTerminal(ccid), to: connection, registration: registration, now: now)
+        } else {
+            self.noteTakeover(of: ccid)
         }
     }
 
@@ -95,6 +97,7 @@ extension Shard {
     func attach(_ terminal: Terminal, to connection: TerminalConnection, registration: UInt64, now: Timestamp) {
         if let former = terminal.connection {
             guard former !== connection else { return }
+            self.noteTakeover(of: terminal.ccid)
             self.takeOver(terminal, from: former, now: now)
         }
         // With an answer to every submission, this shard has nothing on its way that the store might still keep; and whatever
@@ -244,6 +247,9 @@ extension Shard {
             self.handover.abandonClaim(of: ccid, by: connection)
             self.giveBackIfOffline(ccid)
         }
+        if connection.session.source == nil, connection.foreign == nil, connection.unfinished.readableBytes > 0 {
+            connection.foreign = ForeignBytes(connection.unfinished.readableBytesView)
+        }
         self.tracedFrames.disconnected(connection.id)
         self.forget(connection)
         self.paused.remove(connection)
@@ -262,18 +268,6 @@ extension Shard {
     func takeRest(of connection: TerminalConnection, boundary: FrameParser.Boundary) {
         connection.endPauses(takesRest: self.takesRests)
         connection.handler?.receiveArrived(boundary)
-    }
-
-    /// A terminal that leaves is everyday life; one that is sent away is an operator's business.
-    private func log(_ connection: TerminalConnection, _ reason: CloseReason) {
-        let level: Logger.Level = reason == .peerClosed || reason == .shutdown ? .debug : .info
-        var metadata: Logger.Metadata = [
-            "connection": "\(connection.id)", "reason": "\(reason.rawValue)",
-            "remote": "\(Self.text(connection.channel.remoteAddress))",
-            "ccids": "\(connection.session.ccids.map(\.description).joined(separator: ","))",
-        ]
-        if connection.unreadBytes > 0 { metadata["unread_bytes"] = "\(connection.unreadBytes)" }
-        self.logger.log(level: level, "A connection was closed", metadata: metadata)
     }
 
     /// Takes the connection out of the list; the last one takes its place.

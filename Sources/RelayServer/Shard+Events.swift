@@ -9,7 +9,7 @@ extension Shard {
             RelayEvent(
                 at: now,
                 ccid: terminal.ccid,
-                .terminalOnline(connection: connection.id, remoteAddress: Self.text(connection.channel.remoteAddress))
+                .terminalOnline(connection: connection.id, remoteAddress: connection.addresses.remote.description)
             )
         )
     }
@@ -23,12 +23,19 @@ extension Shard {
     }
 
     /// - Parameter ccid: the terminal that the connection must not register.
-    func reportRejected(_ id: UInt64, _ remoteAddress: PeerAddress, _ reason: CloseReason, ccid: CCID?, now: Timestamp) {
+    func reportRejected(
+        _ id: UInt64,
+        _ remoteAddress: PeerAddress,
+        _ reason: CloseReason,
+        detail: String? = nil,
+        ccid: CCID?,
+        now: Timestamp
+    ) {
         self.events.publish(
             RelayEvent(
                 at: now,
                 ccid: ccid,
-                .connectionRejected(connection: id, remoteAddress: remoteAddress.description, reason: reason)
+                .connectionRejected(connection: id, remoteAddress: remoteAddress.description, reason: reason, detail: detail)
             )
         )
     }
@@ -44,7 +51,7 @@ extension Shard {
 
     // MARK: Late terminals
 
-    /// Connections that one look passes at the most: some 100 µs, and 100,000 connections in 6 s.
+    /// Connections, and terminals but for the last connection's, that one look passes at the most: some 100 µs, and 100,000 connections in 6 s.
     private static let lateSearchLength = 4_096
 
     /// Reports terminals whose heartbeat is overdue by their own habit. Called often, and looks at a part of the connections.
@@ -52,14 +59,17 @@ extension Shard {
         guard self.events.isRecording, !self.connections.isEmpty else { return }
         let now = self.eventLoop.now
         if self.lateSearch >= self.connections.count { self.lateSearch = 0 }
-        let end = min(self.lateSearch + Self.lateSearchLength, self.connections.count)
-        for connection in self.connections[self.lateSearch..<end] {
+        let start = self.lateSearch
+        var passed = 0
+        while passed < Self.lateSearchLength, self.lateSearch < min(start + Self.lateSearchLength, self.connections.count) {
+            let connection = self.connections[self.lateSearch]
+            self.lateSearch += 1
+            passed += max(connection.session.count, 1)
             for ccid in connection.session.ccids {
                 guard let terminal = self.terminals[ccid], terminal.connection === connection else { continue }
                 self.reportIfLate(terminal, now: now)
             }
         }
-        self.lateSearch = end
     }
 
     private func reportIfLate(_ terminal: Terminal, now: NIODeadline) {

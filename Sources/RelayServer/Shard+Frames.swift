@@ -45,6 +45,10 @@ extension Shard {
                     offset &-= size
                     break
                 }
+                if self.postponesTakeover(frame, from: connection) {
+                    offset &-= size
+                    break
+                }
                 connection.parser = parser
                 self.count(&taken, from: connection)
                 noteDestinations()

@@ -70,8 +70,8 @@ extension Shard {
         if let isLate = query.isLate, isLate != terminal.cadence.isLate(now: now) { return false }
         if let dialect = query.dialect, terminal.connection?.parser.dialect != dialect { return false }
         if let range = query.remoteAddress {
-            guard let channel = terminal.connection?.channel else { return false }
-            return range.contains(PeerAddress(channel.remoteAddress))
+            guard let addresses = terminal.connection?.addresses else { return false }
+            return range.contains(addresses.remote)
         }
         return true
     }
@@ -149,7 +149,7 @@ extension Shard {
     private func matches(_ connection: TerminalConnection, _ query: ConnectionQuery) -> Bool {
         if let ccid = query.ccid, !connection.session.holds(ccid) { return false }
         if let dialect = query.dialect, connection.parser.dialect != dialect { return false }
-        if let range = query.remoteAddress, !range.contains(PeerAddress(connection.channel.remoteAddress)) { return false }
+        if let range = query.remoteAddress, !range.contains(connection.addresses.remote) { return false }
         return true
     }
 
@@ -173,23 +173,19 @@ extension Shard {
 
     func snapshot(of connection: TerminalConnection) -> ConnectionSnapshot {
         self.settleCounters(of: connection)
-        let ccids = connection.session.ccids
-        let spilled = ccids.contains { ccid in
-            // One that is written through always drains.
-            self.terminals[ccid].map { $0.mailbox.mode == .draining && !$0.mailbox.isWriteThrough } ?? false
-        }
+        let (ccids, ccidCount) = connection.session.shownCCIDs(ConnectionSnapshot.maximumCCIDs)
         var snapshot = ConnectionSnapshot(
             id: connection.id,
-            remoteAddress: PeerAddress(connection.channel.remoteAddress),
-            listener: PeerAddress(connection.channel.localAddress),
+            remoteAddress: connection.addresses.remote,
+            listener: connection.addresses.local,
             openedAt: connection.openedAt,
             dialect: connection.parser.dialect,
-            ccids: ccids.count > ConnectionSnapshot.maximumCCIDs ? Array(ccids.prefix(ConnectionSnapshot.maximumCCIDs)) : ccids,
-            ccidCount: ccids.count,
+            ccids: ccids,
+            ccidCount: ccidCount,
             lastReceivedAt: self.wallTime(of: connection.lastReceived, now: self.clock.now),
             counters: connection.counters,
             unacknowledgedBytes: connection.outbound.unacknowledged,
-            isSpilled: spilled,
+            isSpilled: connection.spilledTerminals > 0,
             pause: connection.pause
         )
         snapshot.confirm = connection.listener.confirm
@@ -197,7 +193,6 @@ extension Shard {
         return snapshot
     }
 
-    static func text(_ address: SocketAddress?) -> String { PeerAddress(address).description }
 }
 
 extension TerminalCounters {

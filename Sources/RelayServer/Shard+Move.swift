@@ -9,6 +9,7 @@ struct MovingConnection: Sendable {
     var openedAt: Timestamp
     var lastReceived: NIODeadline
     var descriptor: CInt
+    var addresses: ConnectionAddresses
     var listener: ListenerOptions
     /// What has arrived, from its first heartbeat on.
     var bytes: ByteBuffer
@@ -37,6 +38,7 @@ extension Shard {
             openedAt: connection.openedAt,
             lastReceived: connection.lastReceived,
             descriptor: descriptor,
+            addresses: connection.addresses,
             listener: connection.listener,
             bytes: connection.unfinished
         )
@@ -51,7 +53,8 @@ extension Shard {
     private func open(_ moving: MovingConnection) {
         let channel = self.sockets.channel(of: moving.descriptor, on: self.eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture {
-                try TerminalHandler(shard: self, listener: moving.listener, moving: moving).serve(channel)
+                let (listener, addresses) = (moving.listener, moving.addresses)
+                try TerminalHandler(shard: self, listener: listener, addresses: addresses, moving: moving).serve(channel)
             }
         }
         // The handler ends the connection, and counts it.

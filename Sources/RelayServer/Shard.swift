@@ -17,7 +17,7 @@ import TTMSProtocol
 /// register, takeover, close), `Shard+Move` (to the shard of their terminal), `Shard+Finish` (the peer's last byte), `Shard+Sweep`
 /// (acknowledgement and timeouts), `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards),
 /// `Shard+Stop` (the end), `Shard+Operations` and `Shard+Lists` (what operators ask), `Shard+Blocks` (whom they shut out),
-/// `Shard+Full` (senders that wait for room in the store), `Shard+Events` (what is reported to who follows), `Shard+Traces` (what
+/// `Shard+Full` (senders that wait for room in the store), `Shard+Events` (what is reported to who follows), `Shard+Fights` (takeovers that come too fast), `Shard+Probes` (silent connections while the relay is full), `Shard+Traces` (what
 /// becomes of traced frames).
 final class Shard: @unchecked Sendable {
     let index: Int
@@ -29,6 +29,8 @@ final class Shard: @unchecked Sendable {
     /// The store's, at hand for every read.
     let full: FullTerminals
     let limiter: ConnectionLimiter
+    /// Connections that the acceptor has for this shard.
+    let arrivals = Arrivals()
     let clock: RelayClock
     let steadyClock: SteadyClock
     let events: EventLog
@@ -50,6 +52,12 @@ final class Shard: @unchecked Sendable {
     var isStopping = false
     /// Whether connections move to the home shard of their first terminal.
     var movesConnections = false
+    /// Terminals that were taken over lately.
+    var fights: [CCID: Fight] = [:]
+    /// Which ended connections are logged singly.
+    var closureLog = ClosureLog()
+    /// Connections that are probed because the relay is full.
+    var probing = CircularBuffer<ProbedConnection>(initialCapacity: 0)
     /// Whom operators have shut out.
     var blocks = BlockList()
 
@@ -237,6 +245,10 @@ struct ShardCounters: Sendable {
     var connectionsAccepted: UInt64 = 0
     var registrations: UInt64 = 0
     var takeovers: UInt64 = 0
+    /// Connections whose heartbeat waited to take a terminal over, and lost to a newer one.
+    var takeoversLost: UInt64 = 0
+    /// Silent connections that were probed because the relay was full.
+    var probes: UInt64 = 0
     /// Times that a terminal began to be fed from disk because it reads too slowly.
     var spills: UInt64 = 0
     /// Times that a sender was held back because the store was behind.

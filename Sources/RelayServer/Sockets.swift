@@ -1,6 +1,7 @@
 import CLinuxTCP
 import NIOCore
 import NIOPosix
+import RelayCore
 
 #if canImport(Glibc)
 import Glibc
@@ -37,7 +38,10 @@ protocol Sockets {
     /// Another descriptor of the same socket; negative when there is none left.
     func duplicate(_ descriptor: CInt) -> CInt
 
-    /// Closes a descriptor that ``duplicate(_:)`` made.
+    /// Has the kernel find out within seconds whether the peer is there, or as the options say.
+    func probe(_ descriptor: CInt, _ isProbing: Bool, hasUnacknowledged: Bool, _ options: TCPOptions)
+
+    /// Closes a descriptor that no channel owns.
     func close(_ descriptor: CInt)
 
     /// Makes a channel of `eventLoop` for a socket that is connected, and closes the socket when it can't.
@@ -77,6 +81,10 @@ struct KernelSockets: Sockets {
 
     func duplicate(_ descriptor: CInt) -> CInt { linux_duplicate(descriptor) }
 
+    func probe(_ descriptor: CInt, _ isProbing: Bool, hasUnacknowledged: Bool, _ options: TCPOptions) {
+        SocketOptions.probe(descriptor, isProbing, hasUnacknowledged: hasUnacknowledged, options)
+    }
+
     func close(_ descriptor: CInt) { linux_close(descriptor) }
 
     func channel(
@@ -85,6 +93,9 @@ struct KernelSockets: Sockets {
         initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
         ClientBootstrap(group: eventLoop)
+            // Its only effect on a socket that exists is that TCP_NODELAY is not set: the listener has set it, and SwiftNIO closes a
+            // connection whose option the system refuses.
+            .enableMPTCP(true)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer(initializer)

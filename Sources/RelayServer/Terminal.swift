@@ -15,6 +15,8 @@ final class Terminal: @unchecked Sendable {
     private(set) var connection: TerminalConnection?
     /// The connection while frames go straight to it.
     private(set) var live: Unmanaged<TerminalConnection>?
+    /// It is fed from disk because it reads too slowly, and its connection counts it.
+    private var isSpilled = false
     /// The number of the registration that brought the connection.
     private(set) var registration: UInt64 = 0
     /// Frames of this shard are kept back (``Handover``, invariant 4), so none goes straight to the connection.
@@ -55,6 +57,12 @@ final class Terminal: @unchecked Sendable {
         let live = isLive ? self.connection.map(Unmanaged.passUnretained) : nil
         if (live == nil) != (self.live == nil) { self.liveTerminals?.note(self.ccid, isLive: live != nil) }
         self.live = live
+        // One that is written through always drains.
+        let isSpilled = self.connection != nil && self.mailbox.mode == .draining && !self.mailbox.isWriteThrough
+        if isSpilled != self.isSpilled {
+            self.isSpilled = isSpilled
+            self.connection?.spilledTerminals += isSpilled ? 1 : -1
+        }
     }
 
     func attach(_ connection: TerminalConnection, registration: UInt64, storeIsEmpty: Bool, now: Timestamp) {
@@ -70,7 +78,7 @@ final class Terminal: @unchecked Sendable {
             self.history.append(
                 ConnectionHistory.Entry(
                     connection: connection.id,
-                    remoteAddress: PeerAddress(connection.channel.remoteAddress),
+                    remoteAddress: connection.addresses.remote,
                     registeredAt: self.since ?? now,
                     endedAt: now,
                     counters: ConnectionCounters(self.counters),
@@ -78,6 +86,8 @@ final class Terminal: @unchecked Sendable {
                 )
             )
         }
+        if self.isSpilled { self.connection?.spilledTerminals -= 1 }
+        self.isSpilled = false
         self.connection = nil
         self.cadence.disconnected()
         self.since = now

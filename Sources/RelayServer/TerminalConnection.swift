@@ -58,12 +58,21 @@ final class TerminalConnection {
     let id: UInt64
     /// Its first heartbeat may send it to another shard; not any more once that has failed.
     var mayMove = true
+    /// Its terminals that are fed from disk because it reads too slowly.
+    var spilledTerminals = 0
+    /// The heartbeat that waited to take a terminal over is the next one that is handled.
+    var mayTakeOver = false
+    /// When it was probed last because the relay was full.
+    var probedAt = NIODeadline.distantPast
+    /// What it sent that is no frame.
+    var foreign: ForeignBytes?
     /// The terminal that it must not register, for which it is closed.
     var refused: CCID?
     /// The shard that it has to move to.
     var destination: Int?
     let channel: any Channel
     let listener: ListenerOptions
+    let addresses: ConnectionAddresses
     let openedAt: Timestamp
     /// The terminal of the latest heartbeat, for its counters; `nil` while another event loop has it.
     var source: Terminal?
@@ -84,7 +93,7 @@ final class TerminalConnection {
     var receiptRequest: ReceiptRequest?
     /// Something that it brought has to wait, and what comes behind that waits, too.
     var isKeepingBack: Bool {
-        !self.pauses.isDisjoint(with: [.receipt, .full]) || self.pauses.contains(.store) && !self.isTakingRest
+        !self.pauses.isDisjoint(with: [.receipt, .full, .takeover]) || self.pauses.contains(.store) && !self.isTakingRest
     }
     /// It ends: what it has brought is taken although the store is behind.
     private(set) var isTakingRest = false
@@ -102,6 +111,7 @@ final class TerminalConnection {
         channel: any Channel,
         descriptor: CInt,
         listener: ListenerOptions,
+        addresses: ConnectionAddresses,
         shard: Shard,
         now: NIODeadline
     ) {
@@ -109,6 +119,7 @@ final class TerminalConnection {
         self.channel = channel
         self.descriptor = descriptor
         self.listener = listener
+        self.addresses = addresses
         self.shard = shard
         self.openedAt = openedAt
         self.lastReceived = now
@@ -309,7 +320,8 @@ final class TerminalConnection {
         if self.pauses.contains(.full) { return .noRoom }
         if self.pauses.contains(.store) { return .storeBehind }
         if self.pauses.contains(.replies) { return .repliesUnread }
-        return self.pauses.contains(.receipt) ? .receiptDue : nil
+        if self.pauses.contains(.receipt) { return .receiptDue }
+        return self.pauses.contains(.takeover) ? .takeoverDue : nil
     }
 
     /// Stops reading: TCP then holds the sender back.
@@ -337,10 +349,17 @@ final class TerminalConnection {
         self.receiptRequest?.end()
         self.receiptRequest = nil
         self.isTakingRest = takesRest
-        self.pauses.subtract([.receipt, .store, .full])
+        self.pauses.subtract([.receipt, .store, .full, .takeover])
     }
 
     // MARK: Moving
+
+    /// Has the kernel ask the peer soon whether it is there, or as the options say.
+    func probe(_ isProbing: Bool) {
+        guard self.hasDescriptor else { return }
+        let hasUnacknowledged = self.outbound.unacknowledged > 0
+        self.shard.sockets.probe(self.descriptor, isProbing, hasUnacknowledged: hasUnacknowledged, self.shard.options.tcp)
+    }
 
     /// Another descriptor of its socket; `nil` when there is none left.
     func duplicateDescriptor() -> CInt? {
@@ -472,4 +491,6 @@ struct PauseReasons: OptionSet {
     static let stop = PauseReasons(rawValue: 8)
     /// The store has no room for the next frame on it.
     static let full = PauseReasons(rawValue: 32)
+    /// Its heartbeat would take a terminal over that was taken over too often lately.
+    static let takeover = PauseReasons(rawValue: 64)
 }

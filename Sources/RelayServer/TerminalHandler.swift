@@ -11,12 +11,14 @@ final class TerminalHandler: ChannelInboundHandler {
     private let shard: Shard
     private let listener: ListenerOptions
     private(set) var connection: TerminalConnection?
+    private let addresses: ConnectionAddresses
     /// What comes from another shard with this channel.
     private var moving: MovingConnection?
 
-    init(shard: Shard, listener: ListenerOptions, moving: MovingConnection? = nil) {
+    init(shard: Shard, listener: ListenerOptions, addresses: ConnectionAddresses, moving: MovingConnection? = nil) {
         self.shard = shard
         self.listener = listener
+        self.addresses = addresses
         self.moving = moving
     }
 
@@ -29,12 +31,17 @@ final class TerminalHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         guard let moving = self.moving else {
-            self.connection = self.shard.accept(context.channel, listener: self.listener)
+            self.connection = self.shard.accept(context.channel, listener: self.listener, addresses: self.addresses)
             self.connection?.handler = self
             return
         }
         self.moving = nil
-        self.connection = self.shard.adopt(context.channel, listener: self.listener, moving: moving)
+        self.connection = self.shard.adopt(
+            context.channel,
+            listener: self.listener,
+            addresses: self.addresses,
+            moving: moving
+        )
         guard let connection = self.connection else { return }
         connection.handler = self
         connection.unfinished = moving.bytes
@@ -45,7 +52,12 @@ final class TerminalHandler: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         guard let moving else { return }
         self.moving = nil
-        self.connection = self.shard.adopt(context.channel, listener: self.listener, moving: moving)
+        self.connection = self.shard.adopt(
+            context.channel,
+            listener: self.listener,
+            addresses: self.addresses,
+            moving: moving
+        )
         guard let connection else { return }
         connection.handler = self
         connection.unfinished = moving.bytes
@@ -168,7 +180,10 @@ final class TerminalHandler: ChannelInboundHandler {
         let (consumed, step) = bytes.withUnsafeReadableBytes {
             self.shard.receive($0, from: connection, boundary: boundary)
         }
-        if case .violation(let violation) = step { self.shard.fail(connection, CloseReason(violation)) }
+        if case .violation(let violation) = step {
+            connection.foreign = ForeignBytes(bytes.readableBytesView.dropFirst(consumed))
+            self.shard.fail(connection, CloseReason(violation))
+        }
         return (consumed, step)
     }
 

@@ -42,7 +42,7 @@ final class RelayService: Service {
         let openFiles = OpenFiles.raiseLimit(logger: logger)
         var server = configuration.server
         // Past the limit of open files, accepting fails anyway, and so would the store.
-        server.maximumConnections = min(server.maximumConnections, max(16, openFiles - OpenFiles.reserved(of: openFiles)))
+        server.connectionsWithFiles = max(16, openFiles - OpenFiles.reserved(of: openFiles))
         let store = try RocksDBStore(
             directory: self.directory.store,
             limits: configuration.storeLimits,

@@ -52,10 +52,23 @@ final class FailingCalls {
         try await self.init("write:delay_enter=\(milliseconds * 1_000)", .log, of: relay)
     }
 
-    private init(_ injection: String, _ reach: Reach, of relay: RelayProcess) async throws {
+    /// Has calls of the thread that accepts connections fail from now on.
+    ///
+    /// - Parameter injections: as strace's `inject=` takes them, such as `accept4:error=EPROTO:when=1`.
+    convenience init(ofAcceptor relay: RelayProcess, _ injections: String...) async throws {
+        try await self.init(injections.joined(separator: " "), .storeThread, thread: "ttms-accept", of: relay)
+    }
+
+    private init(
+        _ injection: String,
+        _ reach: Reach,
+        thread name: String = "ttms-store",
+        of relay: RelayProcess
+    ) async throws {
         self.directory = try TemporaryDirectory()
-        let target = reach == .store ? ["-f", "-p", "\(try relay.pid)"] : ["-p", try Self.storeThread(of: try relay.pid)]
-        var arguments = target + ["-o", "/dev/null", "-e", "inject=\(injection)"]
+        let target = reach == .store ? ["-f", "-p", "\(try relay.pid)"] : ["-p", try Self.thread(name, of: try relay.pid)]
+        var arguments = target + ["-o", "/dev/null"]
+        for injection in injection.split(separator: " ") { arguments += ["-e", "inject=\(injection)"] }
         for path in Self.paths(reach) {
             arguments += ["-P", relay.dataDirectory.appendingPathComponent("store/\(path)").path]
         }
@@ -96,10 +109,10 @@ final class FailingCalls {
         }
     }
 
-    private static func storeThread(of pid: Int32) throws -> String {
+    private static func thread(_ name: String, of pid: Int32) throws -> String {
         let tasks = "/proc/\(pid)/task"
         let thread = try FileManager.default.contentsOfDirectory(atPath: tasks).first { task in
-            (try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8)) == "ttms-store\n"
+            (try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8)) == "\(name)\n"
         }
         return try #require(thread)
     }

@@ -32,7 +32,7 @@ import Testing
             #expect(list.allSatisfy { $0.expiresAt == nil && $0.closedConnections == nil })
             let inForce = try #require(server.relay.withState { $0.blocks.last })
             #expect(inForce.contains(CCID(rawValue: 0x2a), at: Self.now))
-            #expect(inForce.contains(try .init(ipAddress: "192.0.2.77", port: 1), at: Self.now))
+            #expect(inForce.contains(PeerAddress(try SocketAddress(ipAddress: "192.0.2.77", port: 1)), at: Self.now))
 
             #expect(try await server.send("DELETE", "/api/v1/blocks/0000002a").status == 204)
             #expect(try await server.send("DELETE", "/api/v1/blocks/192.0.2.0%2F24").status == 204)

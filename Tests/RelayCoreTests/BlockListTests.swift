@@ -8,7 +8,7 @@ import Testing
 
     private static func blocks(_ networks: String..., peer: String) throws -> Bool {
         let list = BlockList(try networks.map { Block(.network(try #require(IPNetwork($0)))) })
-        return list.contains(try SocketAddress(ipAddress: peer, port: 40_112), at: Self.now)
+        return list.contains(PeerAddress(try SocketAddress(ipAddress: peer, port: 40_112)), at: Self.now)
     }
 
     @Test(
@@ -70,6 +70,15 @@ import Testing
         #expect(!list.contains(CCID(rawValue: 43), at: Self.now))
         let both = BlockList([Block(.ccid(ccid)), Block(.ccid(ccid), expiresAt: end)])
         #expect(both.contains(ccid, at: end.advanced(bySeconds: 1_000_000_000)))
-        #expect(BlockList().isEmpty && !BlockList().contains(ccid, at: Self.now) && !BlockList().contains(nil, at: Self.now))
+        #expect(BlockList().isEmpty && !BlockList().contains(ccid, at: Self.now))
+    }
+
+    @Test("a peer without an address is shut out while any network is")
+    func unknownPeer() throws {
+        let end = Self.now.advanced(bySeconds: 1)
+        let network = try #require(IPNetwork("192.0.2.7"))
+        let list = BlockList([Block(.network(network), expiresAt: end)])
+        #expect(list.contains(PeerAddress(nil), at: Self.now) && !list.contains(PeerAddress(nil), at: end))
+        #expect(!BlockList([Block(.ccid(CCID(rawValue: 42)))]).contains(PeerAddress(nil), at: Self.now))
     }
 }

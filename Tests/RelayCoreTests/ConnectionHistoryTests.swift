@@ -33,3 +33,23 @@ import Testing
         #expect(shown.map(\.counters.bytesDelivered) == (first..<count).map { UInt64($0 * 10) })
     }
 }
+
+extension ConnectionHistoryTests {
+    @Test("who comes from one address again and again leaves the connections from others in the history")
+    func oneAddress() throws {
+        func entry(_ number: UInt64, _ address: String) throws -> ConnectionHistory.Entry {
+            ConnectionHistory.Entry(
+                connection: number,
+                remoteAddress: PeerAddress(try SocketAddress(ipAddress: address, port: Int(number))),
+                registeredAt: Timestamp(microseconds: 0),
+                endedAt: Timestamp(microseconds: 1),
+                counters: ConnectionCounters(TerminalCounters()),
+                reason: .superseded
+            )
+        }
+        var history = ConnectionHistory()
+        for number in 1...4 { history.append(try entry(UInt64(number), "192.0.2.\(number)")) }
+        for number in 10..<100 { history.append(try entry(UInt64(number), "203.0.113.7")) }
+        #expect(history.entries.map(\.connection) == [1, 2, 3, 4, 96, 97, 98, 99])
+    }
+}

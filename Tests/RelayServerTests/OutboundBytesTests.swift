@@ -107,6 +107,22 @@ final class TCPPair {
     let near: CInt
     private var far: CInt
 
+    /// - Returns: a socket that is connected to a port of this machine.
+    static func connect(port: UInt16) throws -> CInt {
+        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let status = withUnsafePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(status == 0)
+        return descriptor
+    }
+
     init() throws {
         let stream = CInt(SOCK_STREAM.rawValue)
         let listener = socket(AF_INET, stream, 0)
@@ -119,7 +135,7 @@ final class TCPPair {
         let isConnected = withUnsafeMutablePointer(to: &address) { address in
             address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 bind(listener, address, size) == 0 && listen(listener, 1) == 0
-                    && getsockname(listener, address, &size) == 0 && connect(far, address, size) == 0
+                    && getsockname(listener, address, &size) == 0 && Glibc.connect(far, address, size) == 0
             }
         }
         let near = accept(listener, nil, nil)

@@ -62,7 +62,8 @@ final class SimulatedRelay {
     func accept(_ socket: SimulatedSocket, shard index: Int) -> SimulatedChannel {
         let shard = self.shards[index]
         let channel = self.sockets.makeChannel(of: socket, on: self.loops[index])
-        let handler = TerminalHandler(shard: shard, listener: self.options.listeners[0])
+        _ = shard.limiter.enter()
+        let handler = TerminalHandler(shard: shard, listener: self.options.listeners[0], addresses: .unknown)
         // It fails only on channels that are closed.
         try? handler.serve(channel)
         channel.becomeActive()

@@ -1,4 +1,5 @@
 import NIOCore
+import RelayCore
 
 @testable import RelayServer
 
@@ -83,6 +84,8 @@ final class SimulatedSockets: Sockets {
     }
 
     func discard(_ descriptor: CInt, limit: Int) { self.socket(descriptor)?.discard(limit: limit) }
+
+    func probe(_ descriptor: CInt, _ isProbing: Bool, hasUnacknowledged: Bool, _ options: TCPOptions) {}
 
     /// For every fifth connection there is none left.
     func duplicate(_ descriptor: CInt) -> CInt {

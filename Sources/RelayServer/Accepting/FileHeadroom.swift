@@ -16,13 +16,18 @@ enum FileHeadroom {
     ///
     /// - Parameter descriptor: any open one.
     static func isThere(_ descriptor: CInt) -> Bool {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return true }
         // The kernel gives the lowest number that is free: none below it is.
         let lowest = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-        guard lowest >= 0 else { return false }
+        guard lowest >= 0 else { return errno == EBADF }
         close(lowest)
+        return Int(lowest) < self.firstReserved
+    }
+
+    /// The lowest number that no terminal's file may have, by the limit as it is now.
+    static var firstReserved: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return .max }
         let limitNumber = Int(clamping: limit.rlim_cur)
-        return Int(lowest) < limitNumber - self.size(of: limitNumber)
+        return limitNumber - self.size(of: limitNumber)
     }
 }

@@ -1,0 +1,68 @@
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// What an errno of `accept4` says about the connection, the process, or the listening socket.
+enum AcceptFailure: Equatable, Sendable {
+    /// No connection waits.
+    case noneWaiting
+    /// One connection was lost, or the call was interrupted: no fault of this machine, and not worth counting.
+    case lostConnection
+    /// Files or memory are used up. The connection stays in the kernel's queue.
+    case lack
+    /// Anything else. Linux reports network errors of the new connection this way (accept(2)), and filters may refuse one.
+    case other
+
+    init(_ number: CInt) {
+        switch number {
+        case EAGAIN, EWOULDBLOCK: self = .noneWaiting
+        case ECONNABORTED, EINTR: self = .lostConnection
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: self = .lack
+        default: self = .other
+        }
+    }
+}
+
+/// What a listener does after an attempt to accept, decided without its socket.
+///
+/// A failure never ends the listener. One that repeats has it pause, because the kernel reports a connection that it could not hand
+/// out again and again.
+struct AcceptPace: Equatable, Sendable {
+    enum Step: Equatable {
+        /// Accept the next connection.
+        case next
+        /// Wait until the kernel has a connection.
+        case wait
+        /// Wait for ``AcceptReport/pause``.
+        case pause
+        /// The socket does not listen any more: make another one.
+        case reopen
+    }
+
+    /// Failures in a row after which the listener pauses.
+    static let patience = 16
+
+    private var failures = 0
+
+    mutating func accepted() { self.failures = 0 }
+
+    /// - Parameter isListening: whether the kernel says that the socket listens; asked only where the failure may mean that it does not.
+    mutating func failed(_ failure: AcceptFailure, isListening: @autoclosure () -> Bool) -> Step {
+        if failure == .noneWaiting {
+            self.failures = 0
+            return .wait
+        }
+        if failure == .other, !isListening() {
+            self.failures = 0
+            return .reopen
+        }
+        self.failures += 1
+        if failure == .lack || self.failures >= Self.patience {
+            self.failures = 0
+            return .pause
+        }
+        return .next
+    }
+}

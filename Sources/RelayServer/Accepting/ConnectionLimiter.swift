@@ -1,0 +1,58 @@
+import Synchronization
+
+/// Counts open connections over all event loops, and says when there are enough.
+final class ConnectionLimiter: Sendable {
+    private let open = Atomic<Int>(0)
+    private let nextID = Atomic<UInt64>(1)
+    private let nextRegistration = Atomic<UInt64>(1)
+    private let hasFiles = Atomic<Bool>(true)
+    let maximum: Int
+    /// The limit is not the operator's, but what the limit of open files leaves room for.
+    let isByFiles: Bool
+
+    /// - Parameter files: connections for which there are files; `nil` when that is not known.
+    init(maximum: Int, files: Int? = nil) {
+        self.isByFiles = files.map { $0 < maximum } ?? false
+        self.maximum = min(maximum, files ?? maximum)
+    }
+
+    /// Whether the next connection would be refused, or has to wait for a file.
+    var isFull: Bool { self.count >= self.maximum || !self.hasFiles.load(ordering: .relaxed) }
+
+    /// Whether the acceptor has found enough files for another connection.
+    func noteFiles(_ areThere: Bool) { self.hasFiles.store(areThere, ordering: .relaxed) }
+
+    /// Why no connection is accepted while as many are open as may be, and what to do.
+    var advice: String {
+        self.isByFiles
+            ? "\(self.maximum) connections may be open, since the limit of open files leaves room for no more. The next one is closed at "
+                + "once. Raise the limit (LimitNOFILE, ulimit -n)."
+            : "\(self.maximum) connections may be open (maximum_connections). The next one is closed at once. Raise the limit, or see who "
+                + "holds them."
+    }
+
+    /// Connections open now.
+    var count: Int { self.open.load(ordering: .relaxed) }
+
+    /// Counts a connection that was accepted.
+    ///
+    /// - Returns: `false` when it is one too many; it counts until ``leave()`` all the same.
+    func enter() -> Bool {
+        self.open.wrappingAdd(1, ordering: .relaxed).newValue <= self.maximum
+    }
+
+    /// A connection has ended.
+    func leave() {
+        self.open.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// A number for a registration: higher for the later one, on whichever event loop.
+    func makeRegistration() -> UInt64 {
+        self.nextRegistration.wrappingAdd(1, ordering: .relaxed).oldValue
+    }
+
+    /// A number for a connection, unique in this process.
+    func makeID() -> UInt64 {
+        self.nextID.wrappingAdd(1, ordering: .relaxed).oldValue
+    }
+}

@@ -1,0 +1,116 @@
+import Logging
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// Which connections that ended are logged singly, and how many were not: strangers, and a network that fails, would otherwise fill the disk.
+struct ClosureLog {
+    /// Lines for one reason after a quiet time.
+    static let burst = 20
+    /// How often another one is allowed for a reason.
+    static let interval = TimeAmount.seconds(3)
+    /// How often those that were not logged are summarised at the most.
+    static let summaryInterval = TimeAmount.seconds(10)
+
+    /// What was not logged singly.
+    struct Summary: Equatable {
+        /// Connections by reason, those with the most first.
+        var reasons: [(reason: CloseReason, connections: UInt64)]
+        /// One of them.
+        var example: PeerAddress
+
+        var connections: UInt64 { self.reasons.reduce(0) { $0 + $1.connections } }
+
+        static func == (left: Summary, right: Summary) -> Bool {
+            left.example == right.example && left.reasons.elementsEqual(right.reasons) { $0 == $1 }
+        }
+    }
+
+    /// When each reason may have all its lines again.
+    private var fullAt: [CloseReason: NIODeadline] = [:]
+    private var held: [CloseReason: UInt64] = [:]
+    private var example = PeerAddress(nil)
+    private var summarisedAt = NIODeadline.distantPast
+
+    /// A connection has ended.
+    ///
+    /// - Returns: whether it is logged singly; otherwise the next summary counts it.
+    mutating func admits(_ reason: CloseReason, _ address: PeerAddress, now: NIODeadline) -> Bool {
+        let fullAt = max(self.fullAt[reason] ?? now, now)
+        if fullAt - now <= .nanoseconds(Self.interval.nanoseconds * Int64(Self.burst - 1)) {
+            self.fullAt[reason] = fullAt + Self.interval
+            return true
+        }
+        self.held[reason, default: 0] += 1
+        self.example = address
+        return false
+    }
+
+    /// What has not been logged since the last summary; `nil` while there is nothing, or the last one is too young.
+    mutating func takeSummary(now: NIODeadline) -> Summary? {
+        guard !self.held.isEmpty, now - Self.summaryInterval >= self.summarisedAt else { return nil }
+        self.summarisedAt = now
+        let reasons = self.held.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }
+        self.held = [:]
+        return Summary(reasons: reasons.map { ($0.key, $0.value) }, example: self.example)
+    }
+}
+
+extension Shard {
+    /// CCIDs in one line.
+    private static let loggedCCIDs = 8
+
+    /// Logs the end of a connection. A terminal that leaves by itself is not worth a line.
+    func log(_ connection: TerminalConnection, _ reason: CloseReason) {
+        let isOrdinary = reason == .peerClosed || reason == .shutdown
+        guard
+            isOrdinary
+                ? self.logger.logLevel <= .debug
+                : self.closureLog.admits(reason, connection.addresses.remote, now: self.tickTime)
+        else { return }
+        var metadata: Logger.Metadata = [
+            "connection": "\(connection.id)", "reason": "\(reason.rawValue)", "remote": "\(connection.addresses.remote)",
+            "ccids": "\(self.loggedCCIDs(of: connection))",
+        ]
+        if let foreign = connection.foreign {
+            metadata["first_bytes"] = "\(foreign.shown)"
+            if let guess = foreign.guess { metadata["looks_like"] = "\(guess)" }
+        }
+        if connection.unreadBytes > 0 { metadata["unread_bytes"] = "\(connection.unreadBytes)" }
+        self.logger.log(level: isOrdinary ? .debug : .info, "A connection was closed", metadata: metadata)
+    }
+
+    private func loggedCCIDs(of connection: TerminalConnection) -> String {
+        // One that was superseded holds none any more, and one that is blocked never held the one for which it is closed.
+        if let refused = connection.refused { return refused.description }
+        let (ccids, count) = connection.session.shownCCIDs(Self.loggedCCIDs)
+        guard count > 0 else { return connection.session.source?.description ?? "" }
+        let text = ccids.map(\.description).joined(separator: ",")
+        return count > ccids.count ? "\(text) and \(count - ccids.count) more" : text
+    }
+
+    /// Logs a connection that was closed as soon as it was accepted.
+    func logRefused(_ id: UInt64, _ addresses: ConnectionAddresses, _ reason: CloseReason) {
+        guard reason != .shutdown, self.closureLog.admits(reason, addresses.remote, now: self.tickTime) else { return }
+        var metadata: Logger.Metadata = [
+            "connection": "\(id)", "reason": "\(reason.rawValue)", "remote": "\(addresses.remote)",
+            "listener": "\(addresses.local)",
+        ]
+        if reason == .tooManyConnections { metadata["advice"] = "\(self.limiter.advice)" }
+        let level: Logger.Level = reason == .tooManyConnections ? .warning : .info
+        self.logger.log(level: level, "A connection was refused", metadata: metadata)
+    }
+
+    /// Logs how many connections have ended without a line of their own. Called often.
+    func logClosures() {
+        guard let summary = self.closureLog.takeSummary(now: self.eventLoop.now) else { return }
+        self.logger.info(
+            "More connections were closed or refused, and not logged singly",
+            metadata: [
+                "connections": "\(summary.connections)",
+                "reasons": "\(summary.reasons.map { "\($0.reason.rawValue)=\($0.connections)" }.joined(separator: " "))",
+                "latest_remote": "\(summary.example)",
+            ]
+        )
+    }
+}

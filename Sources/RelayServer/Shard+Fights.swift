@@ -1,0 +1,103 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+/// A terminal that was taken over lately.
+struct Fight {
+    var pace: TakeoverPace
+    /// Connections whose heartbeats would take it over and have to wait, in the order of their heartbeats.
+    var waiting: [TerminalConnection] = []
+}
+
+// Takeovers of one terminal that follow each other too fast wait (``TakeoverPace``). To wait is as if the heartbeat came later: it stays in the
+// connection's unfinished bytes. When the time has come, the newest heartbeat wins and the older ones have lost, as PROTOCOL.md 3.5 says.
+extension Shard {
+    /// Terminals that are remembered at the most; the takeovers of others are immediate.
+    private static let maximumFights = 16_384
+    /// Connections that wait for one terminal at the most; the oldest loses at once when there are more.
+    private static let maximumWaiting = 64
+
+    /// Whether `frame` is a heartbeat that would take a terminal over and has to wait. The connection is then paused.
+    @inline(__always)
+    func postponesTakeover(_ frame: FrameView, from connection: TerminalConnection) -> Bool {
+        guard frame.command == Command.heartbeat.rawValue, frame.address != connection.session.source else { return false }
+        return self.mustWait(for: frame.address, connection)
+    }
+
+    @inline(never)
+    private func mustWait(for ccid: CCID, _ connection: TerminalConnection) -> Bool {
+        if connection.mayTakeOver {
+            connection.mayTakeOver = false
+            return false
+        }
+        guard !self.fights.isEmpty, let fight = self.fights[ccid], !connection.isEnding, connection.closeReason == nil,
+            !connection.session.holds(ccid), self.wouldTakeOver(ccid)
+        else { return false }
+        let now = self.tickTime
+        let due = fight.pace.due(now: now)
+        guard due > now || !fight.waiting.isEmpty else { return false }
+        if fight.waiting.isEmpty {
+            self.eventLoop.assumeIsolated().scheduleTask(deadline: due) { self.decideFight(for: ccid) }
+        }
+        connection.pause(for: .takeover)
+        self.fights[ccid]?.waiting.append(connection)
+        if fight.waiting.count >= Self.maximumWaiting, let oldest = self.fights[ccid]?.waiting.removeFirst() {
+            // Not while a read of another connection is handled.
+            self.eventLoop.assumeIsolated().execute { self.lose(oldest) }
+        }
+        return true
+    }
+
+    /// Whether registering the terminal here would take it from a connection, as far as this shard knows.
+    private func wouldTakeOver(_ ccid: CCID) -> Bool {
+        guard let terminal = self.terminals[ccid] else {
+            return self.home(of: ccid) != self.index || self.handover.loans[ccid] != nil
+        }
+        return terminal.connection != nil
+    }
+
+    /// Counts a takeover, or a claim of a terminal that may be connected elsewhere.
+    func noteTakeover(of ccid: CCID) {
+        let now = self.tickTime
+        if self.fights[ccid] == nil {
+            guard self.fights.count < Self.maximumFights else { return }
+            self.fights[ccid] = Fight(pace: TakeoverPace(now: now))
+        }
+        self.fights[ccid]?.pace.tookOver(now: now)
+    }
+
+    private func decideFight(for ccid: CCID) {
+        _ = self.startRead()
+        guard let waiting = self.fights[ccid]?.waiting else { return }
+        self.fights[ccid]?.waiting = []
+        let open = waiting.filter { $0.closeReason == nil && $0.isPaused(for: .takeover) }
+        for loser in open.dropLast() { self.lose(loser) }
+        if let winner = open.last { self.goOnTakingOver(winner) }
+    }
+
+    /// A newer heartbeat of the terminal waits.
+    private func lose(_ connection: TerminalConnection) {
+        guard connection.closeReason == nil, connection.isPaused(for: .takeover) else { return }
+        if connection.session.source == nil {
+            self.counters.takeoversLost += 1
+            self.close(connection, .superseded)
+        } else {
+            // It has other terminals, and stays open: it takes this one over, and loses it to the newer heartbeat.
+            self.goOnTakingOver(connection)
+        }
+    }
+
+    private func goOnTakingOver(_ connection: TerminalConnection) {
+        guard connection.closeReason == nil, connection.isPaused(for: .takeover) else { return }
+        connection.mayTakeOver = true
+        connection.goOnReading(after: .takeover)
+        connection.handler?.goOn()
+    }
+
+    /// Forgets terminals that nobody fights for. Called often.
+    func forgetFights() {
+        guard !self.fights.isEmpty else { return }
+        let now = self.eventLoop.now
+        self.fights = self.fights.filter { !$0.value.waiting.isEmpty || !$0.value.pace.isIdle(now: now) }
+    }
+}

@@ -1,0 +1,61 @@
+import NIOCore
+import RelayCore
+
+/// A connection whose peer is probed.
+struct ProbedConnection {
+    var connection: TerminalConnection
+    /// When its own options are set again.
+    var end: NIODeadline
+}
+
+// While the relay is full, peers that are gone without a word hold places that others need. The kernel is made to probe those that have been
+// silent longest: the dead ones are lost within seconds, the others answer, and notice nothing.
+extension Shard {
+    /// Silence after which a connection is probed.
+    private static let probedSilence = TimeAmount.seconds(5)
+    /// How often one connection is probed at the most: each probe wakes a modem.
+    private static let probePause = TimeAmount.seconds(30)
+    /// Time in which a probed connection is lost, or has answered.
+    private static let probeTime = TimeAmount.seconds(8)
+    /// Connections probed in one turn, some 2 ms.
+    private static let probesAtOnce = 128
+
+    /// Called several times a second.
+    func probeSilent() {
+        let now = self.eventLoop.now
+        for _ in 0..<Self.probesAtOnce {
+            guard let first = self.probing.first, first.end <= now else { break }
+            self.probing.removeFirst()
+            if first.connection.closeReason == nil { first.connection.probe(false) }
+        }
+        guard self.limiter.isFull, !self.isStopping else { return }
+        for connection in self.longestSilent(now: now) {
+            connection.probedAt = now
+            connection.probe(true)
+            self.counters.probes += 1
+            self.probing.append(.init(connection: connection, end: now + Self.probeTime))
+        }
+    }
+
+    /// Those that have been silent longest and were not probed lately, at most ``probesAtOnce``.
+    private func longestSilent(now: NIODeadline) -> [TerminalConnection] {
+        var found: [TerminalConnection] = []
+        for connection in self.connections {
+            guard now - connection.lastReceived >= Self.probedSilence, now - Self.probePause >= connection.probedAt else {
+                continue
+            }
+            if found.count == Self.probesAtOnce {
+                guard let last = found.last, connection.lastReceived < last.lastReceived else { continue }
+                found.removeLast()
+            }
+            var low = 0
+            var high = found.count
+            while low < high {
+                let middle = (low + high) / 2
+                if found[middle].lastReceived <= connection.lastReceived { low = middle + 1 } else { high = middle }
+            }
+            found.insert(connection, at: low)
+        }
+        return found
+    }
+}
