@@ -105,7 +105,10 @@ import Testing
         }
         try store.append("another", to: .b, timeToLive: 10)
         try store.commit()
-        store = try RocksDBStore.open(try directory.copy())
+        let copy = try directory.copy()
+        // The store is closed there.
+        defer { withExtendedLifetime(copy) {} }
+        store = try RocksDBStore.open(copy)
         var steps = 0
         while try store.expire(now: .second(50), limit: 1_000) == 1_000 {
             steps += 1
