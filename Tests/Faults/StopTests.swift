@@ -18,7 +18,7 @@ extension Faults {
                 let endpoint = try #require(admin.base.port.flatMap { RelayProcess.Endpoint("127.0.0.1:\($0)") })
                 func request(_ line: String, _ rest: String) throws -> TerminalClient {
                     let client = try TerminalClient(endpoint)
-                    let head = "\(line) HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer \(admin.token)\r\n"
+                    let head = "\(line) HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer \(admin.token ?? "")\r\n"
                     try client.send(Array((head + rest).utf8))
                     return client
                 }
