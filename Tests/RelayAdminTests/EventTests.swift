@@ -234,12 +234,20 @@ import Testing
             server.relay.events.publish(Self.online(1))
             for client in [first, second] {
                 var blocks: [String] = []
-                while case let block = try await client.block(), !block.isEmpty { blocks.append(block) }
+                while case let block = try await Self.event(client), !block.isEmpty { blocks.append(block) }
                 #expect(blocks.last?.contains("event: end") == true)
                 #expect(blocks.last?.contains("not in force any more") == true)
                 if client === first { #expect(blocks.count == 1, "\(blocks)") }
             }
-            #expect(try await stays.block().contains("event: terminal_online"))
+            #expect(try await Self.event(stays).contains("event: terminal_online"))
+        }
+    }
+
+    /// The next block that is no heartbeat: on a slow machine some come in between.
+    private static func event(_ client: HTTPClient) async throws -> String {
+        while true {
+            let block = try await client.block()
+            if !block.hasPrefix(":") { return block }
         }
     }
 
