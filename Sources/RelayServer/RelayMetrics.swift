@@ -134,9 +134,6 @@ enum RelayMetrics {
             },
             counter("registrations", "Terminals registered by a heartbeat on a new connection.") { $0.registrations },
             counter("takeovers", "Terminals that a newer connection took over.") { $0.takeovers },
-            counter("takeovers_lost", "Connections whose heartbeat waited to take a terminal over, and lost to a newer one.") {
-                $0.takeoversLost
-            },
             counter("connection_probes", "Silent connections that were probed because the relay was full.") { $0.probes },
             counter("spills", "Times that a slow terminal began to be fed from disk.") { $0.spills },
             MetricFamily(

@@ -9,12 +9,13 @@ struct Fight {
     var waiting: [TerminalConnection] = []
 }
 
-// Takeovers of one terminal that follow each other too fast wait (``TakeoverPace``). To wait is as if the heartbeat came later: it stays in the
-// connection's unfinished bytes. When the time has come, the newest heartbeat wins and the older ones have lost, as PROTOCOL.md 3.5 says.
+// Takeovers of one terminal that follow each other too fast wait (``TakeoverPace``). To wait is as if the heartbeat came later: it stays
+// in the connection's unfinished bytes. All that wait for a terminal go on together, in their order: the newest heartbeat wins, as
+// PROTOCOL.md 3.5 says.
 extension Shard {
     /// Terminals that are remembered at the most; the takeovers of others are immediate.
     private static let maximumFights = 16_384
-    /// Connections that wait for one terminal at the most; the oldest loses at once when there are more.
+    /// Connections that wait for one terminal at the most; the oldest goes on at once when there are more.
     private static let maximumWaiting = 64
 
     /// Whether `frame` is a heartbeat that would take a terminal over and has to wait. The connection is then paused.
@@ -43,7 +44,7 @@ extension Shard {
         self.fights[ccid]?.waiting.append(connection)
         if fight.waiting.count >= Self.maximumWaiting, let oldest = self.fights[ccid]?.waiting.removeFirst() {
             // Not while a read of another connection is handled.
-            self.eventLoop.assumeIsolated().execute { self.lose(oldest) }
+            self.eventLoop.assumeIsolated().execute { self.goOnTakingOver(oldest) }
         }
         return true
     }
@@ -66,25 +67,12 @@ extension Shard {
         self.fights[ccid]?.pace.tookOver(now: now)
     }
 
+    /// All that wait go on in the order of their heartbeats, so that each is answered and the newest has the terminal.
     private func decideFight(for ccid: CCID) {
         _ = self.startRead()
         guard let waiting = self.fights[ccid]?.waiting else { return }
         self.fights[ccid]?.waiting = []
-        let open = waiting.filter { $0.closeReason == nil && $0.isPaused(for: .takeover) }
-        for loser in open.dropLast() { self.lose(loser) }
-        if let winner = open.last { self.goOnTakingOver(winner) }
-    }
-
-    /// A newer heartbeat of the terminal waits.
-    private func lose(_ connection: TerminalConnection) {
-        guard connection.closeReason == nil, connection.isPaused(for: .takeover) else { return }
-        if connection.session.source == nil {
-            self.counters.takeoversLost += 1
-            self.close(connection, .superseded)
-        } else {
-            // It has other terminals, and stays open: it takes this one over, and loses it to the newer heartbeat.
-            self.goOnTakingOver(connection)
-        }
+        for connection in waiting { self.goOnTakingOver(connection) }
     }
 
     private func goOnTakingOver(_ connection: TerminalConnection) {

@@ -245,8 +245,6 @@ struct ShardCounters: Sendable {
     var connectionsAccepted: UInt64 = 0
     var registrations: UInt64 = 0
     var takeovers: UInt64 = 0
-    /// Connections whose heartbeat waited to take a terminal over, and lost to a newer one.
-    var takeoversLost: UInt64 = 0
     /// Silent connections that were probed because the relay was full.
     var probes: UInt64 = 0
     /// Times that a terminal began to be fed from disk because it reads too slowly.

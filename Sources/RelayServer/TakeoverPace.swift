@@ -7,7 +7,7 @@ struct TakeoverPace: Equatable, Sendable {
     /// Takeovers that are immediate after a quiet time.
     static let burst = 20
     /// How often another one is allowed.
-    static let interval = TimeAmount.milliseconds(100)
+    static let interval = TimeAmount.milliseconds(50)
 
     /// When the bucket is full again; a time in the past when it is.
     private var fullAt: NIODeadline

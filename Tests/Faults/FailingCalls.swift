@@ -66,7 +66,8 @@ final class FailingCalls {
         of relay: RelayProcess
     ) async throws {
         self.directory = try TemporaryDirectory()
-        let target = reach == .store ? ["-f", "-p", "\(try relay.pid)"] : ["-p", try Self.thread(name, of: try relay.pid)]
+        let target =
+            reach == .store ? ["-f", "-p", "\(try relay.pid)"] : ["-p", try await Self.thread(name, of: try relay.pid)]
         var arguments = target + ["-o", "/dev/null"]
         for injection in injection.split(separator: " ") { arguments += ["-e", "inject=\(injection)"] }
         for path in Self.paths(reach) {
@@ -109,11 +110,13 @@ final class FailingCalls {
         }
     }
 
-    private static func thread(_ name: String, of pid: Int32) throws -> String {
+    /// A thread has its name a moment after it has begun.
+    private static func thread(_ name: String, of pid: Int32) async throws -> String {
         let tasks = "/proc/\(pid)/task"
-        let thread = try FileManager.default.contentsOfDirectory(atPath: tasks).first { task in
-            (try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8)) == "\(name)\n"
+        return try await eventually("there is a thread \(name)") {
+            try FileManager.default.contentsOfDirectory(atPath: tasks).first { task in
+                (try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8)) == "\(name)\n"
+            }
         }
-        return try #require(thread)
     }
 }
