@@ -152,7 +152,8 @@ final class EventFollower {
     /// Waits for the next event, which has to be of this type, and about this terminal.
     func next(_ type: String, _ ccid: String? = nil) async throws -> JSONValue {
         let line = try await eventually("the event \(type)") {
-            let lines = self.program.output.split(separator: "\n", omittingEmptySubsequences: true)
+            // Standard error is in it, too: that the relay is gone, and that it is back.
+            let lines = self.program.output.split(separator: "\n").filter { $0.hasPrefix("{") }
             return lines.count > self.seen && self.program.output.hasSuffix("\n") ? lines[self.seen] : nil
         }
         self.seen += 1
