@@ -1,7 +1,7 @@
 import NIOCore
 import RelayCore
 
-/// The connections of one event loop whose peers owe acknowledgements, and when each is looked at: one timer serves all.
+/// The connections of one event loop whose peers owe acknowledgements, and when each is due: one timer serves all.
 ///
 /// Two deadlines are kept apart. A frame that is nowhere but in memory has to be on disk in time (G4), acknowledged or not; it is
 /// journalled together with all that cannot have been acknowledged either, so that commits are few and large. A sample of what is
@@ -38,8 +38,6 @@ struct AcknowledgementQueue {
 
     /// The longest time that a receipt waits for an acknowledgement before its frames go to the store.
     var receiptDelay: TimeAmount { min(self.journalDelay ?? Self.longestDelay, Self.longestDelay) }
-
-    var isEmpty: Bool { self.samples.isEmpty && self.unjournaled.isEmpty }
 
     /// When the next connection is due; `nil` when none is.
     var next: NIODeadline? {

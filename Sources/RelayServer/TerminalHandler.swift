@@ -35,33 +35,23 @@ final class TerminalHandler: ChannelInboundHandler {
             self.connection?.handler = self
             return
         }
-        self.moving = nil
-        self.connection = self.shard.adopt(
-            context.channel,
-            listener: self.listener,
-            addresses: self.addresses,
-            moving: moving
-        )
-        guard let connection = self.connection else { return }
-        connection.handler = self
-        connection.unfinished = moving.bytes
+        guard let connection = self.adopt(moving, context.channel) else { return }
         self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
     }
 
     /// SwiftNIO could not make a channel for a connection from another event loop: what it has brought is handled all the same.
     func handlerRemoved(context: ChannelHandlerContext) {
-        guard let moving else { return }
-        self.moving = nil
-        self.connection = self.shard.adopt(
-            context.channel,
-            listener: self.listener,
-            addresses: self.addresses,
-            moving: moving
-        )
-        guard let connection else { return }
-        connection.handler = self
-        connection.unfinished = moving.bytes
+        guard let moving, self.adopt(moving, context.channel) != nil else { return }
         self.connectionLost()
+    }
+
+    /// Takes over a connection from another event loop, with the bytes that it has brought.
+    private func adopt(_ moving: MovingConnection, _ channel: any Channel) -> TerminalConnection? {
+        self.moving = nil
+        self.connection = self.shard.adopt(channel, listener: self.listener, addresses: self.addresses, moving: moving)
+        self.connection?.handler = self
+        self.connection?.unfinished = moving.bytes
+        return self.connection
     }
 
     /// The connection goes on elsewhere.
