@@ -78,10 +78,17 @@ public struct ConnectionHistory: Equatable, Sendable {
         }
     }
 
+    private struct Record: Equatable, Sendable {
+        var entry: Entry
+        /// The terminal's counters over all connections when this one ended.
+        var totals: ConnectionCounters
+    }
+
+    /// One array only: most terminals have no history, and pay a pointer for it.
+    private var records: [Record] = []
+
     /// The connections, the oldest first, each with what was sent and got on it.
-    public private(set) var entries: [Entry] = []
-    /// The terminal's counters at the end of the last connection. An array, because most terminals have none.
-    private var before: [ConnectionCounters] = []
+    public var entries: [Entry] { self.records.map(\.entry) }
 
     /// A terminal without history.
     public init() {}
@@ -91,15 +98,15 @@ public struct ConnectionHistory: Equatable, Sendable {
     /// - Parameter entry: its counters are the terminal's, over all connections.
     public mutating func append(_ entry: Entry) {
         var own = entry
-        if let before = self.before.first { own.counters = entry.counters.since(before) }
-        self.before = [entry.counters]
-        if self.entries.count >= Self.capacity {
+        if let last = self.records.last { own.counters = entry.counters.since(last.totals) }
+        if self.records.count >= Self.capacity {
             // Who fights for the terminal from one address cannot empty its history: with half of it, it replaces its own oldest.
             let subnet = entry.remoteAddress.subnet
-            let isGreedy = self.entries.count { $0.remoteAddress.subnet == subnet } >= Self.capacity / 2
-            let oldest = isGreedy ? self.entries.firstIndex { $0.remoteAddress.subnet == subnet } : nil
-            self.entries.remove(at: oldest ?? 0)
+            func isOfSubnet(_ record: Record) -> Bool { record.entry.remoteAddress.subnet == subnet }
+            let isGreedy = self.records.count(where: isOfSubnet) >= Self.capacity / 2
+            let oldest = isGreedy ? self.records.firstIndex(where: isOfSubnet) : nil
+            self.records.remove(at: oldest ?? 0)
         }
-        self.entries.append(own)
+        self.records.append(Record(entry: own, totals: entry.counters))
     }
 }
