@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
@@ -115,3 +116,5 @@ int linux_duplicate(int descriptor) {
 }
 
 void linux_close(int descriptor) { close(descriptor); }
+
+void memory_return_free(void) { malloc_trim(0); }

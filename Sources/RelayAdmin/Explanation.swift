@@ -147,6 +147,7 @@ extension CloseReason {
         case .unknownCommand: "the relay closed its connection because of a command that it does not know"
         case .registrationTimeout: "the relay closed its connection because no heartbeat came"
         case .idleTimeout: "the relay closed its connection because it was silent for too long"
+        case .unfinishedFrame: "the relay closed its connection because the rest of a frame did not come"
         case .tooManyConnections: "the relay had too many connections"
         case .tooManyCCIDs: "the relay closed its connection because too many terminals were to share it"
         case .superseded: "a newer connection took the place of its own"

@@ -12,6 +12,8 @@ public enum CloseReason: String, CaseIterable, Error, Sendable {
     // The peer was silent for too long.
     case registrationTimeout = "registration_timeout"
     case idleTimeout = "idle_timeout"
+    /// The rest of a frame did not come in time, or unfinished frames took too much memory, of which this was among the oldest.
+    case unfinishedFrame = "unfinished_frame"
     // A limit.
     case tooManyConnections = "too_many_connections"
     case tooManyCCIDs = "too_many_ccids"
@@ -34,7 +36,8 @@ public enum CloseReason: String, CaseIterable, Error, Sendable {
     public var isViolation: Bool {
         switch self {
         case .badHeader, .tooShort, .tooLong, .checksumMismatch, .notRegistered, .unknownCommand, .tooManyCCIDs: true
-        case .registrationTimeout, .idleTimeout, .tooManyConnections, .superseded, .kicked, .blocked, .shutdown, .peerClosed,
+        case .registrationTimeout, .idleTimeout, .unfinishedFrame, .tooManyConnections, .superseded, .kicked, .blocked,
+            .shutdown, .peerClosed,
             .connectionLost:
             false
         }

@@ -19,6 +19,8 @@ public struct ServerOptions: Equatable, Sendable {
     public var outbound = OutboundOptions()
     /// When a frame that is not delivered goes to disk, although its terminal is online (G4).
     public var journal = JournalOptions.after(.milliseconds(10))
+    /// Bytes of memory that unfinished frames may take on all connections; beyond it the oldest of them end their connections.
+    public var maximumUnfinishedBytes = 64 << 20
     /// Terminals without connection and backlog that are remembered at the most, for the operator's lists.
     public var maximumOfflineTerminals: Int = 100_000
 
@@ -96,6 +98,8 @@ public struct SessionOptions: Equatable, Sendable {
     public var maximumCCIDs = 64
     /// How long a connection may stay without its first heartbeat; 0 for ever.
     public var registrationTimeout: TimeAmount = .seconds(10)
+    /// How long a frame of a registered connection may take from its first byte to its last; 0 for ever.
+    public var frameTimeout: TimeAmount = .seconds(60)
     /// How long a registered connection may be silent; 0 for ever.
     public var idleTimeout: TimeAmount = .zero
 

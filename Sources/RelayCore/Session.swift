@@ -81,11 +81,19 @@ public struct Session: Sendable {
     ///
     /// - Parameters:
     ///   - lastReceived: when bytes came last; for a connection without a heartbeat, when it was accepted.
-    public func timeoutReached(lastReceived: NIODeadline, now: NIODeadline, options: SessionOptions) -> CloseReason? {
+    ///   - unfinishedSince: when the first byte of a frame came whose rest has not come; `nil` when there is none.
+    public func timeoutReached(
+        lastReceived: NIODeadline,
+        unfinishedSince: NIODeadline? = nil,
+        now: NIODeadline,
+        options: SessionOptions
+    ) -> CloseReason? {
         let (limit, reason) =
             self.source == nil
             ? (options.registrationTimeout, CloseReason.registrationTimeout) : (options.idleTimeout, .idleTimeout)
-        return limit > .zero && now - lastReceived >= limit ? reason : nil
+        if limit > .zero, now - lastReceived >= limit { return reason }
+        guard self.source != nil, options.frameTimeout > .zero, let unfinishedSince else { return nil }
+        return now - unfinishedSince >= options.frameTimeout ? .unfinishedFrame : nil
     }
 
     /// Whether `ccid` reaches this connection.

@@ -122,6 +122,10 @@ enum RelayMetrics {
             gauge("terminals_online", "Terminals with a connection.") { $0.terminalsOnline },
             gauge("terminals_known", "Terminals seen and remembered, online or offline.") { $0.terminalsKnown },
             gauge("unacknowledged_bytes", "Bytes put to connections and not acknowledged.") { $0.inFlightBytes },
+            gauge("unfinished_bytes", "Memory for frames whose rest the peers have not sent.") { $0.unfinishedBytes },
+            gauge("held_back_bytes", "Memory for bytes from senders that are held back, behind what has to wait.") {
+                $0.heldBackBytes
+            },
             counter("connections_accepted", "Connections accepted.") { $0.connectionsAccepted },
             MetricFamily(
                 "ttms_connections_closed_total",

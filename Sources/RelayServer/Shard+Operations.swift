@@ -66,6 +66,8 @@ extension Shard {
         self.forEachInFlight { connection in
             if !connection.window.isEmpty { result.inFlightBytes += connection.outbound.unacknowledged }
         }
+        result.unfinishedBytes = self.unfinishedBytes
+        result.heldBackBytes = self.heldBackBytes
         result.pausedConnections = self.paused.count
         result.heldBackConnections = self.heldBack.count
         return result
@@ -91,6 +93,8 @@ struct ShardStatistics: Sendable {
     var terminalsOnline = 0
     var terminalsKnown = 0
     var inFlightBytes = 0
+    var unfinishedBytes = 0
+    var heldBackBytes = 0
     var pausedConnections = 0
     var heldBackConnections = 0
 }

@@ -190,6 +190,7 @@ extension Shard {
     fileprivate func look(due: NIODeadline) {
         self.counters.timerDelays.record((self.eventLoop.now - due).seconds)
         self.closeSilent()
+        self.returnMemory()
         self.endWriteThrough()
         self.probeSilent()
         self.forgetFights()
@@ -210,6 +211,7 @@ extension Shard {
         for connection in self.connections {
             let reason = connection.session.timeoutReached(
                 lastReceived: connection.lastReceived,
+                unfinishedSince: connection.unfinished.readableBytes > 0 ? connection.unfinishedSince : nil,
                 now: now,
                 options: session
             )

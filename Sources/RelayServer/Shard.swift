@@ -61,6 +61,17 @@ final class Shard: @unchecked Sendable {
     /// Whom operators have shut out.
     var blocks = BlockList()
 
+    /// Memory for frames whose rest the peers have not sent.
+    private(set) var unfinishedBytes = 0
+    /// Memory for bytes on connections that the relay holds back.
+    private(set) var heldBackBytes = 0
+    /// The most that both were since memory was returned to the system.
+    var unfinishedPeak = 0
+    /// When memory was last returned to the system.
+    var memoryReturnedAt = NIODeadline.uptimeNanoseconds(0)
+    /// When connections were last ended for it.
+    var unfinishedBoundAt = NIODeadline.uptimeNanoseconds(0)
+
     // What leaves at the end of the tick.
     private var isTickScheduled = false
     private(set) var dirty: [TerminalConnection] = []
@@ -201,8 +212,19 @@ final class Shard: @unchecked Sendable {
         self.eventLoop.execute { self.endTick() }
     }
 
+    /// Unfinished frames take `change` bytes more, or what is held back does.
+    func countUnfinished(_ change: Int, isHeldBack: Bool) {
+        guard !isHeldBack else {
+            self.heldBackBytes += change
+            return
+        }
+        self.unfinishedBytes += change
+        if self.unfinishedBytes > self.unfinishedLimit { self.scheduleTickEnd() }
+    }
+
     private func endTick() {
         self.isTickScheduled = false
+        if self.unfinishedBytes > self.unfinishedLimit { self.boundUnfinished() }
         self.flushDirty()
         self.handOverAll()
         self.submit()

@@ -22,13 +22,17 @@ final class TerminalConnection {
     /// Heartbeats are neither answered nor registered any more.
     var isEnding: Bool { self.phase.isEnding }
     /// Why it is not read from.
-    private var pauses = PauseReasons()
+    private var pauses = PauseReasons() {
+        didSet { if oldValue.isOfRelay != self.pauses.isOfRelay { self.recountUnfinished() } }
+    }
     /// Counts reads, so that a quiet time that has been overtaken by a read is known as such.
     var reads: UInt32 = 0
     /// When bytes came last; before the first heartbeat, when it was accepted.
     var lastReceived: NIODeadline
     /// The bytes of an unfinished frame; empty, and owning nothing, nearly always.
-    var unfinished = ByteBuffer()
+    private(set) var unfinished = ByteBuffer()
+    /// When the first of them came.
+    private(set) var unfinishedSince = NIODeadline.uptimeNanoseconds(0)
     var parser: FrameParser
     var session = Session()
     /// Where it has sent data since its last heartbeat.
@@ -352,6 +356,48 @@ final class TerminalConnection {
         self.pauses.subtract([.receipt, .store, .full, .takeover])
     }
 
+    // MARK: Unfinished frames
+
+    /// Keeps `bytes` until more come.
+    ///
+    /// - Parameter since: when the first of them came; `nil` for now.
+    func keepUnfinished(_ bytes: ByteBuffer, since: NIODeadline? = nil) {
+        self.unfinishedSince = since ?? self.shard.tickTime
+        self.countUnfinished(bytes.storageCapacity - self.unfinished.storageCapacity)
+        self.unfinished = bytes
+    }
+
+    /// Adds `bytes` to those that are kept.
+    func addUnfinished(_ bytes: inout ByteBuffer) {
+        if self.unfinished.readableBytes == 0 { self.unfinishedSince = self.shard.tickTime }
+        let before = self.unfinished.storageCapacity
+        self.unfinished.writeBuffer(&bytes)
+        self.countUnfinished(self.unfinished.storageCapacity - before)
+    }
+
+    /// Hands out the bytes that are kept.
+    func takeUnfinished() -> ByteBuffer {
+        let bytes = self.unfinished
+        self.countUnfinished(-bytes.storageCapacity)
+        self.unfinished = ByteBuffer()
+        return bytes
+    }
+
+    /// Whether the kept bytes wait for the relay, and not for the peer.
+    var isHeldBack: Bool { self.pauses.isOfRelay }
+
+    private func countUnfinished(_ change: Int) { self.shard.countUnfinished(change, isHeldBack: self.isHeldBack) }
+
+    /// The relay begins to hold the connection back, or ends that: from then on the peer has its time for the rest.
+    private func recountUnfinished() {
+        let size = self.unfinished.storageCapacity
+        // What a closed connection keeps is counted no more.
+        guard size > 0, self.closeReason == nil else { return }
+        self.shard.countUnfinished(-size, isHeldBack: !self.isHeldBack)
+        self.countUnfinished(size)
+        if !self.isHeldBack { self.unfinishedSince = self.shard.eventLoop.now }
+    }
+
     // MARK: Moving
 
     /// Has the kernel ask the peer soon whether it is there, or as the options say.
@@ -372,7 +418,7 @@ final class TerminalConnection {
     func leave() {
         // Overtakes a quiet time that is running.
         self.reads &+= 1
-        self.unfinished = ByteBuffer()
+        _ = self.takeUnfinished()
         self.handler?.detach()
         self.handler = nil
         self.channel.close(promise: nil)
@@ -421,6 +467,7 @@ final class TerminalConnection {
         guard case .closing(let reason, let readsRest) = self.phase else { return }
         // An unfinished frame is nobody's loss; one that had to wait is.
         self.unreadBytes = self.arrivedBytes + (self.isKeepingBack || !readsRest ? self.unfinished.readableBytes : 0)
+        self.countUnfinished(-self.unfinished.storageCapacity)
         self.phase = .closed(reason)
     }
 
@@ -493,4 +540,7 @@ struct PauseReasons: OptionSet {
     static let full = PauseReasons(rawValue: 32)
     /// Its heartbeat would take a terminal over that was taken over too often lately.
     static let takeover = PauseReasons(rawValue: 64)
+
+    /// Whether the relay has a reason of its own, and not only that the peer reads no replies.
+    var isOfRelay: Bool { !self.subtracting(.replies).isEmpty }
 }

@@ -50,7 +50,7 @@ final class TerminalHandler: ChannelInboundHandler {
         self.moving = nil
         self.connection = self.shard.adopt(channel, listener: self.listener, addresses: self.addresses, moving: moving)
         self.connection?.handler = self
-        self.connection?.unfinished = moving.bytes
+        self.connection?.keepUnfinished(moving.bytes)
         return self.connection
     }
 
@@ -85,17 +85,18 @@ final class TerminalHandler: ChannelInboundHandler {
     /// Handles the frames in bytes that have just been read, and those kept from before.
     private func take(_ buffer: inout ByteBuffer, _ connection: TerminalConnection, _ boundary: FrameParser.Boundary) {
         if connection.isKeepingBack {
-            connection.unfinished.writeBuffer(&buffer)
+            connection.addUnfinished(&buffer)
         } else if connection.unfinished.readableBytes > 0 {
-            connection.unfinished.writeBuffer(&buffer)
+            connection.addUnfinished(&buffer)
             self.receiveUnfinished(connection, boundary)
         } else {
             let (consumed, step) = self.receive(buffer, connection, boundary)
             guard consumed < buffer.readableBytes, connection.closeReason == nil else { return }
             // Exactly as large as it has to be: a connection that stalls inside a frame should not hold a read buffer.
             buffer.moveReaderIndex(forwardBy: consumed)
-            connection.unfinished = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
-            connection.unfinished.writeBuffer(&buffer)
+            var rest = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
+            rest.writeBuffer(&buffer)
+            connection.keepUnfinished(rest)
             self.awaitMore(connection, after: step)
         }
     }
@@ -132,8 +133,8 @@ final class TerminalHandler: ChannelInboundHandler {
     /// Handles the frames in what was kept and has been joined with new bytes.
     private func receiveUnfinished(_ connection: TerminalConnection, _ boundary: FrameParser.Boundary) {
         // Taken out of the connection: whoever ends it meanwhile should not find what is being handled.
-        var bytes = connection.unfinished
-        connection.unfinished = ByteBuffer()
+        var since: NIODeadline? = connection.unfinishedSince
+        var bytes = connection.takeUnfinished()
         let (consumed, step) = self.receive(bytes, connection, boundary)
         guard consumed < bytes.readableBytes, connection.closeReason == nil else { return }
         if consumed > 0 {
@@ -142,8 +143,9 @@ final class TerminalHandler: ChannelInboundHandler {
             var rest = ByteBufferAllocator().buffer(capacity: bytes.readableBytes)
             rest.writeBuffer(&bytes)
             bytes = rest
+            since = nil
         }
-        connection.unfinished = bytes
+        connection.keepUnfinished(bytes, since: since)
         self.awaitMore(connection, after: step)
     }
 

@@ -187,7 +187,7 @@ extension Faults {
 extension RelayProcess {
     /// Waits until so many connections are not read from because there is no room for what they send, as metrics and the list of
     /// connections tell.
-    fileprivate func waitForHeldBack(_ count: Int) async throws {
+    func waitForHeldBack(_ count: Int) async throws {
         let admin = try self.admin
         try await eventually("\(count) senders are held back") {
             (try? await admin.json("GET", "/api/v1/connections?state=open"))?.description ?? "there is no list"

@@ -97,6 +97,7 @@ struct ConfigurationValueTests {
             bad: ["", "5", "-1s", "0", "999ms", "61m"]
         ),
         .duration("registration_timeout", zero: true, tooLong: "367d"),
+        .duration("frame_timeout", zero: true, tooLong: "367d"),
         .duration("idle_timeout", zero: true, tooLong: "367d"),
         .duration("keepalive_idle", zero: true, tooLong: "32768s", wholeSeconds: true),
         .duration("keepalive_interval", zero: false, tooLong: "32768s", wholeSeconds: true),
@@ -132,6 +133,12 @@ struct ConfigurationValueTests {
             bad: ["23h", "86399s", "367d", "0", "", "1", "86400500ms"]
         ),
         .count("maximum_traces", 1...100_000_000),
+        .size(
+            "maximum_unfinished_bytes",
+            good: [("1MiB", "1MiB"), ("1024GiB", "1TiB")],
+            tooSmall: "1048575",
+            tooLarge: "1025GiB"
+        ),
         .size(
             "outbound_high_watermark",
             good: [("1GiB", "1GiB"), ("512KiB", "512KiB")],

@@ -62,6 +62,9 @@ int linux_duplicate(int descriptor);
 /// Closes a descriptor.
 void linux_close(int descriptor);
 
+/// Returns freed memory to the system. Takes milliseconds.
+void memory_return_free(void);
+
 /// Asks for `size` bytes at `start` to be brought into the caches. A hint: the memory may as well be gone already.
 static inline void memory_prefetch(const void *_Nonnull start, int size) {
     for (int offset = 0; offset < size; offset += 64) __builtin_prefetch((const char *)start + offset);

@@ -104,6 +104,13 @@ enum ConfigurationTable {
             "How long a connection may stay without its first heartbeat"
         ),
         .duration(
+            "frame_timeout",
+            \.server.session.frameTimeout,
+            .milliseconds(1)...year,
+            zero: "for ever",
+            "How long a frame of a registered connection may take from its first byte to its last"
+        ),
+        .duration(
             "idle_timeout",
             \.server.session.idleTimeout,
             .milliseconds(1)...year,
@@ -236,6 +243,12 @@ enum ConfigurationTable {
             \.server.outbound.lowWatermark,
             1 << 10...1 << 30,
             "Bytes on their way to one terminal below which frames are read from disk again"
+        ),
+        .size(
+            "maximum_unfinished_bytes",
+            \.server.maximumUnfinishedBytes,
+            1 << 20...1 << 40,
+            "Memory for frames whose rest has not come, on all connections; beyond it the oldest of them end their connections"
         ),
     ]
 }
