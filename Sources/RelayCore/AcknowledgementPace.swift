@@ -9,6 +9,8 @@ public struct AcknowledgementPace: Equatable, Sendable {
     public static let longestInterval = TimeAmount.seconds(1)
     /// Samples with progress after which the round trip is measured again: networks become faster, too.
     private static let measuredEvery: UInt8 = 16
+    /// The shortest and the longest time that what is in flight has after the peer's FIN.
+    private static let finishPatience = (shortest: TimeAmount.milliseconds(200), longest: TimeAmount.seconds(2))
     private static let longestRoundTrip: UInt32 = 60_000_000
 
     /// The kernel's smoothed round trip, µs; 0 while it is not known.
@@ -24,6 +26,12 @@ public struct AcknowledgementPace: Equatable, Sendable {
 
     /// The kernel's smoothed round trip; zero while it is not known.
     public var roundTrip: TimeAmount { .microseconds(Int64(self.microseconds)) }
+
+    /// How long the peer has for acknowledging what is in flight when its FIN comes: two round trips, at least 200 ms and at most 2 s.
+    public var finishPatience: TimeAmount {
+        let roundTrips = TimeAmount.microseconds(2 * Int64(self.microseconds))
+        return min(max(roundTrips, Self.finishPatience.shortest), Self.finishPatience.longest)
+    }
 
     /// Whether the round trip should be measured before ``next(oldest:now:shortest:)`` is asked for.
     public var isMeasurementDue: Bool { !self.isMeasured || self.misses == 1 || self.hits >= Self.measuredEvery }

@@ -23,10 +23,7 @@ struct Endings {
 
 // The peer's last byte (FIN): what crosses it on the way still arrives, and should not come again.
 extension Shard {
-    /// How long the peer's kernel has for acknowledging what is on its way when the FIN comes: a few round trips of all but the
-    /// slowest networks. A new connection of the terminal does not wait for it.
-    private static let finishPatience = TimeAmount.milliseconds(200)
-    /// How soon a connection that ends is looked at again: there are few, each for less than ``finishPatience``.
+    /// How soon a connection that ends is sampled again: there are few, each for ``AcknowledgementPace/finishPatience`` at most.
     private static let finishInterval = TimeAmount.milliseconds(4)
     /// Connections that one look passes at the most: all of them may have to be closed.
     private static let looksAtOnce = 256
@@ -87,7 +84,10 @@ extension Shard {
             terminal.update { $0.finish() }
             self.injections.disconnected(ccid)
         }
-        self.finishing.append(.init(connection: connection, deadline: self.startRead() + Self.finishPatience))
+        // A new connection of the terminal does not wait for this one.
+        connection.measureRoundTrip()
+        let deadline = self.startRead() + connection.pace.finishPatience
+        self.finishing.append(.init(connection: connection, deadline: deadline))
         if self.finishing.count == 1 { self.scheduleFinishingSweep() }
     }
 

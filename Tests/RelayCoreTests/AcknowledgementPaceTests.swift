@@ -60,6 +60,21 @@ import Testing
         #expect(pace.isMeasurementDue)
     }
 
+    @Test(
+        "A peer's FIN leaves two round trips for what is in flight, between 200 ms and 2 s",
+        arguments: [
+            (-1, 200), (0, 200), (300, 200), (100_000, 200), (200_000, 400), (900_000, 1_800), (1_000_001, 2_000),
+            (Int.max, 2_000),
+        ]
+    )
+    func finishPatience(roundTrip: Int, milliseconds: Int) {
+        #expect(self.pace(roundTrip: roundTrip).finishPatience == .milliseconds(Int64(milliseconds)))
+    }
+
+    @Test func peerOfUnknownDistanceHasTheShortestTimeAfterItsFIN() {
+        #expect(AcknowledgementPace().finishPatience == .milliseconds(200))
+    }
+
     @Test(arguments: [Int.min, Int.max]) func noMeasureIsTooLargeOrTooSmall(roundTrip: Int) {
         let pace = self.pace(roundTrip: roundTrip)
         #expect(pace.roundTrip >= .zero && pace.roundTrip <= .seconds(60))
