@@ -2,7 +2,7 @@
 /// commit. A cap that has become lower is so reached step by step (``MessageStore/trim(limit:)``), and no commit waits for all of it.
 package struct EvictionBudget {
     /// Frames beyond those whose room is taken, from one commit to the next: a millisecond or two.
-    package static let perCommit = 500
+    package static let perCommit = 200
 
     private var rest = EvictionBudget.perCommit
     private var size = 0

@@ -27,7 +27,7 @@ package struct TraceBook {
 
     package private(set) var changes = Changes()
     package let traced = TracedTerminals()
-    private var live: [UInt32: CircularBuffer<MessageTrace>] = [:]
+    private var live: [UInt32: LiveTraces] = [:]
     private var liveCount = 0
     private var switches: [CCID: TraceSwitch] = [:]
     /// The oldest first.
@@ -92,7 +92,7 @@ package struct TraceBook {
         self.transitions.append(trace)
         var trace = trace
         trace.queued(at: now)
-        self.live[trace.id.slot, default: CircularBuffer(initialCapacity: 1)].append(trace)
+        self.live[trace.id.slot, default: LiveTraces()].append(trace)
         self.liveCount += 1
         self.note(trace)
     }
@@ -105,8 +105,7 @@ package struct TraceBook {
 
     /// The trace of a message that is kept.
     package func liveTrace(of id: MessageID) -> MessageTrace? {
-        guard let traces = self.live[id.slot] else { return nil }
-        return Self.index(of: id.sequence, in: traces).map { traces[$0] }
+        self.live[id.slot]?[id.sequence]
     }
 
     /// Messages were read for delivery.
@@ -120,19 +119,12 @@ package struct TraceBook {
 
     /// Messages in flight of `slot` are queued again, all of them.
     package mutating func requeued(_ slot: UInt32, now: Timestamp) {
-        for id in self.inFlightIDs(slot) { self.change(id) { $0.requeued(at: now) } }
-    }
-
-    /// Those in flight stand before those that are queued.
-    private func inFlightIDs(_ slot: UInt32) -> [MessageID] {
-        self.live[slot]?.prefix { $0.state == .inFlight }.map(\.id) ?? []
+        for id in self.live[slot]?.inFlight ?? [] { self.change(id) { $0.requeued(at: now) } }
     }
 
     /// A message has ended.
     package mutating func ended(_ id: MessageID, as state: MessageTrace.State, now: Timestamp) {
-        guard let index = self.live[id.slot].flatMap({ Self.index(of: id.sequence, in: $0) }),
-            var trace = self.live[id.slot]?.remove(at: index)
-        else { return }
+        guard var trace = self.live[id.slot]?.remove(id.sequence) else { return }
         if self.live[id.slot]?.isEmpty ?? false { self.live[id.slot] = nil }
         self.liveCount -= 1
         if state == .acknowledged { trace.acknowledged(at: now) } else { trace.dropped(state, at: now) }
@@ -147,55 +139,19 @@ package struct TraceBook {
 
     /// The first traced messages of `slot` with sequences in `range` that are kept.
     package func liveIDs(_ slot: UInt32, _ range: Range<UInt64>, limit: Int) -> [MessageID] {
-        guard let traces = self.live[slot] else { return [] }
-        var ids: [MessageID] = []
-        var offset = Self.offset(of: range.lowerBound, in: traces)
-        while offset < traces.count, ids.count < limit {
-            let id = traces[traces.index(traces.startIndex, offsetBy: offset)].id
-            guard id.sequence < range.upperBound else { break }
-            ids.append(id)
-            offset += 1
-        }
-        return ids
+        self.live[slot]?.ids(in: range, limit: limit) ?? []
     }
 
     @discardableResult
     private mutating func change(_ id: MessageID, _ body: (inout MessageTrace) -> Void) -> Bool {
-        guard var traces = self.live.removeValue(forKey: id.slot) else { return false }
-        // Taken out of the dictionary while it changes, so that it is not copied.
-        defer { self.live[id.slot] = traces }
-        guard let index = Self.index(of: id.sequence, in: traces) else { return false }
-        body(&traces[index])
-        self.note(traces[index])
+        guard let trace = self.live[id.slot]?.change(id.sequence, body) else { return false }
+        self.note(trace)
         return true
     }
 
     private mutating func note(_ trace: MessageTrace) {
         self.changes.traces[trace.id] = trace
         self.transitions.append(trace)
-    }
-
-    private static func index(
-        of sequence: UInt64,
-        in traces: CircularBuffer<MessageTrace>
-    ) -> CircularBuffer<MessageTrace>.Index? {
-        let offset = Self.offset(of: sequence, in: traces)
-        let index = traces.index(traces.startIndex, offsetBy: offset)
-        return offset < traces.count && traces[index].id.sequence == sequence ? index : nil
-    }
-
-    /// The place of the first trace with this sequence or a higher one.
-    private static func offset(of sequence: UInt64, in traces: CircularBuffer<MessageTrace>) -> Int {
-        var (low, high) = (0, traces.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if traces[traces.index(traces.startIndex, offsetBy: middle)].id.sequence < sequence {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        return low
     }
 
     // MARK: Ended messages
@@ -297,7 +253,7 @@ package struct TraceBook {
         if trace.state.isEnd {
             self.ended.append(Memory(since: trace.endedAt ?? trace.changedAt, number: trace.id.rawValue))
         } else {
-            self.live[trace.id.slot, default: CircularBuffer(initialCapacity: 1)].append(trace)
+            self.live[trace.id.slot, default: LiveTraces()].append(trace)
             self.liveCount += 1
         }
     }

@@ -18,18 +18,23 @@ public final class GroupCommitThread: GroupCommit {
         /// How long a commit waits for the rest of what belongs together: many turns of an event loop, and less than frames in flight
         /// are given by default before they go to disk.
         public var gathering: Duration
+        /// How long a turn carries out work before it commits. The rest is carried out in the next turn, so that no answer waits for
+        /// much more than what came before it.
+        public var turn: Duration
 
         /// Makes a pace.
         public init(
             retry: Duration = .seconds(1),
             sweep: Duration = .seconds(1),
             sweepLimit: Int = 500,
-            gathering: Duration = .milliseconds(5)
+            gathering: Duration = .milliseconds(5),
+            turn: Duration = .milliseconds(10)
         ) {
             self.retry = retry
             self.sweep = sweep
             self.sweepLimit = sweepLimit
             self.gathering = gathering
+            self.turn = turn
         }
     }
 

@@ -137,7 +137,7 @@ extension RocksDBStore {
     }
 
     /// What one call looks at, at the most, in frames: some milliseconds.
-    private static let maximumWork = 10_000
+    private static let maximumWork = 5_000
     /// A look at a queue counts for so many frames.
     private static let workPerQueue = 20
 

@@ -54,12 +54,13 @@ extension RocksDBStore {
         self.evictionFailure = error
     }
 
-    /// Stages the eviction of what an append has left beyond its cap.
+    /// Stages the eviction of what an append has left beyond its cap, or, where nothing is evicted, publishes which queues are full.
     public func trim(limit: Int) throws(StoreError) -> Int {
         guard self.limits.policy == .dropOldest else {
             self.overfull = []
             self.isOverfull = false
-            return 0
+            self.noteLoads()
+            return self.unnoted.isEmpty ? 0 : limit
         }
         var evicted = 0
         while let slot = self.overfull.first {

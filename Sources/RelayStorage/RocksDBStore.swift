@@ -72,6 +72,10 @@ public final class RocksDBStore: MessageStore {
     /// What an append has left beyond its cap.
     var overfull: Set<UInt32> = []
     var isOverfull = false
+    /// Slots for which it is not published yet whether they are full under the limits.
+    private(set) var unnoted = 0..<0
+    /// Queues that one call of ``noteLoads()`` publishes: about a millisecond.
+    static let queuesPerStep = 5_000
     /// The checkpoint that is being written.
     var fold: CheckpointFold?
     /// Why a frame could not be evicted last.
@@ -143,6 +147,7 @@ public final class RocksDBStore: MessageStore {
             self.logger.warning("A file of the store was damaged and is written anew", metadata: ["what": "\(note)"])
         }
         self.noteLimits()
+        while !self.unnoted.isEmpty { self.noteLoads() }
         if self.totals.frames > 0 {
             let lastTime = self.clock.last
             self.lastReading = self.directory.clockReading ?? ClockReading(steady: lastTime, wall: lastTime)
@@ -206,8 +211,16 @@ public final class RocksDBStore: MessageStore {
 
     private func noteLimits() {
         self.full.reset(policy: self.limits.policy)
-        guard self.limits.policy == .pushBack else { return }
-        for slot in self.table.queues.indices { self.noteLoad(of: UInt32(truncatingIfNeeded: slot)) }
+        self.unnoted = 0..<(self.limits.policy == .pushBack ? self.table.queues.count : 0)
+        self.noteLoads()
+    }
+
+    /// Publishes which of the next queues are full under limits that have changed. Until then a queue counts as full from its next
+    /// change on.
+    func noteLoads() {
+        let slots = self.unnoted.prefix(Self.queuesPerStep)
+        for slot in slots { self.noteLoad(of: UInt32(truncatingIfNeeded: slot)) }
+        self.unnoted = self.unnoted.dropFirst(slots.count)
     }
 
     /// Tells other threads when the queue in `slot`, or the store, is full, or has room again.

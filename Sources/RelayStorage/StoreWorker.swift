@@ -1,55 +1,29 @@
 import DequeModule
 import Logging
 import RelayCore
-import TTMSProtocol
 
 /// What the store thread does. It belongs to that thread alone, and so does the store.
 ///
-/// A turn: carry out all that has come, in order; commit once; answer. The reads of a submission come right after its changes and
-/// before the commit: their answers wait for it anyway, and a later submission's rewind must find them done. While commits fail,
-/// only reads that may bring frames which are not durable have to wait (`journal_after: 0` promises that of every frame).
+/// A turn: carry out what has come, in order and as far as the turn's time reaches (``SubmissionWorker``); commit once; answer
+/// (``StoreAnswers``). While commits fail, only reads that may bring frames which are not durable have to wait (`journal_after: 0`
+/// promises that of every frame).
 final class StoreWorker {
-    /// An answer that is due when everything before it is durable.
-    private enum Answer {
-        case completion(Completion)
-        case job(finish: (Bool) -> Void, needsCommit: Bool, needsRoom: Bool)
-    }
-
-    /// What came of a submission.
-    private struct Completion {
-        var content: StoreCompletion
-        /// Reads of nothing but durable frames. They go with the content, or before it when that has to wait.
-        var durableRuns: [StoreCompletion.Run] = []
-        let client: any GroupCommitClient
-        let needsCommit: Bool
-        let acceptedAt: Timestamp
-        let frames: Int
-        let frameBytes: Int
-    }
-
-    /// What is to be carried out: what has come, or the rest of a submission's reads.
-    private enum Item {
-        case work(StoreInbox.Work)
-        case reads(Completion, ArraySlice<StoreSubmission.ReadRequest>)
-    }
-
-    /// How long a turn carries out work before it commits. What is left has the next turn, so that nobody's answer waits for much
-    /// more than what came before it.
-    private static let turn = Duration.milliseconds(10)
     /// How long a turn looks after what nobody has asked for, beside that.
     private static let sweepTurn = Duration.milliseconds(5)
 
-    private var items: Deque<Item> = []
-    let store: any MessageStore
+    /// Work that has not begun.
+    private var items: Deque<StoreInbox.Work> = []
+    private let submissions: SubmissionWorker
+    private var answers: StoreAnswers
+    private let store: any MessageStore
     private let inbox: StoreInbox
     private let report: StoreReport
-    let logger: Logger
+    private let logger: Logger
     private let pace: GroupCommitThread.Pace
     private let clock: @Sendable () -> Timestamp
     private let observer: @Sendable ([MessageTrace]) -> Void
     private let onLoss: @Sendable (StoreError) -> Void
 
-    private var answers: [Answer] = []
     /// Why the last commit failed; `nil` when it succeeded.
     private var failure: StoreError?
     /// How often in a row the store has failed in a way that trying again cannot mend.
@@ -81,6 +55,8 @@ final class StoreWorker {
         self.clock = clock
         self.observer = observer
         self.onLoss = onLoss
+        self.submissions = SubmissionWorker(store: store, report: report, logger: logger, clock: clock)
+        self.answers = StoreAnswers(report: report)
         store.now = clock()
     }
 
@@ -88,11 +64,11 @@ final class StoreWorker {
     func run() {
         while true {
             let due = self.failure == nil ? self.nextSweep : self.store.staged > 0 ? self.nextAttempt : self.nextCheck
-            let timeout = self.items.isEmpty ? min(due, self.nextCheck) - ContinuousClock.now : .zero
+            let timeout = self.isIdle ? min(due, self.nextCheck) - ContinuousClock.now : .zero
             let delivery = self.inbox.wait(timeout: timeout)
             let begin = ContinuousClock.now
-            self.items.append(contentsOf: delivery.work.lazy.map { .work($0) })
-            self.carryOut(until: delivery.patience == nil ? begin + Self.turn : nil)
+            self.items.append(contentsOf: delivery.work)
+            self.carryOut(until: delivery.patience == nil ? begin + self.pace.turn : nil)
             if let patience = delivery.patience { return self.finish(until: .now + patience) }
             self.sweep()
             self.check()
@@ -102,14 +78,30 @@ final class StoreWorker {
         }
     }
 
-    /// Carries out what there is, as far as the time reaches.
+    /// Whether there is no work left.
+    private var isIdle: Bool { self.items.isEmpty && !self.submissions.isBusy }
+
+    /// Carries out the work in order, as far as the time reaches.
     private func carryOut(until deadline: ContinuousClock.Instant?) {
-        while let item = self.items.popFirst() {
-            switch item {
-            case .work(let work): self.carryOut(work, until: deadline)
-            case .reads(let completion, let reads): self.read(reads, completion, until: deadline)
+        let time = TurnTime(until: deadline)
+        while !self.isIdle {
+            if !self.submissions.isBusy, let work = self.items.popFirst() { self.begin(work) }
+            if let completion = self.submissions.goOn(until: deadline, isFailing: self.failure != nil) {
+                self.answers.add(completion)
             }
-            if let deadline, ContinuousClock.now >= deadline { return }
+            if time.isOver { return }
+        }
+    }
+
+    private func begin(_ work: StoreInbox.Work) {
+        switch work {
+        case .submission(let submission): self.submissions.begin(submission)
+        case .job(let job):
+            self.store.now = self.clock()
+            let (staged, growth) = (self.store.staged, self.store.stagedGrowth)
+            let finish = job.run(self.store)
+            let needsRoom = self.store.stagedGrowth != growth
+            self.answers.add(finish, needsCommit: self.store.staged != staged, needsRoom: needsRoom)
         }
     }
 
@@ -165,102 +157,7 @@ final class StoreWorker {
         )
     }
 
-    // MARK: Work
-
-    private func carryOut(_ work: StoreInbox.Work, until deadline: ContinuousClock.Instant?) {
-        self.store.now = self.clock()
-        switch work {
-        case .submission(let submission): self.carryOut(submission, until: deadline)
-        case .job(let job):
-            let (staged, growth) = (self.store.staged, self.store.stagedGrowth)
-            let finish = job.run(self.store)
-            let needsRoom = self.store.stagedGrowth != growth
-            self.answers.append(.job(finish: finish, needsCommit: self.store.staged != staged, needsRoom: needsRoom))
-        }
-    }
-
-    private func carryOut(_ submission: StoreSubmission, until deadline: ContinuousClock.Instant?) {
-        var completion = Completion(
-            content: StoreCompletion(number: submission.number),
-            client: submission.client,
-            needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty || !submission.confirmations.isEmpty,
-            acceptedAt: submission.acceptedAt,
-            frames: submission.appends.count,
-            frameBytes: submission.appends.cost
-        )
-        func keep(_ entry: AppendBatch.Entry, _ frame: UnsafeRawBufferPointer) {
-            let key = submission.keys.isEmpty ? nil : submission.keys[entry.token]
-            let untraced = entry.isTraced ? self.store.traceTotals.untraced : 0
-            let outcome = self.append(frame, entry, acceptedAt: submission.acceptance(of: entry), key: key)
-            if entry.token != 0 {
-                var receipt = StoreCompletion.Receipt(ccid: entry.ccid, token: entry.token, outcome: outcome)
-                if entry.isTraced { receipt.isTraced = self.store.traceTotals.untraced == untraced }
-                completion.content.receipts.append(receipt)
-            }
-        }
-        for removal in submission.removals {
-            do throws(StoreError) {
-                try self.store.remove(of: removal.ccid, through: removal.through)
-            } catch {
-                // The frames stay in flight, and come again when the connection ends: a duplicate, never a loss.
-                self.logger.error(
-                    "Delivered frames could not be removed.",
-                    metadata: ["ccid": "\(removal.ccid)", "error": "\(error)"]
-                )
-            }
-        }
-        self.confirm(submission.confirmations)
-        for ccid in submission.rewinds { self.store.rewind(ccid) }
-        // After the rewinds: what is appended in flight belongs to the next connection.
-        submission.appends.forEach(keep)
-        self.read(submission.reads[...], completion, until: deadline)
-    }
-
-    /// Carries out a submission's reads. The rest of them, when the time is over, comes before everything else in the next turn.
-    private func read(
-        _ reads: ArraySlice<StoreSubmission.ReadRequest>,
-        _ completion: Completion,
-        until deadline: ContinuousClock.Instant?
-    ) {
-        var completion = completion
-        var reads = reads
-        while let request = reads.popFirst() {
-            self.store.readsStagedApart = self.failure != nil
-            let result = self.read(request)
-            let run = StoreCompletion.Run(ccid: request.ccid, token: request.token, result: result)
-            if self.mayHoldStaged(result, of: request.ccid) {
-                completion.content.runs.append(run)
-            } else {
-                completion.durableRuns.append(run)
-            }
-            if let deadline, !reads.isEmpty, ContinuousClock.now >= deadline {
-                self.items.prepend(.reads(completion, reads))
-                return
-            }
-        }
-        self.answers.append(.completion(completion))
-    }
-
-    private func mayHoldStaged(_ result: Result<StoredRun, StoreError>, of ccid: CCID) -> Bool {
-        guard case .success(let run) = result, let last = run.marks.last else { return self.store.hasStagedFrames(for: ccid) }
-        return self.store.isStaged(last.id)
-    }
-
-    private func read(_ request: StoreSubmission.ReadRequest) -> Result<StoredRun, StoreError> {
-        let now = self.clock()
-        let begin = ContinuousClock.now
-        let result = Result { () throws(StoreError) in
-            try self.store.readNext(of: request.ccid, maximumBytes: request.maximumBytes, now: now)
-        }
-        let duration = ContinuousClock.now - begin
-        self.report.update { content in
-            content.statistics.readTimes.record(duration / .seconds(1))
-            if case .success(let run) = result, let oldest = run.oldestAcceptedAt {
-                content.statistics.waitingTimes.record(now.seconds(since: oldest))
-            }
-        }
-        return result
-    }
+    // MARK: Sweeps
 
     private func sweep() {
         let now = ContinuousClock.now
@@ -344,7 +241,6 @@ final class StoreWorker {
                 content.noteTotals(of: self.store)
             }
             self.noteSuccess()
-            self.noteDurable()
             return true
         } catch {
             self.noteFailure(error)
@@ -394,44 +290,10 @@ final class StoreWorker {
         self.onLoss(error)
     }
 
-    /// Notes how long the frames of everything that waits have waited.
-    private func noteDurable() {
-        let now = self.clock()
-        self.report.update { content in
-            for case .completion(let completion) in self.answers where completion.frames > 0 {
-                content.statistics.durableTimes.record(now.seconds(since: completion.acceptedAt), times: completion.frames)
-            }
-        }
-    }
-
-    /// Answers all, or, while commits fail, those for whom nothing waits to become durable.
+    /// Sends the answers that are due, and with a commit reports what became of traced messages.
     private func answer(isDurable: Bool) {
         let areEndsDurable = self.store.staged == self.store.stagedGrowth
-        var held: [Answer] = []
-        var waiting: Set<ObjectIdentifier> = []
-        for answer in self.answers {
-            switch answer {
-            case .job(let finish, let needsCommit, let needsRoom):
-                // It stands, and is not taken back: who asked hears at once that it is not on disk yet.
-                finish(isDurable || !needsCommit || (!needsRoom && areEndsDurable))
-            case .completion(var completion):
-                let client = completion.client
-                // Its reads can have met what others have appended and is not durable.
-                let needsCommit = completion.needsCommit || !completion.content.runs.isEmpty
-                guard isDurable || !(needsCommit || waiting.contains(ObjectIdentifier(client))) else {
-                    // A client hears of its submissions in order.
-                    waiting.insert(ObjectIdentifier(client))
-                    if !completion.durableRuns.isEmpty { client.readsCompleted(completion.durableRuns) }
-                    completion.durableRuns = []
-                    held.append(.completion(completion))
-                    continue
-                }
-                self.report.addPending(-completion.frameBytes)
-                completion.content.runs += completion.durableRuns
-                client.commitCompleted(completion.content)
-            }
-        }
-        self.answers = held
+        self.answers.send(isDurable: isDurable, areEndsDurable: areEndsDurable, now: self.clock())
         guard isDurable else { return }
         let transitions = self.store.takeTransitions()
         if !transitions.isEmpty { self.observer(transitions) }

@@ -13,6 +13,8 @@ struct TerminalTable {
 
     /// Below this, every terminal gets a slot of its own; above, only while at least half of them are in use.
     static let slotsBeforeReuse = 1 << 16
+    /// Slots that one search for an empty queue looks at; the next search goes on behind them.
+    static let slotsPerSearch = 1_000
 
     subscript(slot: UInt32) -> TerminalQueue {
         @inline(__always) _read { yield self.queues[Int(slot)] }
@@ -33,10 +35,13 @@ struct TerminalTable {
     mutating func freeSlot(occupied: Int) -> UInt32? {
         let count = self.queues.count
         if count >= Self.slotsBeforeReuse, occupied < count / 2 || count > Int(MessageID.maximumSlot) {
-            for _ in 0..<count {
+            // While there are new slots, one of those costs less than a long search.
+            let steps = count > Int(MessageID.maximumSlot) ? count : Self.slotsPerSearch
+            for _ in 0..<min(steps, count) {
                 self.hand = self.hand + 1 < count ? self.hand + 1 : 0
-                let queue = self.queues[self.hand]
-                if queue.frames == 0, queue.next <= MessageID.maximumSequence { return UInt32(self.hand) }
+                if self.queues[self.hand].frames == 0, self.queues[self.hand].next <= MessageID.maximumSequence {
+                    return UInt32(self.hand)
+                }
             }
         }
         return count <= Int(MessageID.maximumSlot) ? UInt32(count) : nil

@@ -46,6 +46,11 @@ import Testing
         }
     }
 
+    /// A turn of usual length, and one that is over after a few steps.
+    private static let paces = [Duration.milliseconds(10), .zero].map {
+        GroupCommitThread.Pace(retry: .milliseconds(20), sweep: .milliseconds(20), turn: $0)
+    }
+
     private func thread(
         _ store: sending any MessageStore,
         pace: GroupCommitThread.Pace = GroupCommitThread.Pace(retry: .milliseconds(20), sweep: .milliseconds(20)),
@@ -69,9 +74,9 @@ import Testing
         return batch
     }
 
-    @Test func submissionsAreCarriedOutAndAnsweredInOrder() async throws {
+    @Test(arguments: Self.paces) func submissionsAreCarriedOutAndAnsweredInOrder(_ pace: GroupCommitThread.Pace) async throws {
         let directory = try TemporaryDirectory()
-        let thread = try self.thread(try RocksDBStore.open(directory))
+        let thread = try self.thread(try RocksDBStore.open(directory), pace: pace)
         let client = Client()
         for number: UInt64 in 0..<100 {
             var submission = StoreSubmission(number: number, client: client, acceptedAt: .second(0))
@@ -154,7 +159,9 @@ import Testing
 
     @Test func whatBelongsTogetherIsCommittedTogether() async throws {
         let directory = try TemporaryDirectory()
-        let thread = try self.thread(try RocksDBStore.open(directory), pace: .init(gathering: .seconds(3_600)))
+        // A turn that ends between two submissions commits the first of them alone.
+        let pace = GroupCommitThread.Pace(gathering: .seconds(3_600), turn: .seconds(3_600))
+        let thread = try self.thread(try RocksDBStore.open(directory), pace: pace)
         let clients = [Client(), Client()]
         let rounds: UInt64 = 50
         for number in 1...rounds {
@@ -185,9 +192,9 @@ import Testing
         try await thread.shutdown()
     }
 
-    @Test func aRewindComesAfterTheReadsSubmittedBeforeIt() async throws {
+    @Test(arguments: Self.paces) func aRewindComesAfterTheReadsSubmittedBeforeIt(_ pace: GroupCommitThread.Pace) async throws {
         let directory = try TemporaryDirectory()
-        let thread = try self.thread(try RocksDBStore.open(directory))
+        let thread = try self.thread(try RocksDBStore.open(directory), pace: pace)
         let client = Client()
         let read = StoreSubmission.ReadRequest(ccid: .a, token: 1, maximumBytes: 1)
         // All of it gathers behind this, and is one turn.
@@ -209,9 +216,9 @@ import Testing
     }
 
     /// Removals concern the connection before, rewinds end it, and what is appended in flight is the next one's.
-    @Test func removalsThenRewindsThenAppendsAreCarriedOut() async throws {
+    @Test(arguments: Self.paces) func removalsThenRewindsThenAppendsAreCarriedOut(_ pace: GroupCommitThread.Pace) async throws {
         let directory = try TemporaryDirectory()
-        let thread = try self.thread(try RocksDBStore.open(directory))
+        let thread = try self.thread(try RocksDBStore.open(directory), pace: pace)
         let client = Client()
         var submission = StoreSubmission(number: 1, client: client, acceptedAt: .second(0))
         submission.appends = self.batch(["1", "2"], to: .a, isInFlight: true)
@@ -273,7 +280,56 @@ import Testing
         #expect(try RocksDBStore.open(directory).texts(.a) == ["1"])
     }
 
-    @Test func nothingIsAnsweredBeforeItIsDurable() async throws {
+    @Test func aLongSubmissionIsCarriedOutOverSeveralTurnsAndAnsweredOnce() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory, limits: StoreLimits(terminalFrames: 50))
+        let thread = try self.thread(store, pace: Self.paces[1])
+        let client = Client()
+        var submission = StoreSubmission(number: 1, client: client, acceptedAt: .second(0))
+        submission.appends = self.batch((0..<80).map { "\($0)" }, to: .a)
+        submission.reads = [StoreSubmission.ReadRequest(ccid: .a, token: 9, maximumBytes: .max)]
+        thread.submit(submission)
+        thread.submit(
+            StoreSubmission(number: 2, client: client, acceptedAt: .second(0), appends: self.batch(["0"], to: .b))
+        )
+        #expect(try await thread.perform { $0.totals.appended } == 81, "what comes later is carried out later")
+        let completions = try await client.wait(for: 2)
+        #expect(completions.map(\.number) == [1, 2])
+        #expect(
+            completions.first?.receipts.map(\.outcome)
+                == (0..<40).map { .queued(MessageID(slot: 0, sequence: 2 * $0 + 2)) }
+        )
+        #expect(try completions.first?.runs.first?.result.get().texts == (30..<80).map { "\($0)" })
+        // Each eviction reads the clock, and the time is always over then.
+        #expect(thread.statistics.commits >= 30)
+        #expect(thread.statistics.durableTimes.count == 81)
+        #expect(thread.pendingBytes == 0)
+        #expect(try RocksDBStore.open(try directory.copy()).totals.frames == 51)
+        try await thread.shutdown()
+    }
+
+    @Test func aLongSubmissionIsNotAnsweredWhileAPartOfItIsNotDurable() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        let obstacle = "\(directory.path)/probe"
+        try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: false)
+        store.failure = StoreError(.inputOutput, "The disk was gone.")
+        let thread = try self.thread(store, pace: Self.paces[1])
+        let client = Client()
+        let texts = (0..<100).map { "\($0)" }
+        thread.submit(
+            StoreSubmission(number: 1, client: client, acceptedAt: .second(0), appends: self.batch(texts, to: .a))
+        )
+        try await poll { thread.statistics.failures >= 3 }
+        #expect(try await thread.perform { $0.totals.frames } == 100)
+        #expect(client.all.isEmpty && thread.pendingBytes > 0)
+        try FileManager.default.removeItem(atPath: obstacle)
+        #expect(try await client.wait(for: 1).flatMap(\.receipts).count == 50)
+        #expect(try RocksDBStore.open(try directory.copy()).texts(.a) == texts)
+        try await thread.shutdown()
+    }
+
+    @Test(arguments: Self.paces) func nothingIsAnsweredBeforeItIsDurable(_ pace: GroupCommitThread.Pace) async throws {
         // The disk that fails is a directory in the place of the file with which the store tries it.
         let directory = try TemporaryDirectory()
         let store = try RocksDBStore.open(directory)
@@ -282,7 +338,7 @@ import Testing
         let obstacle = "\(directory.path)/probe"
         try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: false)
         store.failure = StoreError(.inputOutput, "The disk was gone.")
-        let thread = try self.thread(store)
+        let thread = try self.thread(store, pace: pace)
         let writer = Client()
         let reader = Client()
         let read = StoreSubmission.ReadRequest(ccid: .a, token: 1, maximumBytes: .max)

@@ -54,6 +54,21 @@ import Testing
         #expect(next == UInt32(TerminalTable.slotsBeforeReuse))
     }
 
+    @Test func aSearchForAnEmptyQueueIsShortAndGoesOnAtTheNext() throws {
+        var table = TerminalTable()
+        let (count, occupied) = (UInt32(TerminalTable.slotsBeforeReuse), 10 * TerminalTable.slotsPerSearch)
+        for number in 0..<count {
+            table.assign(CCID(rawValue: number), to: number)
+            table[number].frames = number <= occupied ? 1 : 0
+        }
+        for _ in 0..<10 {
+            let free = table.freeSlot(occupied: occupied)
+            #expect(free == count, "a new slot rather than a long search")
+        }
+        let free = table.freeSlot(occupied: occupied)
+        #expect(free == UInt32(occupied + 1))
+    }
+
     @Test func chunksThatContradictThemselvesAreNone() throws {
         var writer = ChunkWriter(acceptedAt: 7, timeToLive: 9)
         for size in [3, 0, 5] { [UInt8](repeating: 1, count: size).withUnsafeBytes { writer.append($0, at: 8) } }

@@ -129,6 +129,26 @@ import Testing
         try store.close()
     }
 
+    @Test func fullQueuesUnderChangedLimitsArePublishedInSteps() throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory, limits: StoreLimits(policy: .pushBack))
+        let count = RocksDBStore.queuesPerStep + 10
+        let ccids = (0..<UInt32(count)).map { CCID(rawValue: $0) }
+        for ccid in ccids { try store.append("1", to: ccid) }
+        try store.commit()
+        store.limits.terminalFrames = 1
+        #expect(store.full.count == RocksDBStore.queuesPerStep)
+        #expect(store.full.cap(for: ccids[count - 1], kept: store.kept) == nil)
+        // One that changes meanwhile is full at once.
+        try store.append("2", to: ccids[count - 2])
+        #expect(store.full.cap(for: ccids[count - 2], kept: store.kept) == .terminalFrames)
+        #expect(try store.trim(limit: 9) == 0)
+        #expect(store.full.count == count)
+        try store.commit()
+        let opened = try RocksDBStore.open(try directory.copy(), limits: store.limits)
+        #expect(opened.full.count == count, "a start publishes all before anybody asks")
+    }
+
     @Test func aCheckpointOfManyTerminalsTakesSeveralCommits() throws {
         let directory = try TemporaryDirectory()
         let store = try RocksDBStore.open(directory)

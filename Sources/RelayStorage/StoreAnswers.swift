@@ -1,0 +1,93 @@
+import RelayCore
+
+/// Answers of the store thread, in the order of the work. Each is sent when everything carried out before it is durable.
+struct StoreAnswers {
+    /// The result of a submission that has been carried out.
+    struct Completion {
+        var content: StoreCompletion
+        /// Reads of nothing but durable frames. They are sent with the content, or before it while that has to wait.
+        var durableRuns: [StoreCompletion.Run] = []
+        let client: any GroupCommitClient
+        let needsCommit: Bool
+        let acceptedAt: Timestamp
+        let frames: Int
+        let frameBytes: Int
+
+        init(_ submission: StoreSubmission) {
+            self.content = StoreCompletion(number: submission.number)
+            self.client = submission.client
+            self.needsCommit = !submission.appends.isEmpty || !submission.removals.isEmpty || !submission.confirmations.isEmpty
+            self.acceptedAt = submission.acceptedAt
+            self.frames = submission.appends.count
+            self.frameBytes = submission.appends.cost
+        }
+    }
+
+    private enum Answer {
+        case completion(Completion)
+        case job(finish: (Bool) -> Void, needsCommit: Bool, needsRoom: Bool)
+    }
+
+    private var answers: [Answer] = []
+    private let report: StoreReport
+
+    init(report: StoreReport) {
+        self.report = report
+    }
+
+    /// Adds the answer to a submission, all of which has been carried out.
+    mutating func add(_ completion: Completion) { self.answers.append(.completion(completion)) }
+
+    /// Adds the answer to a job.
+    ///
+    /// - Parameters:
+    ///   - needsCommit: whether it staged changes.
+    ///   - needsRoom: whether those take room on the disk.
+    mutating func add(_ finish: @escaping (Bool) -> Void, needsCommit: Bool, needsRoom: Bool) {
+        self.answers.append(.job(finish: finish, needsCommit: needsCommit, needsRoom: needsRoom))
+    }
+
+    /// Sends all answers, or, while commits fail, those that need no commit.
+    ///
+    /// - Parameters:
+    ///   - isDurable: whether everything staged is durable.
+    ///   - areEndsDurable: whether everything is that takes no room on the disk.
+    mutating func send(isDurable: Bool, areEndsDurable: Bool, now: Timestamp) {
+        if isDurable { self.recordDurableTimes(now: now) }
+        var held: [Answer] = []
+        var waiting: Set<ObjectIdentifier> = []
+        for answer in self.answers {
+            switch answer {
+            case .job(let finish, let needsCommit, let needsRoom):
+                // The change is not undone: its caller hears at once that it is not on disk yet.
+                finish(isDurable || !needsCommit || (!needsRoom && areEndsDurable))
+            case .completion(var completion):
+                let client = completion.client
+                // Reads can return frames of other submissions that are not durable.
+                let needsCommit = completion.needsCommit || !completion.content.runs.isEmpty
+                guard isDurable || !(needsCommit || waiting.contains(ObjectIdentifier(client))) else {
+                    // Completions of one client are sent in the order of its submissions.
+                    waiting.insert(ObjectIdentifier(client))
+                    if !completion.durableRuns.isEmpty { client.readsCompleted(completion.durableRuns) }
+                    completion.durableRuns = []
+                    held.append(.completion(completion))
+                    continue
+                }
+                self.report.addPending(-completion.frameBytes)
+                completion.content.runs += completion.durableRuns
+                client.commitCompleted(completion.content)
+            }
+        }
+        self.answers = held
+    }
+
+    /// Records how long frames waited from their acceptance to the commit that made their submission durable.
+    private func recordDurableTimes(now: Timestamp) {
+        guard !self.answers.isEmpty else { return }
+        self.report.update { content in
+            for case .completion(let completion) in self.answers where completion.frames > 0 {
+                content.statistics.durableTimes.record(now.seconds(since: completion.acceptedAt), times: completion.frames)
+            }
+        }
+    }
+}
