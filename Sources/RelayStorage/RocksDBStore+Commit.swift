@@ -49,7 +49,14 @@ extension RocksDBStore {
     public func commitEnds() throws(StoreError) {
         guard self.staged > self.stagedGrowth else { return }
         try self.checkPlace()
-        try self.write(.ends, withCheckpoint: false)
+        let wasSound = self.failure == nil
+        do throws(StoreError) {
+            try self.write(.ends, withCheckpoint: false)
+        } catch {
+            // A flush or a merge has met the full disk before, and RocksDB refuses all writes since. Opened anew, it has the reserve.
+            guard wasSound, error.code == .diskFull else { throw error }
+            try self.write(.ends, withCheckpoint: false)
+        }
     }
 
     /// What adding the staged frames takes on disk, about.
@@ -88,7 +95,7 @@ extension RocksDBStore {
     }
 
     /// The database, opened anew after a failure: RocksDB refuses all further writes then, and its C API cannot talk it out of it.
-    private func soundDatabase() throws(StoreError) -> Database {
+    func soundDatabase() throws(StoreError) -> Database {
         guard self.failure != nil else { return try self.openDatabase() }
         // A log that could not be written to has shown that there is less room than the file system says.
         if self.failure?.code == .diskFull { self.space.release() }

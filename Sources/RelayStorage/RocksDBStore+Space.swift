@@ -9,8 +9,26 @@ extension RocksDBStore {
     /// Does what is due without a commit: an attempt at taking room back may have ended, or the reserve may fit again.
     func tendRoom() {
         if !self.isShortOfRoom { self.space.refill() }
-        guard self.failure == nil, self.staged == self.stagedGrowth, let database = self.database else { return }
+        guard self.staged == self.stagedGrowth else { return }
+        if self.isShortOfRoom, self.failure != nil || self.refusesMerges { self.openAnewForRoom() }
+        guard self.failure == nil, let database = self.database else { return }
         self.reclaim(in: database)
+    }
+
+    /// Opens the database anew, because RocksDB refuses merges after a write that failed. Without this, a store that has no frame's end
+    /// to commit would stay short of room.
+    private func openAnewForRoom() {
+        guard .now >= self.nextReclaim, self.database?.merging?.hasEnded ?? true else { return }
+        if let database { self.finishReclaim(in: database) }
+        self.failure = self.failure ?? self.reclaimFailure
+        do throws(StoreError) {
+            _ = try self.soundDatabase()
+            self.failure = nil
+            self.refusesMerges = false
+        } catch {
+            self.failure = error
+            self.nextReclaim = .now + Self.pause
+        }
     }
 
     /// Has the room of dead frames taken back when there is more of it than of living ones, and enough to be worth the work. While
@@ -44,6 +62,7 @@ extension RocksDBStore {
                 )
             }
             self.reclaimFailure = failure
+            self.refusesMerges = true
         } else {
             self.deadBytes -= self.bytesInMerging
             self.reclaimFailure = nil
