@@ -18,9 +18,9 @@ extension Faults {
                 try await relay.whileRunning { relay in
                     let sender = try relay.terminal(.sender)
                     let other = try relay.terminal(.other)
-                    // More messages than the pipe has room for.
-                    while Self.unread(reader) < Self.nearlyFull { try relay.connect().reset() }
-                    for _ in 0..<100 { try relay.connect().reset() }
+                    // A message each, without a limit at this level, and more than the pipe has room for.
+                    while Self.unread(reader) < Self.nearlyFull { try relay.connect().close() }
+                    for _ in 0..<100 { try relay.connect().close() }
                     if !hasReader { close(reader) }
                     for number in 0..<100 {
                         try sender.send(NumberedFrames.to(.other, number..<number + 1))
@@ -39,7 +39,7 @@ extension Faults {
                 try await relay.whileRunning { relay in
                     // A message each, and more than may wait (LogQueue.limit). A busy kernel takes connections and forgets them.
                     while try await relay.admin.metrics()["ttms_connections_accepted_total"] ?? 0 < 10_000 {
-                        for _ in 0..<1_000 { try relay.connect().reset() }
+                        for _ in 0..<1_000 { try relay.connect().close() }
                     }
                     try await eventually("all connections are gone") {
                         try await relay.admin.metrics()["ttms_connections"] == 0 ? () : nil
