@@ -55,8 +55,7 @@ struct AccessControl: Sendable {
 
     /// Writes what is not on disk yet: nobody asks any more.
     func close() async {
-        await self.audit.close()
         await self.tokens.close()
-        self.inventory.keepReading(atOnce: true)
+        await self.audit.close()
     }
 }

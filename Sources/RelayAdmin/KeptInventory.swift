@@ -102,19 +102,22 @@ final class KeptInventory: Sendable {
         }
     }
 
-    /// The relay ends, and `next` would be the next id of the audit log.
+    /// The relay ends, and `next` would be the next id of the audit log. A reading of the clocks is kept with it: one write, because on
+    /// a slow disk each one prolongs the stop.
     func endAudit(at next: UInt64) {
+        let now = self.clock.now()
         self.change { contents in
             contents.auditNext = next
             contents.isAuditNextExact = true
+            contents.steady = now
         }
     }
 
     /// Keeps a reading of the clocks, if the latest is old. A block that is kept ends by it after a restart.
-    func keepReading(atOnce: Bool = false) {
+    func keepReading() {
         let now = self.clock.now()
         self.change { contents in
-            if let latest = contents.steady, !atOnce, now.seconds(since: latest) < Self.readingAge { return }
+            if let latest = contents.steady, now.seconds(since: latest) < Self.readingAge { return }
             contents.steady = now
         }
     }

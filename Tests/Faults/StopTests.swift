@@ -42,7 +42,7 @@ extension Faults {
         }
 
         @Test(
-            "On a disk on which syncs take long, a stop makes six at the most, one after the other",
+            "On a disk on which syncs take long, a stop makes four at the most, one after the other",
             .enabled(if: FailingCalls.isPossible, FailingCalls.reason),
             arguments: [0, 500]
         )
@@ -60,8 +60,8 @@ extension Faults {
             let syncs = try String(contentsOf: calls, encoding: .utf8).split(separator: "\n").filter {
                 $0.contains("sync(") && !$0.contains("resumed")
             }
-            // The store's two, and twice those of the admin API's file and of its directory.
-            #expect(syncs.count <= 6, "\(syncs.joined(separator: "\n"))")
+            // The store's two, and those of the admin API's file and of its directory.
+            #expect(syncs.count <= 4, "\(syncs.joined(separator: "\n"))")
             // What was receipted is there.
             try await relay.start()
             try await relay.whileRunning { relay in
