@@ -30,6 +30,8 @@ final class Database {
     private let readOptions: OpaquePointer
     /// The last merging of all message files that was started.
     var merging: Merging?
+    /// A merge has failed: RocksDB refuses the next ones until the database is opened anew.
+    var hasFailedMerge = false
     /// Keeps the compaction filter alive.
     private let options: DatabaseOptions
 

@@ -10,7 +10,7 @@ extension RocksDBStore {
     func tendRoom() {
         if !self.isShortOfRoom { self.space.refill() }
         guard self.staged == self.stagedGrowth else { return }
-        if self.isShortOfRoom, self.failure != nil || self.refusesMerges { self.openAnewForRoom() }
+        if self.isShortOfRoom, self.failure != nil || self.database?.hasFailedMerge ?? false { self.openAnewForRoom() }
         guard self.failure == nil, let database = self.database else { return }
         self.reclaim(in: database)
     }
@@ -24,7 +24,6 @@ extension RocksDBStore {
         do throws(StoreError) {
             _ = try self.soundDatabase()
             self.failure = nil
-            self.refusesMerges = false
         } catch {
             self.failure = error
             self.nextReclaim = .now + Self.pause
@@ -62,7 +61,7 @@ extension RocksDBStore {
                 )
             }
             self.reclaimFailure = failure
-            self.refusesMerges = true
+            database.hasFailedMerge = true
         } else {
             self.deadBytes -= self.bytesInMerging
             self.reclaimFailure = nil

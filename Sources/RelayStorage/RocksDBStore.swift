@@ -42,8 +42,6 @@ public final class RocksDBStore: MessageStore {
     var failure: StoreError?
     /// The last commit was refused for want of room.
     var isShortOfRoom = false
-    /// A merge has failed since the database was opened.
-    var refusesMerges = false
     /// Kept from the last commit until the next, so that many reads share one.
     var iterator: DatabaseIterator?
 

@@ -127,4 +127,25 @@ import Testing
         #expect(later.totals == store.totals && later.totals.isBalanced)
         try store.close()
     }
+
+    @Test func aStoreThatIsShortOfRoomIsOpenedAnewAfterAFailedMerge() throws {
+        let directory = try TemporaryDirectory()
+        let store = try RocksDBStore.open(directory)
+        for number in 0..<3 { try store.append("\(number)", to: .a) }
+        try store.commit()
+        // As a merge that met a full disk leaves it.
+        store.database?.hasFailedMerge = true
+        store.reclaimFailure = StoreError(.diskFull, "No space left on device.")
+        store.tendRoom()
+        #expect(store.database?.hasFailedMerge == true, "with room, nothing has to be opened anew")
+        store.isShortOfRoom = true
+        store.tendRoom()
+        #expect(store.database?.hasFailedMerge == false)
+        #expect(store.failure == nil)
+        #expect(try store.read(.a, maximumBytes: .max) == ["0", "1", "2"])
+        try store.append("3", to: .a)
+        try store.commit()
+        #expect(try RocksDBStore.open(try directory.copy()).texts(.a) == ["0", "1", "2", "3"])
+        try store.close()
+    }
 }
