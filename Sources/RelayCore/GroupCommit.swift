@@ -118,6 +118,9 @@ public struct StoreSubmission: Sendable {
     /// The keys under which clients sent some of the frames, by the frames' tokens; durable together with these.
     public var keys: [UInt32: IdempotencyKey] = [:]
 
+    /// Whether carrying it out stages changes, so that its answer waits for a commit.
+    public var needsCommit: Bool { !self.appends.isEmpty || !self.removals.isEmpty || !self.confirmations.isEmpty }
+
     /// When the relay read a frame of ``appends``.
     public func acceptance(of entry: AppendBatch.Entry) -> Timestamp {
         guard let takenAt = entry.takenAt, takenAt < self.submittedAt else { return self.acceptedAt }

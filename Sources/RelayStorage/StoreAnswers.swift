@@ -16,7 +16,7 @@ struct StoreAnswers {
         init(_ submission: StoreSubmission) {
             self.content = StoreCompletion(number: submission.number)
             self.client = submission.client
-            self.needsCommit = !submission.appends.isEmpty || !submission.removals.isEmpty || !submission.confirmations.isEmpty
+            self.needsCommit = submission.needsCommit
             self.acceptedAt = submission.acceptedAt
             self.frames = submission.appends.count
             self.frameBytes = submission.appends.cost

@@ -188,7 +188,7 @@ final class SimulatedStore: GroupCommit, @unchecked Sendable {
                 completion: completion,
                 durableRuns: durableRuns,
                 client: submission.client,
-                needsCommit: !submission.appends.isEmpty || !submission.removals.isEmpty,
+                needsCommit: submission.needsCommit,
                 cost: submission.appends.cost
             )
         )
