@@ -83,10 +83,10 @@ final class StoreWorker {
 
     /// Carries out the work in order, as far as the time reaches.
     private func carryOut(until deadline: ContinuousClock.Instant?) {
-        let time = TurnTime(until: deadline)
+        var time = TurnTime(until: deadline)
         while !self.isIdle {
             if !self.submissions.isBusy, let work = self.items.popFirst() { self.begin(work) }
-            if let completion = self.submissions.goOn(until: deadline, isFailing: self.failure != nil) {
+            if let completion = self.submissions.goOn(&time, isFailing: self.failure != nil) {
                 self.answers.add(completion)
             }
             if time.isOver { return }

@@ -64,12 +64,11 @@ final class SubmissionWorker {
     ///
     /// - Parameter isFailing: whether commits fail, so that what is durable is read apart from what is not.
     /// - Returns: its completion once it is finished.
-    func goOn(until deadline: ContinuousClock.Instant?, isFailing: Bool) -> StoreAnswers.Completion? {
+    func goOn(_ time: inout TurnTime, isFailing: Bool) -> StoreAnswers.Completion? {
         guard var work = self.current else { return nil }
         self.current = nil
         self.store.now = self.clock()
         self.store.readsStagedApart = isFailing
-        var time = TurnTime(until: deadline)
         self.carryOut(&work, &time)
         guard work.isDone else {
             self.current = work
