@@ -37,8 +37,7 @@ public enum CloseReason: String, CaseIterable, Error, Sendable {
         switch self {
         case .badHeader, .tooShort, .tooLong, .checksumMismatch, .notRegistered, .unknownCommand, .tooManyCCIDs: true
         case .registrationTimeout, .idleTimeout, .unfinishedFrame, .tooManyConnections, .superseded, .kicked, .blocked,
-            .shutdown, .peerClosed,
-            .connectionLost:
+            .shutdown, .peerClosed, .connectionLost:
             false
         }
     }

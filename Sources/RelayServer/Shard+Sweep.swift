@@ -190,6 +190,7 @@ extension Shard {
     fileprivate func look(due: NIODeadline) {
         self.counters.timerDelays.record((self.eventLoop.now - due).seconds)
         self.closeSilent()
+        self.boundUnfinished()
         self.returnMemory()
         self.endWriteThrough()
         self.probeSilent()

@@ -16,10 +16,11 @@ extension Shard {
     /// Closes the connections with the oldest unfinished frames until a quarter of the memory is free. An active sender finishes its
     /// frames, and so is not among the oldest for long. Connections that the relay itself holds back are neither counted nor closed.
     func boundUnfinished() {
+        guard self.unfinishedBytes > self.unfinishedLimit else { return }
         let now = self.eventLoop.now
         guard now - self.unfinishedBoundAt >= Self.unfinishedInterval else { return }
         self.unfinishedBoundAt = now
-        self.unfinishedPeak = max(self.unfinishedPeak, self.unfinishedBytes + self.heldBackBytes)
+        self.noteUnfinishedPeak()
         let oldest = self.connections
             .filter { $0.unfinished.readableBytes > 0 && !$0.isHeldBack }
             .sorted { $0.unfinishedSince < $1.unfinishedSince }
@@ -38,9 +39,7 @@ extension Shard {
     /// Returns memory to the system after many unfinished frames: the C library keeps it otherwise. Runs on another thread, because
     /// that takes milliseconds. Called several times a second.
     func returnMemory() {
-        if self.unfinishedBytes > self.unfinishedLimit { self.boundUnfinished() }
-        let kept = self.unfinishedBytes + self.heldBackBytes
-        self.unfinishedPeak = max(self.unfinishedPeak, kept)
+        let kept = self.noteUnfinishedPeak()
         let now = self.eventLoop.now
         guard self.unfinishedPeak - kept >= Self.worthReturning, now - self.memoryReturnedAt >= Self.returnInterval else {
             return
@@ -48,5 +47,13 @@ extension Shard {
         self.unfinishedPeak = kept
         self.memoryReturnedAt = now
         DispatchQueue.global(qos: .utility).async { memory_return_free() }
+    }
+
+    /// - Returns: the bytes that are kept now.
+    @discardableResult
+    private func noteUnfinishedPeak() -> Int {
+        let kept = self.unfinishedBytes + self.heldBackBytes
+        self.unfinishedPeak = max(self.unfinishedPeak, kept)
+        return kept
     }
 }

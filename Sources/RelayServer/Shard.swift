@@ -224,7 +224,7 @@ final class Shard: @unchecked Sendable {
 
     private func endTick() {
         self.isTickScheduled = false
-        if self.unfinishedBytes > self.unfinishedLimit { self.boundUnfinished() }
+        self.boundUnfinished()
         self.flushDirty()
         self.handOverAll()
         self.submit()
