@@ -3,7 +3,7 @@
 # and why: who reads only the end of a long log should see it, and what a machine cannot do has not been tested there.
 #
 # A run that does not end is ended after TEST_LIMIT (as timeout takes it; 0 for none), with the names of the tests that had not
-# ended by then. The limit is for a run that hangs: on cores that others use, too, the longest run takes several times as long.
+# ended by then. The longest run takes 12.5 minutes on two cores that have nothing else to do.
 set -uo pipefail
 timeout --kill-after=10 "${TEST_LIMIT:-40m}" "$@" 2>&1 | awk '
     # Swift Testing ends a run with this line; it stays the last.

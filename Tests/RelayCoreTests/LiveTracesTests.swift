@@ -5,16 +5,7 @@ import Testing
 
 @Suite struct LiveTracesTests {
     private static func trace(_ sequence: UInt64) -> MessageTrace {
-        var trace = MessageTrace(
-            id: MessageID(slot: 0, sequence: sequence),
-            destination: CCID(rawValue: 1),
-            source: CCID(rawValue: 2),
-            frameBytes: 15,
-            acceptedAt: Timestamp(microseconds: 0),
-            expiresAt: nil
-        )
-        trace.queued(at: Timestamp(microseconds: 0))
-        return trace
+        .queued(MessageID(slot: 0, sequence: sequence))
     }
 
     @Test func tracesEndInAnyOrder() {

@@ -5,18 +5,7 @@ import Testing
 @Suite struct MessageWatchTests {
     private static let id = MessageID(slot: 1, sequence: 1)
 
-    private static var trace: MessageTrace {
-        var trace = MessageTrace(
-            id: self.id,
-            destination: CCID(rawValue: 1),
-            source: CCID(rawValue: 2),
-            frameBytes: 15,
-            acceptedAt: Timestamp(microseconds: 0),
-            expiresAt: nil
-        )
-        trace.queued(at: Timestamp(microseconds: 1))
-        return trace
-    }
+    private static var trace: MessageTrace { .queued(self.id, at: 1) }
 
     @Test("whoever waits when it is closed gets the trace as it is, and so does whoever comes later")
     func close() async {
