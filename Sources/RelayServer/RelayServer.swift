@@ -187,8 +187,13 @@ public struct ListenError: Error, CustomStringConvertible {
 
     /// What happened and what to do.
     public var description: String {
-        "cannot listen for terminals on \(Self.text(self.address)): \(self.cause). "
+        "cannot listen for terminals on \(Self.text(self.address)): \(Self.text(self.cause)). "
             + "Another process may use the port, or the address is not this machine's: choose another with --listen."
+    }
+
+    /// What the system said, in its words.
+    static func text(_ cause: any Error) -> String {
+        (cause as? IOError).map { SystemError($0.errnoCode).text } ?? "\(cause)"
     }
 
     /// An address and a port as people write them.

@@ -196,7 +196,7 @@ final class Acceptor: Sendable {
                     metadata: ["error": "\(ListenError(address: listener.options, cause: error))"]
                 )
             }
-            listener.problem = "\(error)"
+            listener.problem = ListenError.text(error)
         }
     }
 
