@@ -144,7 +144,7 @@ extension Faults {
 
         private static func deploy(_ name: String) -> URL {
             URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
-                "../../deploy/prometheus/\(name)"
+                "../../../deploy/prometheus/\(name)"
             )
         }
     }
