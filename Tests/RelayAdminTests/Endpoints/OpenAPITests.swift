@@ -17,7 +17,7 @@ import Yams
 
         init() throws {
             let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-                .appendingPathComponent("../../openapi/ttms-relay.yaml")
+                .appendingPathComponent("../../../openapi/ttms-relay.yaml")
             self.root = try #require(try Yams.load(yaml: String(contentsOf: file, encoding: .utf8)) as? Object)
         }
 
