@@ -27,7 +27,7 @@ extension Shard {
     /// Makes a channel of this event loop for a connection that was accepted, unless it is refused.
     private func open(_ accepted: AcceptedSocket) {
         let addresses = accepted.addresses
-        let isBlocked = self.blocks.hasNetworks && self.blocks.contains(addresses.remote, at: self.clock.now)
+        let isBlocked = self.isBlocked(addresses)
         guard !self.isStopping, !isBlocked else {
             self.counters.connectionsAccepted += 1
             self.limiter.leave()

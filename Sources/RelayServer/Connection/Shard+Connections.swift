@@ -9,56 +9,70 @@ extension Shard {
     /// - Returns: `nil` when it was closed at once.
     func accept(_ channel: any Channel, listener: ListenerOptions, addresses: ConnectionAddresses) -> TerminalConnection? {
         self.counters.connectionsAccepted += 1
-        return self.adopt(channel, listener: listener, addresses: addresses, moving: nil)
-    }
-
-    /// Takes a connection that the limiter counts.
-    ///
-    /// - Parameter moving: what it was on another shard; `nil` when it has just been accepted.
-    func adopt(
-        _ channel: any Channel,
-        listener: ListenerOptions,
-        addresses: ConnectionAddresses,
-        moving: MovingConnection?
-    ) -> TerminalConnection? {
-        // One that was on its way here when the relay began to stop has brought frames, which are handled as the others' are.
-        guard !self.isStopping || moving != nil else {
-            self.refuse(channel, addresses, .shutdown)
-            return nil
-        }
-        if self.blocks.hasNetworks, self.blocks.contains(addresses.remote, at: self.clock.now) {
-            self.refuse(channel, addresses, .blocked)
-            return nil
-        }
         // SwiftNIO has no other way to the descriptor; it is used only while the channel is active.
         let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self
         ) { $0 }
-        // One that has lost its channel on its way here has brought frames all the same.
-        guard descriptor != nil || moving != nil else {
-            self.refuse(channel, addresses, .connectionLost)
+        guard !self.isStopping else { return self.refuse(channel, addresses, .shutdown) }
+        guard !self.isBlocked(addresses) else { return self.refuse(channel, addresses, .blocked) }
+        guard let descriptor else { return self.refuse(channel, addresses, .connectionLost) }
+        return self.add(
+            TerminalConnection(
+                id: self.limiter.makeID(),
+                openedAt: self.clock.now,
+                channel: channel,
+                descriptor: descriptor,
+                listener: listener,
+                addresses: addresses,
+                shard: self,
+                now: self.startRead()
+            )
+        )
+    }
+
+    /// Takes a connection from another shard, whose channel may never become active. One that was on its way here when the relay began
+    /// to stop has brought frames, which are handled as the others' are.
+    ///
+    /// - Returns: `nil` when its address is blocked; it is counted as closed then.
+    func adopt(_ moving: MovingConnection, _ channel: any Channel) -> TerminalConnection? {
+        _ = self.startRead()
+        guard !self.isBlocked(moving.addresses) else {
+            self.limiter.leave()
+            self.rejected(moving.addresses, .blocked)
             return nil
         }
-        let connection = TerminalConnection(
-            id: moving?.id ?? self.limiter.makeID(),
-            openedAt: moving?.openedAt ?? self.clock.now,
-            channel: channel,
-            descriptor: descriptor ?? -1,
-            listener: listener,
-            addresses: addresses,
-            shard: self,
-            now: moving?.lastReceived ?? self.startRead()
+        let connection = self.add(
+            TerminalConnection(
+                id: moving.id,
+                openedAt: moving.openedAt,
+                channel: channel,
+                descriptor: moving.descriptor,
+                listener: moving.listener,
+                addresses: moving.addresses,
+                shard: self,
+                now: moving.lastReceived
+            )
         )
-        connection.index = self.connections.count
-        self.connections.append(connection)
         if self.isStopping { connection.pause(for: .stop) }
         return connection
     }
 
-    private func refuse(_ channel: any Channel, _ addresses: ConnectionAddresses, _ reason: CloseReason) {
+    private func add(_ connection: TerminalConnection) -> TerminalConnection {
+        connection.index = self.connections.count
+        self.connections.append(connection)
+        return connection
+    }
+
+    func isBlocked(_ addresses: ConnectionAddresses) -> Bool {
+        self.blocks.hasNetworks && self.blocks.contains(addresses.remote, at: self.clock.now)
+    }
+
+    private func refuse(_ channel: any Channel, _ addresses: ConnectionAddresses, _ reason: CloseReason) -> TerminalConnection?
+    {
         self.limiter.leave()
         self.rejected(addresses, reason)
         channel.close(promise: nil)
+        return nil
     }
 
     // MARK: Registration

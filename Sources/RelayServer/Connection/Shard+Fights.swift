@@ -31,20 +31,23 @@ extension Shard {
             connection.mayTakeOver = false
             return false
         }
-        guard !self.fights.isEmpty, let fight = self.fights[ccid], !connection.isEnding, connection.closeReason == nil,
-            !connection.session.holds(ccid), self.wouldTakeOver(ccid)
-        else { return false }
-        let now = self.tickTime
-        let due = fight.pace.due(now: now)
-        guard due > now || !fight.waiting.isEmpty else { return false }
+        guard !self.fights.isEmpty, let fight = self.fights[ccid] else { return false }
+        if connection.isEnding || connection.closeReason != nil {
+            // Its heartbeat takes nothing over any more, but frames follow: those of older connections come first (G1).
+            self.endWaiting(for: ccid, before: connection)
+            return false
+        }
+        guard !connection.session.holds(ccid) else { return false }
+        let due = fight.pace.due(now: self.tickTime)
         if fight.waiting.isEmpty {
+            guard due > self.tickTime, self.wouldTakeOver(ccid) else { return false }
             self.eventLoop.assumeIsolated().scheduleTask(deadline: due) { self.decideFight(for: ccid) }
         }
         connection.pause(for: .takeover)
         self.fights[ccid]?.waiting.append(connection)
-        if fight.waiting.count >= Self.maximumWaiting, let oldest = self.fights[ccid]?.waiting.removeFirst() {
+        if fight.waiting.count == Self.maximumWaiting {
             // Not while a read of another connection is handled.
-            self.eventLoop.assumeIsolated().execute { self.goOnTakingOver(oldest) }
+            self.eventLoop.assumeIsolated().execute { self.trimWaiting(for: ccid) }
         }
         return true
     }
@@ -70,9 +73,26 @@ extension Shard {
     /// All that wait go on in the order of their heartbeats, so that each is answered and the newest has the terminal.
     private func decideFight(for ccid: CCID) {
         _ = self.startRead()
-        guard let waiting = self.fights[ccid]?.waiting else { return }
-        self.fights[ccid]?.waiting = []
-        for connection in waiting { self.goOnTakingOver(connection) }
+        self.endWaiting(for: ccid)
+    }
+
+    /// The oldest go on until no more than ``maximumWaiting`` wait.
+    private func trimWaiting(for ccid: CCID) {
+        _ = self.startRead()
+        while let waiting = self.fights[ccid]?.waiting, waiting.count > Self.maximumWaiting, let oldest = waiting.first {
+            self.fights[ccid]?.waiting.removeFirst()
+            self.goOnTakingOver(oldest)
+        }
+    }
+
+    /// Connections that wait for `ccid` go on, one by one, so that who goes on meanwhile still finds those that come before it.
+    ///
+    /// - Parameter connection: where to stop; all go on when it does not wait.
+    private func endWaiting(for ccid: CCID, before connection: TerminalConnection? = nil) {
+        while let oldest = self.fights[ccid]?.waiting.first, oldest !== connection {
+            self.fights[ccid]?.waiting.removeFirst()
+            self.goOnTakingOver(oldest)
+        }
     }
 
     private func goOnTakingOver(_ connection: TerminalConnection) {

@@ -34,7 +34,7 @@ extension Shard {
     /// To wait is as if the FIN came later; bytes that are not read yet wait in the kernel.
     func inputClosed(_ connection: TerminalConnection) {
         connection.inputWasClosed()
-        guard !connection.isPaused(for: .store) else { return }
+        guard !connection.isPaused(for: .store), !connection.isPaused(for: .takeover) else { return }
         guard self.endings.handled < self.endings.atOnce else { return self.endings.waiting.append(connection) }
         self.endings.handled += 1
         self.scheduleEndings()

@@ -407,8 +407,15 @@ final class TerminalConnection {
         self.shard.sockets.probe(self.descriptor, isProbing, hasUnacknowledged: hasUnacknowledged, self.shard.options.tcp)
     }
 
+    /// Hands out a descriptor of its socket that SwiftNIO does not close; `nil` when there is none left.
+    func takeDescriptor() -> CInt? {
+        guard let descriptor = self.inputDescriptor else { return self.duplicateDescriptor() }
+        self.inputDescriptor = nil
+        return descriptor
+    }
+
     /// Another descriptor of its socket; `nil` when there is none left.
-    func duplicateDescriptor() -> CInt? {
+    private func duplicateDescriptor() -> CInt? {
         guard self.hasDescriptor else { return nil }
         let descriptor = self.shard.sockets.duplicate(self.descriptor)
         return descriptor >= 0 ? descriptor : nil
@@ -419,6 +426,7 @@ final class TerminalConnection {
         // Overtakes a quiet time that is running.
         self.reads &+= 1
         _ = self.takeUnfinished()
+        self.phase = .moved
         self.handler?.detach()
         self.handler = nil
         self.channel.close(promise: nil)
@@ -454,7 +462,7 @@ final class TerminalConnection {
             // A frame of the rest breaks the protocol: what follows it does not count.
             if !readsRest { self.phase = .closing(first, readsRest: false) }
             return false
-        case .closed: return false
+        case .closed, .moved: return false
         }
         return true
     }
@@ -494,6 +502,8 @@ enum ConnectionPhase: Equatable {
     case closing(CloseReason, readsRest: Bool)
     /// Nothing more is read or written.
     case closed(CloseReason)
+    /// It goes on, or ends, on another event loop.
+    case moved
 
     var closeReason: CloseReason? {
         if case .closed(let reason) = self { reason } else { nil }
@@ -503,7 +513,7 @@ enum ConnectionPhase: Equatable {
     var isOpen: Bool {
         switch self {
         case .open, .inputClosed, .finishing: true
-        case .closing, .closed: false
+        case .closing, .closed, .moved: false
         }
     }
 
@@ -511,7 +521,7 @@ enum ConnectionPhase: Equatable {
     var isEnding: Bool {
         switch self {
         case .open, .inputClosed: false
-        case .finishing, .closing, .closed: true
+        case .finishing, .closing, .closed, .moved: true
         }
     }
 
@@ -519,7 +529,15 @@ enum ConnectionPhase: Equatable {
     var isReceiving: Bool {
         switch self {
         case .open, .inputClosed, .finishing, .closing(_, readsRest: true): true
-        case .closing, .closed: false
+        case .closing, .closed, .moved: false
+        }
+    }
+
+    /// Whether its first heartbeat may send it to another event loop. One that the relay itself ends stays.
+    var mayMove: Bool {
+        switch self {
+        case .open, .inputClosed, .finishing, .closing(.connectionLost, readsRest: true): true
+        case .closing, .closed, .moved: false
         }
     }
 }

@@ -12,46 +12,38 @@ final class TerminalHandler: ChannelInboundHandler {
     private let listener: ListenerOptions
     private(set) var connection: TerminalConnection?
     private let addresses: ConnectionAddresses
-    /// What comes from another shard with this channel.
-    private var moving: MovingConnection?
 
-    init(shard: Shard, listener: ListenerOptions, addresses: ConnectionAddresses, moving: MovingConnection? = nil) {
+    init(shard: Shard, listener: ListenerOptions, addresses: ConnectionAddresses) {
         self.shard = shard
         self.listener = listener
         self.addresses = addresses
-        self.moving = moving
     }
 
     /// Becomes the handler of a channel that is not active yet.
-    func serve(_ channel: any Channel) throws {
+    ///
+    /// - Parameter moving: the connection that has come from another event loop with the channel's socket; `nil` for a new one.
+    /// - Throws: ``MoveRefused``, and what the channel's options and its pipeline throw.
+    func serve(_ channel: any Channel, _ moving: MovingConnection? = nil) throws {
+        // First of all: when the channel fails, what the connection has brought is handled all the same.
+        if let moving { try self.adopt(moving, channel) }
         let allocator = SharedReceiveAllocator(self.shard.receiveBuffers, for: self)
         try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
         try channel.pipeline.syncOperations.addHandler(self)
     }
 
+    private func adopt(_ moving: MovingConnection, _ channel: any Channel) throws {
+        guard let connection = self.shard.adopt(moving, channel) else { throw MoveRefused() }
+        connection.handler = self
+        connection.keepUnfinished(moving.bytes)
+        self.connection = connection
+    }
+
     func channelActive(context: ChannelHandlerContext) {
-        guard let moving = self.moving else {
-            self.connection = self.shard.accept(context.channel, listener: self.listener, addresses: self.addresses)
-            self.connection?.handler = self
-            return
+        if let connection {
+            return self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
         }
-        guard let connection = self.adopt(moving, context.channel) else { return }
-        self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
-    }
-
-    /// SwiftNIO could not make a channel for a connection from another event loop: what it has brought is handled all the same.
-    func handlerRemoved(context: ChannelHandlerContext) {
-        guard let moving, self.adopt(moving, context.channel) != nil else { return }
-        self.connectionLost()
-    }
-
-    /// Takes over a connection from another event loop, with the bytes that it has brought.
-    private func adopt(_ moving: MovingConnection, _ channel: any Channel) -> TerminalConnection? {
-        self.moving = nil
-        self.connection = self.shard.adopt(channel, listener: self.listener, addresses: self.addresses, moving: moving)
+        self.connection = self.shard.accept(context.channel, listener: self.listener, addresses: self.addresses)
         self.connection?.handler = self
-        self.connection?.keepUnfinished(moving.bytes)
-        return self.connection
     }
 
     /// The connection goes on elsewhere.
@@ -97,7 +89,7 @@ final class TerminalHandler: ChannelInboundHandler {
             var rest = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
             rest.writeBuffer(&buffer)
             connection.keepUnfinished(rest)
-            self.awaitMore(connection, after: step)
+            self.awaitMore(connection, after: step, boundary)
         }
     }
 
@@ -105,8 +97,13 @@ final class TerminalHandler: ChannelInboundHandler {
     /// next.
     func goOn() {
         guard let connection, connection.phase.isReceiving, !connection.isKeepingBack else { return }
-        // SwiftNIO reads nothing more of it.
-        if connection.phase == .inputClosed { return self.shard.inputClosed(connection) }
+        if connection.phase == .inputClosed {
+            // SwiftNIO reads nothing more of it. Its frames are handled now, because newer connections of its terminal may be next; its
+            // end may have to wait.
+            self.receiveArrived(.end)
+            if connection.phase == .inputClosed { self.shard.inputClosed(connection) }
+            return
+        }
         guard connection.unfinished.readableBytes > 0 else { return }
         self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
     }
@@ -146,18 +143,18 @@ final class TerminalHandler: ChannelInboundHandler {
             since = nil
         }
         connection.keepUnfinished(bytes, since: since)
-        self.awaitMore(connection, after: step)
+        self.awaitMore(connection, after: step, boundary)
     }
 
-    /// What is unfinished waits for more bytes, for a quiet time, or for being on the shard that it is for.
-    private func awaitMore(_ connection: TerminalConnection, after step: FrameParser.Step) {
-        guard connection.phase == .open else { return }
-        if step == .needsBytesOrQuiet {
-            self.awaitQuiet(connection)
-        } else if let destination = connection.destination, !self.shard.move(connection, to: destination) {
+    /// Unfinished bytes wait for more bytes, for a quiet time, or move with the connection to the event loop of its terminal.
+    private func awaitMore(_ connection: TerminalConnection, after step: FrameParser.Step, _ boundary: FrameParser.Boundary) {
+        if let destination = connection.destination {
+            guard !self.shard.move(connection, to: destination) else { return }
             connection.mayMove = false
             connection.destination = nil
-            self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
+            self.receiveUnfinished(connection, boundary)
+        } else if step == .needsBytesOrQuiet, connection.phase == .open {
+            self.awaitQuiet(connection)
         }
     }
 
@@ -218,7 +215,8 @@ final class TerminalHandler: ChannelInboundHandler {
         self.connection = nil
     }
 
-    private func connectionLost() {
+    /// The connection is broken, or its channel could not be made.
+    func connectionLost() {
         if let connection { self.shard.close(connection, .connectionLost) }
     }
 
@@ -228,3 +226,6 @@ final class TerminalHandler: ChannelInboundHandler {
     /// connection that is held back.
     var refusesReads: Bool { self.connection?.isPaused ?? false }
 }
+
+/// The event loop to which a connection has moved does not take it: its address is blocked.
+struct MoveRefused: Error {}

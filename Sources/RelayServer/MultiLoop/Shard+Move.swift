@@ -21,7 +21,7 @@ extension Shard {
     /// The shard that `connection` belongs to when `frame` is its first heartbeat; `nil` when it can stay.
     func destination(of connection: TerminalConnection, registering frame: FrameView) -> Int? {
         guard self.movesConnections, connection.mayMove, connection.session.source == nil, !self.isStopping,
-            connection.phase == .open, frame.command == Command.heartbeat.rawValue
+            connection.phase.mayMove, frame.command == Command.heartbeat.rawValue
         else { return nil }
         let home = self.home(of: frame.address)
         return home == self.index ? nil : home
@@ -30,9 +30,12 @@ extension Shard {
     /// Sends `connection` to shard `index`. SwiftNIO has no way to move a channel, so its socket gets a second descriptor, and the
     /// channel is closed, which ends the first one only.
     ///
+    /// A connection whose peer has sent FIN or RST moves like any other: handled here, its frames could overtake those of an older
+    /// connection of the same terminal. Its channel there meets the same end.
+    ///
     /// - Returns: `false` when there is no descriptor left: it stays.
     func move(_ connection: TerminalConnection, to index: Int) -> Bool {
-        guard let descriptor = connection.duplicateDescriptor() else { return false }
+        guard let descriptor = connection.takeDescriptor() else { return false }
         let moving = MovingConnection(
             id: connection.id,
             openedAt: connection.openedAt,
@@ -51,14 +54,16 @@ extension Shard {
 
     /// Makes a channel of this event loop for a connection from another one.
     private func open(_ moving: MovingConnection) {
+        let handler = NIOLoopBound(
+            TerminalHandler(shard: self, listener: moving.listener, addresses: moving.addresses),
+            eventLoop: self.eventLoop
+        )
         let channel = self.sockets.channel(of: moving.descriptor, on: self.eventLoop) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                let (listener, addresses) = (moving.listener, moving.addresses)
-                try TerminalHandler(shard: self, listener: listener, addresses: addresses, moving: moving).serve(channel)
-            }
+            channel.eventLoop.makeCompletedFuture { try handler.value.serve(channel, moving) }
         }
-        // The handler ends the connection, and counts it.
-        channel.whenFailure { error in
+        // At once, because the terminal's next connection may be the next to be opened.
+        channel.assumeIsolated().whenFailure { error in
+            handler.value.connectionLost()
             self.logger.debug(
                 "A connection was lost on its way to another event loop",
                 metadata: ["connection": "\(moving.id)", "error": "\(error)"]

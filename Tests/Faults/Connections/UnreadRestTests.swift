@@ -42,12 +42,7 @@ extension Faults {
                 let receiver = try relay.terminal(.receiver)
                 let numbers = try receiver.receiveNumbers(200)
                 #expect(numbers.sorted() == Array(0..<200))
-                // Not mended yet: with several event loops successive connections can overtake each other.
-                withKnownIssue("Order over successive connections", isIntermittent: true) {
-                    #expect(numbers == Array(0..<200))
-                } when: {
-                    eventLoops > 1
-                }
+                #expect(numbers == Array(0..<200))
             }
         }
 

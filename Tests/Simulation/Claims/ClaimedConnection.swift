@@ -53,11 +53,9 @@ final class ClaimedConnection {
     let life: Int
     private let socket: SimulatedSocket
     /// Until its process ends.
-    var connection: TerminalConnection? {
-        didSet { self.isMoving = false }
-    }
+    var connection: TerminalConnection?
     /// It has left one shard, and is not on the next: what it brought is not handled.
-    var isMoving = false
+    private var isMoving: Bool { self.connection?.phase == .moved }
 
     var items: [(end: Int, item: Item)] = []
     private var read = 0

@@ -84,11 +84,6 @@ final class Claims {
         self.connections[socket.number]?.connection = connection
     }
 
-    /// The connection is on its way to another shard.
-    func moving(_ socket: SimulatedSocket) {
-        self.connections[socket.number]?.isMoving = true
-    }
-
     /// The number of the next message.
     var nextNumber: Int { self.messages.count }
 

@@ -90,8 +90,6 @@ final class SimulatedSockets: Sockets {
     /// For every fifth connection there is none left.
     func duplicate(_ descriptor: CInt) -> CInt {
         guard let socket = self.socket(descriptor), !socket.number.isMultiple(of: 5) else { return -EMFILE }
-        // Otherwise it is the second descriptor of a connection whose end has begun.
-        if self.relay?.connection(of: socket)?.phase == .open { self.claims.moving(socket) }
         return self.makeDescriptor(of: socket)
     }
 
