@@ -20,8 +20,35 @@ struct rocksdb_column_family_handle_t {
     rocksdb::ColumnFamilyHandle *rep;
 };
 
-void ttms_compact(rocksdb_t *database, rocksdb_column_family_handle_t *family, char **error) {
+void ttms_compact_singly(rocksdb_t *database, rocksdb_column_family_handle_t *family, char **error) {
+    struct File {
+        std::string name;
+        int level;
+        uint64_t size;
+    };
+    rocksdb::ColumnFamilyMetaData metadata;
+    database->rep->GetColumnFamilyMetaData(family->rep, &metadata);
+    std::vector<File> files;
+    for (const rocksdb::LevelMetaData &level : metadata.levels) {
+        if (level.level == 0) continue;
+        for (const rocksdb::SstFileMetaData &file : level.files) files.push_back({file.name, level.level, file.size});
+    }
+    std::sort(files.begin(), files.end(), [](const File &left, const File &right) { return left.size < right.size; });
+    rocksdb::CompactionOptions options;
+    // That of the family, and not the default of this structure.
+    options.compression = rocksdb::kDisableCompressionOption;
+    for (const File &file : files) {
+        const rocksdb::Status status = database->rep->CompactFiles(options, family->rep, {file.name}, file.level);
+        // Another merge has it, or has replaced it.
+        if (status.ok() || status.IsAborted() || status.IsInvalidArgument()) continue;
+        *error = strdup(status.ToString().c_str());
+        return;
+    }
+}
+
+void ttms_compact(rocksdb_t *database, rocksdb_column_family_handle_t *family, int skips_last_level, char **error) {
     rocksdb::CompactRangeOptions options;
+    if (skips_last_level) options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kSkip;
     // Files that commits make in the meantime are merged as ever.
     options.exclusive_manual_compaction = false;
     const rocksdb::Status status = database->rep->CompactRange(options, family->rep, nullptr, nullptr);

@@ -43,7 +43,12 @@ void ttms_options_set_logger(rocksdb_options_t *options, int lowest_level, ttms_
 int ttms_reserve(int file, int64_t bytes);
 
 // Merges all files of a family, and drops what its compaction filter says. The C API's function does not say whether that worked.
-void ttms_compact(rocksdb_t *database, rocksdb_column_family_handle_t *family, char **error);
+// With `skips_last_level`, files of the last level are only rewritten where others are merged into them.
+void ttms_compact(rocksdb_t *database, rocksdb_column_family_handle_t *family, int skips_last_level, char **error);
+
+// Rewrites each file of a family by itself without what its compaction filter drops, the smallest first, so that the work takes the
+// room of one file at a time. Files of level 0 are left out, and those that another merge works on.
+void ttms_compact_singly(rocksdb_t *database, rocksdb_column_family_handle_t *family, char **error);
 
 // Looks for up to `count` of the files that the database needs to be opened again, from number `*position` on, which is moved behind
 // them, and back to 0 after the last. Gives the path of the first that is not there, to be freed with rocksdb_free, or NULL.

@@ -21,6 +21,8 @@ actor BlockRegistry {
     /// By which blocks end.
     nonisolated let clock: AccessClock
     private let logger: Logger
+    /// Which restorations of the file are logged: on a full disk it is tried every ten seconds.
+    private var restoreLog = LogLimit<String>()
     private let operations: any RelayOperations
     private var kept: [KeptBlock]
     private var alarm: Task<Void, Never>?
@@ -66,9 +68,11 @@ actor BlockRegistry {
     func restore() {
         guard self.inventory.holds(self.file.name), !self.file.exists else { return }
         let outcome = Result { () throws(ProblemDetails) in try self.keep(self.kept) }
+        let text = outcome.failure?.detail ?? "done"
+        guard let heldBack = self.restoreLog.admit(text, at: .now) else { return }
         self.logger.error(
             "The blocks' file was removed while the relay ran, and is written again",
-            metadata: ["file": "\(self.file.path)", "outcome": "\(outcome.failure?.detail ?? "done")"]
+            metadata: ["file": "\(self.file.path)", "outcome": "\(text)", "held_back": "\(heldBack)"]
         )
     }
 

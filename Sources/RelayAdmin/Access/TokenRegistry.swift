@@ -35,6 +35,8 @@ actor TokenRegistry {
     /// By which tokens end.
     nonisolated let clock: AccessClock
     private let logger: Logger
+    /// Which restorations of the file are logged: on a full disk it is tried every ten seconds.
+    private var restoreLog = LogLimit<String>()
     /// When tokens were used last, as it is in the file.
     private var keptUses: [String: Timestamp] = [:]
 
@@ -181,9 +183,11 @@ actor TokenRegistry {
     func restore() {
         guard self.inventory.holds(self.file.name), !self.file.exists else { return }
         let outcome = Result { () throws(ProblemDetails) in try self.replace(self.tokens()) }
+        let text = outcome.failure?.detail ?? "done"
+        guard let heldBack = self.restoreLog.admit(text, at: .now) else { return }
         self.logger.error(
             "The tokens' file was removed while the relay ran, and is written again",
-            metadata: ["file": "\(self.file.path)", "outcome": "\(outcome.failure?.detail ?? "done")"]
+            metadata: ["file": "\(self.file.path)", "outcome": "\(text)", "held_back": "\(heldBack)"]
         )
     }
 

@@ -2,6 +2,7 @@ import AdminAPI
 import FoundationEssentials
 import Glibc
 import Logging
+import RelayCore
 import Synchronization
 
 /// Appends to the audit log: gives ids, syncs, begins a new file when one is full, and removes the oldest.
@@ -50,8 +51,12 @@ actor AuditWriter {
     /// How many entries each other file has, by its first id.
     private var others: [UInt64: UInt64] = [:]
     private var nextID: UInt64
-    /// Entries lost since the log could be written last.
+    /// Entries lost since the last line about that.
     private var lost = 0
+    /// Which changes between written and not written are logged: on a full disk each entry can be one.
+    private var healthLog = HealthLog<Health>(.written)
+
+    private enum Health { case written, failing }
     /// All that were ever lost.
     nonisolated let lostEntries = Atomic(0)
 
@@ -114,14 +119,16 @@ actor AuditWriter {
 
     /// Writes the entries that `take` hands out when their turn has come; they get their ids here, and one sync for all.
     func write(_ take: @Sendable () -> [AuditResource]) {
+        self.summariseHealth()
         self.findRemoved()
         var rest = take()[...]
+        guard !rest.isEmpty else { return }
         while !rest.isEmpty {
             do throws(KeptFile.Failure) {
                 let count = try self.writeToOneFile(rest)
                 rest = rest.dropFirst(count)
             } catch {
-                if self.lost == 0 {
+                if self.healthLog.change(to: .failing, at: .now) {
                     self.logger.error(
                         "The audit log cannot be written; what happens is not recorded until it can",
                         metadata: ["directory": "\(self.directory)", "cannot_be": "\(error.verb)", "reason": "\(error.reason)"]
@@ -132,8 +139,21 @@ actor AuditWriter {
                 return
             }
         }
-        guard self.lost > 0 else { return }
+        guard self.healthLog.change(to: .written, at: .now) else { return }
         self.logger.notice("The audit log is written again", metadata: ["entries_lost": "\(self.lost)"])
+        self.lost = 0
+    }
+
+    private func summariseHealth() {
+        guard let summary = self.healthLog.takeSummary(at: .now) else { return }
+        let isWritten = summary.health == .written
+        self.logger.log(
+            level: isWritten ? .notice : .error,
+            isWritten
+                ? "The audit log has failed and recovered repeatedly since the last message; it is written now"
+                : "The audit log has failed and recovered repeatedly since the last message; it cannot be written now",
+            metadata: ["directory": "\(self.directory)", "changes": "\(summary.changes)", "entries_lost": "\(self.lost)"]
+        )
         self.lost = 0
     }
 

@@ -77,7 +77,7 @@ extension KeptFile {
             throw ProblemDetails(
                 .storeUnavailable,
                 detail:
-                    "The file \(self.name) cannot be \(error.verb): \(error.reason). Nothing has changed. Make room, and try again."
+                    "The file \(self.path) cannot be \(error.verb): \(error.reason). Nothing has changed; try again when that is mended."
             )
         }
         inventory.add(self.name)

@@ -57,6 +57,8 @@ final class KeptInventory: Sendable {
     private let file: KeptFile
     private let logger: Logger
     private let contents: Mutex<Contents>
+    /// Which failures to write the file are logged.
+    private let writeLog = Mutex(LogLimit<String>())
 
     /// Reads the file. Without it, or when it is damaged, nothing is known.
     ///
@@ -133,9 +135,13 @@ final class KeptInventory: Sendable {
             do throws(KeptFile.Failure) {
                 try self.file.replace(with: KeptFile.json(Sealed(contents)))
             } catch {
+                guard let heldBack = self.writeLog.withLock({ $0.admit(error.reason, at: .now) }) else { return }
                 self.logger.warning(
                     "The list of what the admin API keeps cannot be written",
-                    metadata: ["file": "\(self.file.path)", "cannot_be": "\(error.verb)", "reason": "\(error.reason)"]
+                    metadata: [
+                        "file": "\(self.file.path)", "cannot_be": "\(error.verb)", "reason": "\(error.reason)",
+                        "held_back": "\(heldBack)",
+                    ]
                 )
             }
         }

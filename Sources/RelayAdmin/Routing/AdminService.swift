@@ -1,6 +1,7 @@
 import AdminAPI
 import Logging
 import RelayCore
+import Synchronization
 
 /// What every request passes before its endpoint, and what becomes of an endpoint's errors.
 struct AdminService: HTTPService {
@@ -8,6 +9,8 @@ struct AdminService: HTTPService {
     let access: AccessControl
     let hosts: HostPolicy
     let logger: Logger
+    /// Which failures of the store are logged: while the disk is full, each request can meet one, and says so in its answer.
+    private let storeFailures = StoreFailureLog()
 
     func admit(_ head: RequestHead) -> Admission {
         if let problem = RequestFraming.problem(of: head) {
@@ -200,10 +203,15 @@ struct AdminService: HTTPService {
         case let problem as ProblemDetails: return problem
         case let error as InjectionError: return ProblemDetails(error)
         case let error as StoreError:
-            self.logger.warning(
-                "The store failed an admin request",
-                metadata: ["request": "\(head.id)", "code": "\(error.code.rawValue)", "error": "\(error.message)"]
-            )
+            if let heldBack = self.storeFailures.admit(error.code) {
+                self.logger.warning(
+                    "The store failed an admin request",
+                    metadata: [
+                        "request": "\(head.id)", "code": "\(error.code.rawValue)", "error": "\(error.message)",
+                        "held_back": "\(heldBack)",
+                    ]
+                )
+            }
             return ProblemDetails(error)
         default:
             self.logger.error(
@@ -212,6 +220,15 @@ struct AdminService: HTTPService {
             )
             return ProblemDetails(.internalError, detail: "The relay's log has the cause, under the id of this request.")
         }
+    }
+}
+
+/// Limits the lines about requests that the store has failed, for all threads that serve them.
+private final class StoreFailureLog: Sendable {
+    private let limit = Mutex(LogLimit<StoreError.Code>())
+
+    func admit(_ code: StoreError.Code) -> Int? {
+        self.limit.withLock { $0.admit(code, at: .now) }
     }
 }
 

@@ -31,9 +31,14 @@ final class Acceptor: Sendable {
         var pace = AcceptPace()
         /// When it is tried again.
         var due = NIODeadline.distantPast
+        /// Which attempts to open it again are logged: there can be one per second.
+        var reopenLog = LogLimit<Reopening>()
         /// Whether accepted sockets have the listener's options; `nil` before the first one.
         var isInheriting: Bool?
     }
+
+    /// What becomes of a listener whose socket is gone.
+    private enum Reopening { case begins, succeeds, fails }
 
     private struct State {
         var listeners: [Listener] = []
@@ -176,28 +181,40 @@ final class Acceptor: Sendable {
         if let socket = listener.socket {
             listener.socket = nil
             socket.close()
-            self.logger.error(
-                "A listener's socket was closed; the relay opens it again",
-                metadata: ["listener": "\(ListenError.text(listener.options))"]
-            )
+            self.log(.begins, of: &listener, .error, "A listener's socket was closed; the relay opens it again")
         }
         do {
             listener.socket = try ListeningSocket(listener.options, self.options)
             listener.problem = ""
             listener.isInheriting = nil
-            self.logger.notice(
-                "The relay listens again",
-                metadata: ["listener": "\(ListenError.text(listener.options))"]
-            )
+            self.log(.succeeds, of: &listener, .notice, "The relay listens again")
         } catch {
             if listener.problem.isEmpty {
-                self.logger.error(
+                let cause = ListenError(address: listener.options, cause: error)
+                self.log(
+                    .fails,
+                    of: &listener,
+                    .error,
                     "The relay cannot listen; it is tried again every second, and not logged again",
-                    metadata: ["error": "\(ListenError(address: listener.options, cause: error))"]
+                    ["error": "\(cause)"]
                 )
             }
             listener.problem = ListenError.text(error)
         }
+    }
+
+    private func log(
+        _ event: Reopening,
+        of listener: inout Listener,
+        _ level: Logger.Level,
+        _ message: Logger.Message,
+        _ metadata: Logger.Metadata = [:]
+    ) {
+        guard let heldBack = listener.reopenLog.admit(event, at: .now) else { return }
+        var metadata = metadata
+        metadata["listener"] = "\(ListenError.text(listener.options))"
+        metadata["held_back"] = "\(heldBack)"
+        self.logger.log(level: level, message, metadata: metadata)
     }
 
     private func acceptBurst(_ index: Int) {

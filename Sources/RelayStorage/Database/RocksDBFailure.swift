@@ -25,8 +25,14 @@ enum RocksDBFailure {
         return StoreError(code, "\(action) failed: \(text). \(advice.isEmpty ? self.advice(code) : advice)")
     }
 
+    /// The system's words, and those of RocksDB's own statuses for want of room.
+    private static let wantsOfRoom = [
+        "No space left on device", "Disk quota exceeded", "Space limit reached", "Max allowed space was reached",
+        "Compaction too large",
+    ]
+
     private static func code(_ text: String) -> StoreError.Code {
-        if text.contains("No space left on device") || text.contains("Disk quota exceeded") { return .diskFull }
+        if self.wantsOfRoom.contains(where: text.contains) { return .diskFull }
         if text.hasPrefix("Corruption") { return .damaged }
         // A store is opened only where one was made: a file that is missing has been taken away.
         if text.contains("No such file or directory") || text.contains("create_if_missing is false") { return .damaged }

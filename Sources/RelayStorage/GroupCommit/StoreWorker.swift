@@ -33,7 +33,9 @@ final class StoreWorker {
     private var nextEnds = ContinuousClock.now
     private var nextSweep = ContinuousClock.now
     private var nextCheck = ContinuousClock.now
-    private var sweepFailure: StoreError?
+    private var sweepLog = HealthLog<StoreError.Code?>(nil)
+    /// Which changes of the store's health are logged: on a disk that is full under load it changes each second.
+    private var healthLog = HealthLog<StoreError.Code?>(nil)
 
     static let closed = StoreError(.other, "The store is closed: the relay is stopping.")
 
@@ -178,13 +180,12 @@ final class StoreWorker {
             let finish = ContinuousClock.now
             let pause = isDone ? self.pace.sweep : now.duration(to: finish) * 2
             self.nextSweep = finish.advanced(by: pause)
-            self.sweepFailure = nil
+            _ = self.sweepLog.change(to: nil, at: now)
         } catch {
             self.nextSweep = now + self.pace.sweep
-            if self.sweepFailure != error {
+            if self.sweepLog.change(to: error.code, at: now) {
                 self.logger.error("Expired frames could not be looked for.", metadata: ["error": "\(error)"])
             }
-            self.sweepFailure = error
         }
     }
 
@@ -193,6 +194,7 @@ final class StoreWorker {
         let now = ContinuousClock.now
         guard now >= self.nextCheck else { return }
         self.nextCheck = now + self.pace.retry
+        defer { self.summariseHealth(at: now) }
         do throws(StoreError) {
             try self.store.check()
             if self.store.staged == 0, self.failure != nil { self.noteSuccess() }
@@ -251,7 +253,9 @@ final class StoreWorker {
 
     private func noteSuccess() {
         self.report.update { $0.health = .healthy }
-        if self.failure != nil { self.logger.notice("The store commits again; what waited is durable.") }
+        if self.healthLog.change(to: nil, at: .now) {
+            self.logger.notice("The store commits again; what waited is durable.")
+        }
         self.failure = nil
         self.lastingFailures = 0
     }
@@ -268,7 +272,7 @@ final class StoreWorker {
             content.health = .failing(error)
             content.statistics.failures += 1
         }
-        if self.failure?.code != error.code {
+        if self.healthLog.change(to: error.code, at: .now) {
             self.logger.error(
                 "The store cannot commit; frames wait in memory and no sender is told that they are kept.",
                 metadata: ["error": "\(error)", "staged": "\(self.store.staged)"]
@@ -277,6 +281,20 @@ final class StoreWorker {
         self.failure = error
         self.lastingFailures = error.code.isLasting ? self.lastingFailures + 1 : 0
         if self.lastingFailures == Self.lastingAttempts { self.giveUp(error) }
+    }
+
+    /// Logs how often the health has changed without a line. Called some times a minute.
+    private func summariseHealth(at now: ContinuousClock.Instant) {
+        guard let summary = self.healthLog.takeSummary(at: now) else { return }
+        var metadata: Logger.Metadata = ["changes": "\(summary.changes)", "staged": "\(self.store.staged)"]
+        if let failure { metadata["error"] = "\(failure)" }
+        self.logger.log(
+            level: self.failure == nil ? .notice : .error,
+            self.failure == nil
+                ? "The store has failed and recovered repeatedly since the last message; it commits now."
+                : "The store has failed and recovered repeatedly since the last message; it cannot commit now.",
+            metadata: metadata
+        )
     }
 
     private func giveUp(_ error: StoreError) {

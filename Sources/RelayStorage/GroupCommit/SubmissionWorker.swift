@@ -43,6 +43,16 @@ final class SubmissionWorker {
     private let clock: @Sendable () -> Timestamp
     /// The submission that is not finished.
     private var current: Work?
+    /// Which failures are logged: there can be one per frame.
+    private var logLimit = LogLimit<Failure>()
+
+    /// A step that failed, and how.
+    private struct Failure: Hashable {
+        var step: Step
+        var code: StoreError.Code
+
+        enum Step { case remove, confirm, append, remember }
+    }
 
     init(store: any MessageStore, report: StoreReport, logger: Logger, clock: @escaping @Sendable () -> Timestamp) {
         self.store = store
@@ -112,10 +122,7 @@ final class SubmissionWorker {
             try self.store.remove(of: removal.ccid, through: removal.through)
         } catch {
             // The frames stay in flight, and come again when the connection ends: a duplicate, never a loss.
-            self.logger.error(
-                "Delivered frames could not be removed.",
-                metadata: ["ccid": "\(removal.ccid)", "error": "\(error)"]
-            )
+            self.report(.remove, error, "Delivered frames could not be removed.", ["ccid": "\(removal.ccid)"])
         }
     }
 
@@ -125,7 +132,7 @@ final class SubmissionWorker {
             ids = ids.dropFirst(Self.confirmationsPerStep)
         } catch {
             // They stay acknowledged: the trace says less of them than it could.
-            self.logger.error("Delivered messages could not be noted as confirmed.", metadata: ["error": "\(error)"])
+            self.report(.confirm, error, "Delivered messages could not be noted as confirmed.")
             ids = []
         }
     }
@@ -167,7 +174,7 @@ final class SubmissionWorker {
                 isTraced: entry.isTraced
             )
         } catch {
-            self.logger.error("A frame could not be kept.", metadata: ["ccid": "\(entry.ccid)", "error": "\(error)"])
+            self.report(.append, error, "A frame could not be kept.", ["ccid": "\(entry.ccid)"])
             // What has been written to its terminal stays in flight there.
             if !entry.isInFlight { self.store.countRefused() }
             return .rejected(.eviction)
@@ -181,11 +188,27 @@ final class SubmissionWorker {
         do throws(StoreError) {
             try self.store.remember(use)
         } catch {
-            self.logger.error(
+            self.report(
+                .remember,
+                error,
                 "The key of a message could not be remembered; who asks again with it may send the message twice.",
-                metadata: ["message": "\(use.id)", "error": "\(error)"]
+                ["message": "\(use.id)"]
             )
         }
+    }
+
+    /// Logs a failure, at most once a minute for each step and kind.
+    private func report(
+        _ step: Failure.Step,
+        _ error: StoreError,
+        _ message: Logger.Message,
+        _ metadata: Logger.Metadata = [:]
+    ) {
+        guard let heldBack = self.logLimit.admit(Failure(step: step, code: error.code), at: .now) else { return }
+        var metadata = metadata
+        metadata["error"] = "\(error)"
+        metadata["held_back"] = "\(heldBack)"
+        self.logger.error(message, metadata: metadata)
     }
 
     private func read(_ request: StoreSubmission.ReadRequest, of work: inout Work) {

@@ -17,6 +17,7 @@ extension Database {
             of handle: OpaquePointer,
             _ messages: OpaquePointer,
             dropping files: [ClosedRange<UInt64>],
+            sparingRoom: Bool,
             flushing families: [OpaquePointer]
         ) {
             nonisolated(unsafe) let (handle, messages, families) = (handle, messages, families)
@@ -25,8 +26,14 @@ extension Database {
             let thread = StoreThread(name: "ttms-compact") {
                 do throws(StoreError) {
                     for keys in files { try Database.dropFiles(in: keys, of: handle, messages) }
-                    Database.flush(families, of: handle)
-                    try RocksDBFailure.check("Merging the files of the store") { ttms_compact(handle, messages, $0) }
+                    if sparingRoom {
+                        // What these steps return is there for the flush and for the last merge, which need more at once.
+                        try RocksDBFailure.check("Merging the files of the store") { ttms_compact_singly(handle, messages, $0) }
+                        Database.flush(families, of: handle)
+                    }
+                    try RocksDBFailure.check("Merging the files of the store") {
+                        ttms_compact(handle, messages, sparingRoom ? 1 : 0, $0)
+                    }
                 } catch {
                     outcome.failure.withLock { $0 = error }
                 }
@@ -53,9 +60,10 @@ extension Database {
     ///
     /// - Parameters:
     ///   - files: the keys of files to delete before that, from ``deadFiles(isLive:)``.
-    ///   - flushes: whether what is in memory is written to files before, so that merging meets it, and the log's room comes back.
+    ///   - sparingRoom: whether room is short: files are merged one by one, and what is in memory is written to files before the rest
+    ///     is merged, so that merging meets it, and the log's room comes back.
     /// - Returns: whether it has begun: not while another one is under way, nor where the system has no thread.
-    func merge(dropping files: [ClosedRange<UInt64>], flushes: Bool) -> Bool {
+    func merge(dropping files: [ClosedRange<UInt64>], sparingRoom: Bool) -> Bool {
         if let merging = self.merging {
             guard merging.hasEnded else { return false }
             merging.thread.join()
@@ -64,7 +72,8 @@ extension Database {
             of: self.handle,
             self.family(.messages),
             dropping: files,
-            flushing: flushes ? self.families : []
+            sparingRoom: sparingRoom,
+            flushing: self.families
         )
         return self.merging != nil
     }

@@ -3,9 +3,6 @@ import RelayCore
 
 /// Taking back the room of frames that are no longer kept.
 extension RocksDBStore {
-    /// How long to wait after an attempt that failed: with no room it can succeed as soon as there is some.
-    private static let pause: Duration = .seconds(10)
-
     /// Does what is due without a commit: an attempt at taking room back may have ended, or the reserve may fit again.
     func tendRoom() {
         if !self.isShortOfRoom { self.space.refill() }
@@ -18,7 +15,7 @@ extension RocksDBStore {
     /// Opens the database anew, because RocksDB refuses merges after a write that failed. Without this, a store that has no frame's end
     /// to commit would stay short of room.
     private func openAnewForRoom() {
-        guard .now >= self.nextReclaim, self.database?.merging?.hasEnded ?? true else { return }
+        guard self.mergePace.isDue(isShortOfRoom: true, at: .now), self.database?.merging?.hasEnded ?? true else { return }
         if let database { self.finishReclaim(in: database) }
         self.failure = self.failure ?? self.reclaimFailure
         do throws(StoreError) {
@@ -26,7 +23,7 @@ extension RocksDBStore {
             self.failure = nil
         } catch {
             self.failure = error
-            self.nextReclaim = .now + Self.pause
+            self.mergePace.failed(at: .now)
         }
     }
 
@@ -38,13 +35,14 @@ extension RocksDBStore {
         self.finishReclaim(in: database)
         let budget = self.space.budget
         let worthwhile = self.isShortOfRoom ? budget.reclaimWhenShort : max(self.reclaimBytes, self.totals.bytes)
-        guard self.deadBytes - self.bytesInMerging > worthwhile, database.merging == nil, .now >= self.nextReclaim else {
-            return
-        }
+        guard self.deadBytes - self.bytesInMerging > worthwhile, database.merging == nil,
+            self.mergePace.isDue(isShortOfRoom: self.isShortOfRoom, at: .now)
+        else { return }
         // Merging in the ordinary course has done it already, or will: nothing is known of that but the size of the files.
         guard self.isShortOfRoom || database.messageFileBytes > worthwhile else { return self.deadBytes = 0 }
         let files = self.isShortOfRoom ? database.deadFiles(isLive: self.isKept) : []
-        if database.merge(dropping: files, flushes: self.isShortOfRoom) { self.bytesInMerging = self.deadBytes }
+        if self.isShortOfRoom { self.space.makeRoomForMerging() }
+        if database.merge(dropping: files, sparingRoom: self.isShortOfRoom) { self.bytesInMerging = self.deadBytes }
     }
 
     /// Notes what has become of a merging that has ended.
@@ -53,8 +51,8 @@ extension RocksDBStore {
         merging.thread.join()
         database.merging = nil
         if let failure = merging.failure {
-            self.nextReclaim = .now + Self.pause
-            if self.reclaimFailure?.code != failure.code {
+            self.mergePace.failed(at: .now)
+            if self.mergeLog.change(to: failure.code, at: .now) {
                 self.logger.warning(
                     "The room of frames that are gone could not be taken back; it is tried again.",
                     metadata: ["error": "\(failure)"]
@@ -65,6 +63,7 @@ extension RocksDBStore {
         } else {
             self.deadBytes -= self.bytesInMerging
             self.reclaimFailure = nil
+            self.mergePace.succeeded()
         }
         self.bytesInMerging = 0
     }

@@ -44,6 +44,9 @@ struct SpaceBudget: Equatable {
 
     /// What has to be free for a commit that frees room.
     var neededForEnds: Int { self.reserve / 2 }
+
+    /// What should be free for merging one file after the other.
+    var neededForMerging: Int { max(self.neededForEnds, 2 * self.tableFile) }
 }
 
 /// The room on a store's file system: how much there is, and the file that reserves some of it.
@@ -78,8 +81,13 @@ final class StoreSpace {
     }
 
     /// Gives up the reserve if otherwise there is no room for a commit that frees some.
-    func makeRoomForEnds() {
-        guard let free = self.free, free < self.budget.neededForEnds else { return }
+    func makeRoomForEnds() { self.makeRoom(self.budget.neededForEnds) }
+
+    /// Gives up the reserve if otherwise there is no room to merge files. Merging returns more than it takes.
+    func makeRoomForMerging() { self.makeRoom(self.budget.neededForMerging) }
+
+    private func makeRoom(_ bytes: Int) {
+        guard let free = self.free, free < bytes else { return }
         self.release()
     }
 

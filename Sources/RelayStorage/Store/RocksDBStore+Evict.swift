@@ -48,10 +48,11 @@ extension RocksDBStore {
     }
 
     private func note(evictionFailure error: StoreError) {
-        if self.evictionFailure != error {
-            self.logger.error("The oldest frame cannot be evicted.", metadata: ["error": "\(error)"])
-        }
-        self.evictionFailure = error
+        guard let heldBack = self.evictionLog.admit(error.code, at: .now) else { return }
+        self.logger.error(
+            "The oldest frame cannot be evicted.",
+            metadata: ["error": "\(error)", "held_back": "\(heldBack)"]
+        )
     }
 
     /// Stages the eviction of what an append has left beyond its cap, or, where nothing is evicted, publishes which queues are full.

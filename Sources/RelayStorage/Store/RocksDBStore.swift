@@ -78,8 +78,8 @@ public final class RocksDBStore: MessageStore {
     static let queuesPerStep = 5_000
     /// The checkpoint that is being written.
     var fold: CheckpointFold?
-    /// Why a frame could not be evicted last.
-    var evictionFailure: StoreError?
+    /// Which failures to evict are logged: there can be one per frame.
+    var evictionLog = LogLimit<StoreError.Code>()
 
     /// The last commit.
     var commitNumber: UInt64 = 0
@@ -103,8 +103,10 @@ public final class RocksDBStore: MessageStore {
     var checkPosition = 0
     /// Why that failed last.
     var reclaimFailure: StoreError?
-    /// Before this no room is taken back: it has just failed.
-    var nextReclaim = ContinuousClock.now
+    /// When a merge is attempted again after one that failed.
+    var mergePace = MergePace()
+    /// Which failures of merges are logged.
+    var mergeLog = HealthLog<StoreError.Code?>(nil)
     /// What the last synced write took.
     var lastWriteTime: Duration = .zero
     let batch = WriteBatch()

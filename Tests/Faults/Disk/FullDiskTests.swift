@@ -91,6 +91,42 @@ extension Faults {
         }
 
         @Test(
+            "Room that deletions free comes back while senders fill it again, and the log stays short",
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason),
+            arguments: SmallDisk.mountable([.ext4(block: 1_024), .ext4(block: 1_024, mebibytes: 96), .ext4(block: 4_096)])
+        )
+        func refilled(kind: SmallDisk.Kind) async throws {
+            let disk = try SmallDisk(kind)
+            try await RelayProcess.with(dataDirectory: disk.url.appendingPathComponent("data")) { relay in
+                // Each round finds the room of the one before again, and uses it up.
+                var freed = 0
+                for _ in 0..<3 {
+                    let (receipted, _) = try await Self.sendUntilFull(relay)
+                    #expect(receipted * Self.size > freed / 2, "\(freed) bytes were freed")
+                    let full = disk.available
+                    freed = 0
+                    for ccid in Self.goTerminals {
+                        let answer = try await relay.admin.request("DELETE", "/api/v1/terminals/\(ccid)/messages")
+                        #expect(answer.status == 200, "\(answer.text)")
+                        freed += (try answer.json["deleted"]?.int ?? 0) * Self.size
+                    }
+                    try await eventually("half of \(freed) bytes is there again", state: { "\(disk.available) bytes" }) {
+                        disk.available - full > freed / 2 ? () : nil
+                    }
+                    try await eventually("the relay is ready") {
+                        try await relay.admin.request("GET", "/readyz").status == 200 ? () : nil
+                    }
+                }
+                // It has been full three times and more, within few minutes.
+                let lines = relay.output.split(separator: "\n").filter { $0.contains("The store cannot commit") }
+                #expect(lines.count < 10)
+                try await relay.waitForStatus("ledger.imbalance", 0)
+                try await relay.stop()
+                try await relay.expectSoundStore()
+            }
+        }
+
+        @Test(
             "A relay that is started with no space left delivers what is stored",
             .enabled(if: SmallDisk.isPossible, SmallDisk.reason),
             arguments: SmallDisk.kinds

@@ -9,12 +9,12 @@ final class SmallDisk {
         /// In memory: a write fails at once where there is no page left.
         case tmpfs
         /// ext4 in a file, with blocks of so many bytes.
-        case ext4(block: Int)
+        case ext4(block: Int, mebibytes: Int = 64)
 
         var testDescription: String {
             switch self {
             case .tmpfs: "tmpfs"
-            case .ext4(let block): "ext4 with blocks of \(block) bytes"
+            case .ext4(let block, let mebibytes): "ext4 of \(mebibytes) MiB with blocks of \(block) bytes"
             }
         }
     }
@@ -29,9 +29,12 @@ final class SmallDisk {
     static let isPossible = (try? SmallDisk()) != nil
 
     /// All that the machine can mount: ext4 needs loop devices and mkfs.ext4.
-    static let kinds: [Kind] = [.ext4(block: 1_024), .ext4(block: 4_096), .tmpfs].filter { (try? SmallDisk($0)) != nil }
+    static let kinds = mountable([.ext4(block: 1_024), .ext4(block: 4_096), .tmpfs])
 
-    /// Mounts 64 MiB of ext4, or 32 MiB in memory.
+    /// Those of `kinds` that the machine can mount.
+    static func mountable(_ kinds: [Kind]) -> [Kind] { kinds.filter { (try? SmallDisk($0)) != nil } }
+
+    /// Mounts ext4, or 32 MiB in memory.
     init(_ kind: Kind = .tmpfs) throws {
         self.directory = try TemporaryDirectory()
         self.url = self.directory.url.appendingPathComponent("disk")
@@ -40,9 +43,9 @@ final class SmallDisk {
         switch kind {
         case .tmpfs:
             guard mount("tmpfs", self.url.path, "tmpfs", 0, "size=32m") == 0 else { throw Unmountable() }
-        case .ext4(let block):
+        case .ext4(let block, let mebibytes):
             let image = self.directory.url.appendingPathComponent("image").path
-            guard FileManager.default.createFile(atPath: image, contents: nil), truncate(image, 64 << 20) == 0 else {
+            guard FileManager.default.createFile(atPath: image, contents: nil), truncate(image, mebibytes << 20) == 0 else {
                 throw Unmountable()
             }
             try SystemCommand.run("mkfs.ext4", "-q", "-F", "-b", "\(block)", image)
