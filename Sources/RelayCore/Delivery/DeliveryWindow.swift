@@ -52,6 +52,11 @@ public struct DeliveryWindow: Sendable {
         sizes: nil
     )
 
+    /// Runs from the first on that are all somewhere else, too: looks for the journal begin behind them.
+    private var journaledRuns = 0
+    /// Where the run of the latest receipt stood: receipts come in the order of the runs as a rule.
+    private var latestReceipt = 0
+
     /// Frames put later than this make a run of their own: what is old enough for the journal is told by a run's first frame, and
     /// its last should not be much younger.
     private var openUntil = NIODeadline.distantPast
@@ -176,6 +181,8 @@ public struct DeliveryWindow: Sendable {
     public mutating func acknowledge(upTo offset: UInt64, _ delivered: (Run) -> Void) {
         while let run = self.runs.first, run.end <= offset {
             self.runs.removeFirst()
+            self.journaledRuns = max(self.journaledRuns - 1, 0)
+            self.latestReceipt = max(self.latestReceipt - 1, 0)
             delivered(run)
         }
         guard self.open.frames > 0 else { return }
@@ -193,6 +200,7 @@ public struct DeliveryWindow: Sendable {
     /// Runs of others keep their places.
     public mutating func removeAll(of owner: CCID? = nil) -> [Run] {
         self.close()
+        (self.journaledRuns, self.latestReceipt) = (0, 0)
         guard let owner else {
             defer { self.runs.removeAll() }
             return Array(self.runs)
@@ -202,15 +210,31 @@ public struct DeliveryWindow: Sendable {
         return Array(removed)
     }
 
+    /// Takes out everything of certain terminals, oldest first for each. Runs of others keep their places.
+    public mutating func removeAll(of owners: some Sequence<CCID>) -> [CCID: [Run]] {
+        self.close()
+        guard !self.runs.isEmpty else { return [:] }
+        (self.journaledRuns, self.latestReceipt) = (0, 0)
+        let owners = Set(owners)
+        let removed = Dictionary(grouping: self.runs.filter { owners.contains($0.owner) }, by: \.owner)
+        if !removed.isEmpty { self.runs.removeAll { owners.contains($0.owner) } }
+        return removed
+    }
+
     /// Bytes between the runs were taken out of the connection before they left: what stands behind them moves up.
+    ///
+    /// - Parameter ranges: in their order.
     public mutating func withdraw(_ ranges: [Range<UInt64>]) {
         self.close()
-        func moved(_ offset: UInt64) -> UInt64 {
-            ranges.reduce(offset) { $1.upperBound <= offset ? $0 - UInt64($1.count) : $0 }
-        }
+        var passed = ranges[...]
+        var distance: UInt64 = 0
         for index in self.runs.indices {
-            self.runs[index].start = moved(self.runs[index].start)
-            self.runs[index].end = moved(self.runs[index].end)
+            while let range = passed.first, range.upperBound <= self.runs[index].start {
+                distance += UInt64(range.count)
+                passed.removeFirst()
+            }
+            self.runs[index].start -= distance
+            self.runs[index].end -= distance
         }
     }
 
@@ -223,13 +247,14 @@ public struct DeliveryWindow: Sendable {
 
     /// When the oldest run was put that is nowhere else.
     public var oldestUnjournaled: NIODeadline? {
-        self.runs.first { $0.copy == .none }?.since ?? (self.open.frames > 0 ? self.open.since : nil)
+        self.firstRun(from: self.journaledRuns) { $0.copy == .none }.map { self.runs[offset: $0].since }
+            ?? (self.open.frames > 0 ? self.open.since : nil)
     }
 
     /// Whether a run put no later than `deadline` is nowhere else.
     public func hasUnjournaled(since deadline: NIODeadline) -> Bool {
         if self.open.frames > 0, self.open.since <= deadline { return true }
-        return self.runs.contains { $0.copy == .none && $0.since <= deadline }
+        return self.firstRun(from: self.journaledRuns) { $0.copy == .none && $0.since <= deadline } != nil
     }
 
     /// Whether a run put no later than `deadline` is not known to be on disk.
@@ -253,26 +278,55 @@ public struct DeliveryWindow: Sendable {
         _ journal: (Run) -> UInt32
     ) {
         if self.open.since <= deadline { self.close() }
-        for index in self.runs.indices where self.runs[index].copy == .none && self.runs[index].since <= deadline {
-            guard owner == nil || self.runs[index].owner == owner else { continue }
-            let token = journal(self.runs[index])
-            self.runs[index].copy = .journaling(token: token)
+        var isPrefix = true
+        for offset in min(self.journaledRuns, self.runs.count)..<self.runs.count {
+            if self.runs[offset: offset].copy == .none {
+                let run = self.runs[offset: offset]
+                guard run.since <= deadline, owner == nil || run.owner == owner else {
+                    isPrefix = false
+                    continue
+                }
+                self.runs[offset: offset].copy = .journaling(token: journal(run))
+            }
+            if isPrefix { self.journaledRuns = offset + 1 }
         }
+    }
+
+    /// - Returns: where the first run stands that `isWanted`, from `start` on.
+    private func firstRun(from start: Int, to end: Int? = nil, where isWanted: (Run) -> Bool) -> Int? {
+        var offset = start
+        while offset < min(end ?? .max, self.runs.count) {
+            if isWanted(self.runs[offset: offset]) { return offset }
+            offset += 1
+        }
+        return nil
+    }
+
+    /// Where the run stands that is on its way to the store with this token.
+    private mutating func place(of token: UInt32) -> Int? {
+        func isWanted(_ run: Run) -> Bool { if case .journaling(token) = run.copy { true } else { false } }
+        let latest = self.latestReceipt
+        guard
+            let place = self.firstRun(from: latest, where: isWanted) ?? self.firstRun(from: 0, to: latest, where: isWanted)
+        else { return nil }
+        self.latestReceipt = place
+        return place
     }
 
     /// The receipt of a journaled run came.
     ///
     /// - Returns: `false` when the run is not in the window any more.
     public mutating func journaled(token: UInt32, marks: [StoredRun.Mark]) -> Bool {
-        guard let index = self.runs.firstIndex(where: { $0.copy == .journaling(token: token) }) else { return false }
-        self.runs[index].copy = .stored(marks)
+        guard let place = self.place(of: token) else { return false }
+        self.runs[offset: place].copy = .stored(marks)
         return true
     }
 
     /// The store did not take a journaled run: it is nowhere else again.
     public mutating func journalRefused(token: UInt32) {
-        guard let index = self.runs.firstIndex(where: { $0.copy == .journaling(token: token) }) else { return }
-        self.runs[index].copy = .none
+        guard let place = self.place(of: token) else { return }
+        self.journaledRuns = min(self.journaledRuns, place)
+        self.runs[offset: place].copy = .none
     }
 }
 

@@ -82,6 +82,7 @@ extension Shard {
     /// - Parameter registration: made when the heartbeat came.
     func register(_ ccid: CCID, on connection: TerminalConnection, registration: UInt64, now: Timestamp) {
         self.counters.registrations += 1
+        self.detachIfLeft(self.terminals[ccid])
         if let terminal = self.terminals[ccid], terminal.connection != nil, terminal.registration > registration {
             // This heartbeat had to wait for its answer, and a newer one has come elsewhere meanwhile.
             if let reason = connection.session.superseded(ccid) { self.close(connection, reason) }
@@ -109,6 +110,7 @@ extension Shard {
 
     /// The terminal is reached on `connection` now; the one before, if any, loses it.
     func attach(_ terminal: Terminal, to connection: TerminalConnection, registration: UInt64, now: Timestamp) {
+        self.detachIfLeft(terminal)
         if let former = terminal.connection {
             guard former !== connection else { return }
             self.noteTakeover(of: terminal.ccid)
@@ -139,10 +141,18 @@ extension Shard {
     // MARK: The end of a terminal's connection
 
     /// Takes `terminal` from its connection: what is not delivered goes back to its queue, in order, before anything newer.
-    func detach(_ terminal: Terminal, from connection: TerminalConnection, reason: CloseReason, now: Timestamp) {
+    ///
+    /// - Parameter runs: the terminal's, if they are not in the connection's window any more.
+    func detach(
+        _ terminal: Terminal,
+        from connection: TerminalConnection,
+        runs: [DeliveryWindow.Run]? = nil,
+        reason: CloseReason,
+        now: Timestamp
+    ) {
         var requeued = 0
         var oldest = NIODeadline.distantFuture
-        let runs = connection.window.removeAll(of: terminal.ccid)
+        let runs = runs ?? connection.window.removeAll(of: terminal.ccid)
         for run in runs {
             oldest = min(oldest, run.since)
             requeued += self.takeBack(run, of: terminal, from: connection)
@@ -167,6 +177,7 @@ extension Shard {
 
     /// What an operator asks.
     func kick(_ ccid: CCID) -> Bool {
+        self.detachIfLeft(self.terminals[ccid])
         guard let connection = self.terminals[ccid]?.connection else { return false }
         self.close(connection, .kicked)
         return true
@@ -254,13 +265,7 @@ extension Shard {
         self.counters.unreadBytes += UInt64(connection.unreadBytes)
         self.limiter.leave()
         let now = self.clock.now
-        for ccid in connection.session.ccids {
-            if let terminal = self.terminals[ccid], terminal.connection === connection {
-                self.detach(terminal, from: connection, reason: reason, now: now)
-            }
-            self.handover.abandonClaim(of: ccid, by: connection)
-            self.giveBackIfOffline(ccid)
-        }
+        self.detachTerminals(of: connection, now: now)
         if connection.session.source == nil, connection.foreign == nil, connection.unfinished.readableBytes > 0 {
             connection.foreign = ForeignBytes(connection.unfinished.readableBytesView)
         }

@@ -57,7 +57,7 @@ extension Shard {
         guard let terminal = self.terminals[ccid] else {
             return self.home(of: ccid) != self.index || self.handover.loans[ccid] != nil
         }
-        return terminal.connection != nil
+        return terminal.isOnline
     }
 
     /// Counts a takeover, or a claim of a terminal that may be connected elsewhere.

@@ -34,7 +34,7 @@ extension Shard {
     /// To wait is as if the FIN came later; bytes that are not read yet wait in the kernel.
     func inputClosed(_ connection: TerminalConnection) {
         connection.inputWasClosed()
-        guard !connection.isPaused(for: .store), !connection.isPaused(for: .takeover) else { return }
+        guard !connection.isPaused(for: [.store, .takeover, .turn]) else { return }
         guard self.endings.handled < self.endings.atOnce else { return self.endings.waiting.append(connection) }
         self.endings.handled += 1
         self.scheduleEndings()
@@ -66,7 +66,7 @@ extension Shard {
         // Nothing will follow, so there is no quiet time to wait for.
         if !connection.isKeepingBack { connection.handler?.receiveArrived(.end) }
         // It can have brought more than the store may be behind.
-        guard connection.phase == .inputClosed, !connection.isPaused(for: .store) else { return }
+        guard connection.phase == .inputClosed, !connection.isPaused(for: [.store, .turn]) else { return }
         // A heartbeat that waits, for its receipt or for room, would take its terminal from who has it by then.
         connection.beginFinishing()
         self.takeRest(of: connection, boundary: .end)
@@ -77,6 +77,8 @@ extension Shard {
         guard isSound, !connection.window.isEmpty, connection.listener.confirm == .acknowledged else {
             return self.close(connection, .peerClosed)
         }
+        // All at once: for each terminal alone it would take a look at the whole window.
+        self.journal(connection, since: .distantFuture)
         for ccid in connection.session.ccids {
             self.handover.abandonClaim(of: ccid, by: connection)
             guard let terminal = self.terminals[ccid], terminal.connection === connection else { continue }

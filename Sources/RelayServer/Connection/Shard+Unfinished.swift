@@ -8,26 +8,41 @@ extension Shard {
     /// This event loop's part of the memory that unfinished frames may take.
     var unfinishedLimit: Int { self.options.maximumUnfinishedBytes / max(self.options.eventLoops, 1) }
 
-    /// How often connections are searched for the oldest unfinished frames.
-    private static let unfinishedInterval = TimeAmount.milliseconds(20)
-    /// Connections that one search ends at most.
-    private static let unfinishedAtOnce = 512
+    /// Connections that are ended at once at most: some 5 ms.
+    private static let unfinishedAtOnce = 128
 
     /// Closes the connections with the oldest unfinished frames until a quarter of the memory is free. An active sender finishes its
     /// frames, and so is not among the oldest for long. Connections that the relay itself holds back are neither counted nor closed.
-    func boundUnfinished() {
+    /// Called after each read that leaves a frame unfinished: an event loop can read from hundreds of connections in one tick.
+    ///
+    /// - Parameter reading: the connection whose read it was, which is not closed.
+    func boundUnfinished(sparing reading: TerminalConnection? = nil) {
         guard self.unfinishedBytes > self.unfinishedLimit else { return }
-        let now = self.eventLoop.now
-        guard now - self.unfinishedBoundAt >= Self.unfinishedInterval else { return }
-        self.unfinishedBoundAt = now
         self.noteUnfinishedPeak()
-        let oldest = self.connections
-            .filter { $0.unfinished.readableBytes > 0 && !$0.isHeldBack }
-            .sorted { $0.unfinishedSince < $1.unfinishedSince }
-        for connection in oldest.prefix(Self.unfinishedAtOnce) {
-            guard self.unfinishedBytes > self.unfinishedLimit / 4 * 3 else { return }
+        var ended = 0
+        while ended < Self.unfinishedAtOnce, self.unfinishedBytes > self.unfinishedLimit / 4 * 3 {
+            guard let connection = self.takeOldestUnfinished(sparing: reading) else { return }
             self.close(connection, .unfinishedFrame)
+            ended += 1
         }
+    }
+
+    /// The connections are searched when all that the last search found are used up: a search passes all of them, and is followed by
+    /// the end of many.
+    private func takeOldestUnfinished(sparing reading: TerminalConnection?) -> TerminalConnection? {
+        for _ in 0..<2 {
+            while let (connection, since) = self.oldestUnfinished.popLast() {
+                // It has finished that frame since, or has ended.
+                guard connection.closeReason == nil, connection.isUnfinished, connection.unfinishedSince == since else {
+                    continue
+                }
+                if connection !== reading { return connection }
+            }
+            self.oldestUnfinished = self.connections.filter { $0.isUnfinished }
+                .map { ($0, $0.unfinishedSince) }
+                .sorted { $0.1 > $1.1 }
+        }
+        return nil
     }
 
     /// Bytes of unfinished frames that have to be gone before memory is given back to the system.
@@ -39,6 +54,8 @@ extension Shard {
     /// Returns memory to the system after many unfinished frames: the C library keeps it otherwise. Runs on another thread, because
     /// that takes milliseconds. Called several times a second.
     func returnMemory() {
+        // Connections that have ended meanwhile are released.
+        self.oldestUnfinished = []
         let kept = self.noteUnfinishedPeak()
         let now = self.eventLoop.now
         guard self.unfinishedPeak - kept >= Self.worthReturning, now - self.memoryReturnedAt >= Self.returnInterval else {

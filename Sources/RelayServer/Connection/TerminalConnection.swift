@@ -66,6 +66,10 @@ final class TerminalConnection {
     var spilledTerminals = 0
     /// The heartbeat that waited to take a terminal over is the next one that is handled.
     var mayTakeOver = false
+    /// When it was last over its high watermark.
+    var relievedAt = NIODeadline.distantPast
+    /// Which of its terminals is fed next when there is room.
+    var nextFed = 0
     /// When it was probed last because the relay was full.
     var probedAt = NIODeadline.distantPast
     /// What it sent that is no frame.
@@ -97,7 +101,7 @@ final class TerminalConnection {
     var receiptRequest: ReceiptRequest?
     /// Something that it brought has to wait, and what comes behind that waits, too.
     var isKeepingBack: Bool {
-        !self.pauses.isDisjoint(with: [.receipt, .full, .takeover]) || self.pauses.contains(.store) && !self.isTakingRest
+        !self.pauses.isDisjoint(with: [.receipt, .full, .takeover, .turn]) || self.pauses.contains(.store) && !self.isTakingRest
     }
     /// It ends: what it has brought is taken although the store is behind.
     private(set) var isTakingRest = false
@@ -317,7 +321,8 @@ final class TerminalConnection {
 
     var isPaused: Bool { !self.pauses.isEmpty }
 
-    func isPaused(for reason: PauseReasons) -> Bool { self.pauses.contains(reason) }
+    /// Whether it is paused for one of the reasons.
+    func isPaused(for reasons: PauseReasons) -> Bool { !self.pauses.isDisjoint(with: reasons) }
 
     /// Why it is not read from, as operators see it: of several causes the one that may last longest.
     var pause: ConnectionSnapshot.Pause? {
@@ -353,7 +358,7 @@ final class TerminalConnection {
         self.receiptRequest?.end()
         self.receiptRequest = nil
         self.isTakingRest = takesRest
-        self.pauses.subtract([.receipt, .store, .full, .takeover])
+        self.pauses.subtract([.receipt, .store, .full, .takeover, .turn])
     }
 
     // MARK: Unfinished frames
@@ -382,6 +387,9 @@ final class TerminalConnection {
         self.unfinished = ByteBuffer()
         return bytes
     }
+
+    /// Whether the peer is to send the rest of a frame.
+    var isUnfinished: Bool { self.unfinished.readableBytes > 0 && !self.isHeldBack }
 
     /// Whether the kept bytes wait for the relay, and not for the peer.
     var isHeldBack: Bool { self.pauses.isOfRelay }
@@ -481,6 +489,8 @@ final class TerminalConnection {
 
     /// Closes the channel, and the socket with it.
     func closeSocket() {
+        // The channel keeps the connection until the end of the tick, in which hundreds may be closed for their unfinished frames.
+        if !self.isHeldBack { self.unfinished = ByteBuffer() }
         self.channel.close(promise: nil)
         guard let descriptor = self.inputDescriptor else { return }
         self.inputDescriptor = nil
@@ -554,6 +564,8 @@ struct PauseReasons: OptionSet {
     static let receipt = PauseReasons(rawValue: 4)
     /// The relay stops.
     static let stop = PauseReasons(rawValue: 8)
+    /// One read brought more heartbeats than one turn of the event loop handles.
+    static let turn = PauseReasons(rawValue: 16)
     /// The store has no room for the next frame on it.
     static let full = PauseReasons(rawValue: 32)
     /// Its heartbeat would take a terminal over that was taken over too often lately.

@@ -63,6 +63,7 @@ final class TerminalHandler: ChannelInboundHandler {
         if isFull, connection.reads == 0 { self.fill(&buffer, from: connection) }
         connection.reads &+= 1
         self.take(&buffer, connection, isFull && connection.hasMoreToRead ? .more : .burstEnd)
+        if connection.unfinished.readableBytes > 0 { self.shard.boundUnfinished(sparing: connection) }
     }
 
     /// Reads what lies behind the first bytes of a connection, which came in a buffer as small as can be.

@@ -45,7 +45,7 @@ extension Shard {
                     offset &-= size
                     break
                 }
-                if self.postponesTakeover(frame, from: connection) {
+                if self.postponesTakeover(frame, from: connection) || offset > size && self.postponesRest(of: connection) {
                     offset &-= size
                     break
                 }
@@ -99,7 +99,7 @@ extension Shard {
             guard let live = terminal.live else { return false }
             live._withUnsafeGuaranteedRef { connection in
                 put(connection)
-                self.wasPut(on: connection)
+                self.wasPut(on: connection, for: terminal)
             }
             return true
         }
@@ -107,9 +107,9 @@ extension Shard {
 
     /// A frame has been put on `connection`: it leaves at the end of the tick.
     @inline(__always)
-    private func wasPut(on connection: TerminalConnection) {
+    private func wasPut(on connection: TerminalConnection, for terminal: Terminal) {
         self.markDirty(connection)
-        if connection.outbound.unacknowledged > self.options.outbound.highWatermark { self.relieve(connection) }
+        if connection.outbound.unacknowledged > self.options.outbound.highWatermark { self.relieve(connection, terminal) }
     }
 
     /// The terminal is offline, catching up, or another shard's.
@@ -142,7 +142,7 @@ extension Shard {
             terminal.mailbox.mode == .live
         {
             connection.put(rewritten: frame, entry)
-            self.wasPut(on: connection)
+            self.wasPut(on: connection, for: terminal)
             return
         }
         self.withAsideBatch(for: destination, isPassedOn: isPassedOn) { batch in
@@ -207,6 +207,7 @@ extension Shard {
         }
         if connection.session.source != ccid { self.leaveSource(of: connection) }
         let action = connection.session.heartbeatReceived(from: ccid, options: self.options.session)
+        self.longReads.spent &+= action == .reply ? LongReads.heartbeat : LongReads.registration
         if case .close(let reason) = action {
             connection.refused = ccid
             return reason
@@ -272,7 +273,7 @@ extension Shard {
     /// Stops reading from a peer that sends heartbeats and does not read the replies.
     private func holdBackIfUnread(_ connection: TerminalConnection) {
         guard connection.outbound.unacknowledged > self.options.outbound.highWatermark else { return }
-        self.relieve(connection)
+        self.relieve(connection, nil)
         if connection.unread > self.options.outbound.highWatermark { connection.pause(for: .replies) }
     }
 

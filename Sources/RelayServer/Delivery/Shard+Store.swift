@@ -127,7 +127,7 @@ extension Shard: GroupCommitClient {
             // A terminal that leaves this shard does not leave before its rewind is done.
             if self.handover.isRecalled(terminal.ccid) { self.handover.recalled[terminal.ccid] = self.submission.number }
         }
-        guard let connection = terminal.connection else { return }
+        guard let connection = terminal.connection, connection.closeReason == nil else { return }
         if connection.outbound.unacknowledged >= self.options.outbound.lowWatermark {
             self.sampleAcknowledged(connection)
             guard connection.outbound.unacknowledged < self.options.outbound.lowWatermark else {
@@ -148,6 +148,7 @@ extension Shard: GroupCommitClient {
 
     private func apply(_ run: StoreCompletion.Run) {
         guard let terminal = self.terminals[run.ccid] else { return }
+        self.detachIfLeft(terminal)
         switch run.result {
         case .success(let stored):
             let action = terminal.update { $0.readCompleted(token: run.token, hasMore: stored.hasMore) }
@@ -194,19 +195,25 @@ extension Shard: GroupCommitClient {
         terminal.update { $0.spill() }
     }
 
-    /// The connection is over its high watermark: perhaps only because nobody has asked yet what is acknowledged.
+    /// The connection is over its high watermark: perhaps only because nobody has asked yet what is acknowledged. The kernel is asked
+    /// once for each read. Each other terminal of the connection is spilled by its own next frame, so that no frame costs a look at
+    /// thousands of terminals.
+    ///
+    /// - Parameter terminal: whose frame was put.
     @inline(never)
-    func relieve(_ connection: TerminalConnection) {
-        if !connection.flush() {
-            // It is closed at the end of the tick, not under the feet of the read that put the frame.
-            return
+    func relieve(_ connection: TerminalConnection, _ terminal: Terminal?) {
+        if connection.relievedAt != self.tickTime {
+            connection.relievedAt = self.tickTime
+            // A broken connection is closed at the end of the tick, not while the read that put the frame is handled.
+            guard connection.flush() else { return }
+            self.sampleAcknowledged(connection)
+            guard connection.outbound.unacknowledged > self.options.outbound.highWatermark else { return }
+            self.counters.spills += 1
+            self.journal(connection, since: .distantFuture)
         }
-        self.sampleAcknowledged(connection)
-        guard connection.outbound.unacknowledged > self.options.outbound.highWatermark else { return }
-        self.counters.spills += 1
-        for ccid in connection.session.ccids {
-            if let terminal = self.terminals[ccid], terminal.connection === connection { self.spill(terminal) }
-        }
+        guard let terminal, terminal.mailbox.mode != .offline else { return }
+        self.makeWay(for: terminal)
+        self.awaitRoom(connection)
     }
 
     /// From here on the terminal's frames go to the store. Those that are older go there first: those in flight, then those held

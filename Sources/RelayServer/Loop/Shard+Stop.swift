@@ -46,6 +46,7 @@ extension Shard {
     func stop() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
             for connection in self.connections { self.close(connection, .shutdown) }
+            self.detachLeaving()
             self.injections.stopWaiting()
         }
     }

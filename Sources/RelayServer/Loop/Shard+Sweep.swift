@@ -8,6 +8,8 @@ extension Shard {
     /// room, the interval doubles.
     static let shortestStarvedInterval = TimeAmount.milliseconds(2)
     private static let longestStarvedInterval = TimeAmount.milliseconds(128)
+    /// Terminals that one look feeds at the most: some 2 ms.
+    private static let fedAtOnce = 1_024
     /// How many connections ahead memory is asked for: one system call, which each costs, is about as long as the memory takes.
     private static let sweepLead = 2
     /// How often timeouts are looked at.
@@ -121,15 +123,38 @@ extension Shard {
         _ = self.startRead()
         let starved = self.starved
         self.starved = []
-        for connection in starved {
-            connection.isStarved = false
-            for ccid in connection.session.ccids {
-                if let terminal = self.terminals[ccid], terminal.connection === connection { self.pump(terminal) }
+        var fed = 0
+        for (index, connection) in starved.enumerated() {
+            guard fed < Self.fedAtOnce else {
+                self.starved += starved[index...]
+                self.scheduleStarvedSweep()
+                break
             }
+            connection.isStarved = false
+            if connection.closeReason == nil { fed += self.feed(connection) }
         }
         let isProgress = self.starved.count < starved.count
         self.starvedInterval =
             isProgress ? Self.shortestStarvedInterval : min(self.starvedInterval * 2, Self.longestStarvedInterval)
+    }
+
+    /// Asks the store for the next frames of the connection's terminals, in turn while it has room.
+    ///
+    /// - Returns: how many terminals were looked at.
+    private func feed(_ connection: TerminalConnection) -> Int {
+        let ccids = connection.session.ccids
+        let count = min(ccids.count, Self.fedAtOnce)
+        for fed in 0..<count {
+            connection.nextFed = connection.nextFed < ccids.count ? connection.nextFed : 0
+            if let terminal = self.terminals[ccids[connection.nextFed]], terminal.connection === connection {
+                self.pump(terminal)
+                // No room: this terminal is the first when there is some.
+                if connection.isStarved { return fed + 1 }
+            }
+            connection.nextFed += 1
+        }
+        if count < ccids.count { self.awaitRoom(connection) }
+        return count
     }
 
     /// Asks the kernel what `connection`'s peer has acknowledged, unless only a heartbeat counts on its listener.

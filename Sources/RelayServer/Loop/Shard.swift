@@ -69,8 +69,8 @@ final class Shard: @unchecked Sendable {
     var unfinishedPeak = 0
     /// When memory was last returned to the system.
     var memoryReturnedAt = NIODeadline.uptimeNanoseconds(0)
-    /// When connections were last ended for it.
-    var unfinishedBoundAt = NIODeadline.uptimeNanoseconds(0)
+    /// Connections with unfinished frames when they were last searched, and when each began to wait for the rest; the oldest is the last.
+    var oldestUnfinished: [(TerminalConnection, NIODeadline)] = []
 
     // What leaves at the end of the tick.
     private var isTickScheduled = false
@@ -90,6 +90,10 @@ final class Shard: @unchecked Sendable {
     var endings = Endings()
     /// Connections whose peers have sent their last byte, and for which something is still on its way.
     var finishing = CircularBuffer<FinishingConnection>()
+    /// Connections whose reads brought more than one turn handles.
+    var longReads = LongReads()
+    /// Terminals whose connections have ended, and that are detached in the following turns.
+    var leaving = LeavingTerminals()
     /// Connections that have no room for what the store keeps for them.
     var starved: [TerminalConnection] = []
     /// Connections that are not read from, because the store is behind.
@@ -224,6 +228,7 @@ final class Shard: @unchecked Sendable {
 
     private func endTick() {
         self.isTickScheduled = false
+        self.longReads.spent = 0
         self.boundUnfinished()
         self.flushDirty()
         self.handOverAll()
@@ -238,7 +243,11 @@ final class Shard: @unchecked Sendable {
             swap(&round, &self.dirty)
             for connection in round {
                 connection.isDirty = false
-                if connection.closeReason == nil, !connection.flush() { self.close(connection, .connectionLost) }
+                guard connection.closeReason == nil else {
+                    self.journal(connection, since: .distantFuture)
+                    continue
+                }
+                if !connection.flush() { self.close(connection, .connectionLost) }
                 self.awaitAcknowledgement(connection)
             }
             round.removeAll(keepingCapacity: true)

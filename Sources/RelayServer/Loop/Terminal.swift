@@ -42,6 +42,9 @@ final class Terminal: @unchecked Sendable {
         self.mailbox = Mailbox(isWriteThrough: isWriteThrough)
     }
 
+    /// Whether its connection is open: one that has ended may not have detached it yet (``LeavingTerminals``).
+    var isOnline: Bool { self.connection.map { $0.closeReason == nil } ?? false }
+
     /// Whether it has had no connection since it became known here.
     var isNew: Bool { self.registration == 0 }
 

@@ -116,7 +116,7 @@ extension Shard {
     func claim(_ ccid: CCID, for connection: TerminalConnection, registration: UInt64) -> Bool {
         let home = self.home(of: ccid)
         if home == self.index, self.handover.loans[ccid] == nil { return true }
-        if let other = self.handover.claims[ccid], other.registration > registration {
+        if let other = self.handover.claims[ccid], other.registration > registration, other.connection.closeReason == nil {
             // This heartbeat had to wait for its answer, and a newer one waits for the terminal.
             if let reason = connection.session.superseded(ccid) { self.close(connection, reason) }
             return false
@@ -175,6 +175,7 @@ extension Shard {
     /// The terminal has to leave this shard, for a newer heartbeat elsewhere, or because it was offline. It stays when it has a
     /// connection that is not older than the claim.
     private func recall(_ ccid: CCID, for claimant: Handover.Claimant?) {
+        self.detachIfLeft(self.terminals[ccid])
         if let terminal = self.terminals[ccid], let connection = terminal.connection {
             let isOlder = claimant.map { $0.registration > terminal.registration } ?? false
             guard connection.isFinishing || isOlder else { return self.keep(terminal) }

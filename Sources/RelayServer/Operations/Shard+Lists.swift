@@ -66,7 +66,7 @@ extension Shard {
     }
 
     private func matches(_ terminal: Terminal, _ query: TerminalQuery, now: NIODeadline) -> Bool {
-        if let isOnline = query.isOnline, isOnline != (terminal.connection != nil) { return false }
+        if let isOnline = query.isOnline, isOnline != terminal.isOnline { return false }
         if let isLate = query.isLate, isLate != terminal.cadence.isLate(now: now) { return false }
         if let dialect = query.dialect, terminal.connection?.parser.dialect != dialect { return false }
         if let range = query.remoteAddress {
@@ -92,6 +92,7 @@ extension Shard {
     }
 
     func snapshot(of terminal: Terminal, withHistory: Bool = false) -> TerminalSnapshot {
+        self.detachIfLeft(terminal)
         if let connection = terminal.connection { self.settleCounters(of: connection) }
         let now = self.eventLoop.now
         let cadence = terminal.cadence.habit.flatMap { habit in

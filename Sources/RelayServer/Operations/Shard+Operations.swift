@@ -24,6 +24,7 @@ extension Shard {
             return promise.futureResult
         }
         let terminal = self.terminals[ccid]
+        self.detachIfLeft(terminal)
         if let terminal, terminal.mailbox.mode != .offline { self.makeWay(for: terminal) }
         let token = self.makeToken()
         self.injections.started(token: token, promise)
@@ -43,6 +44,7 @@ extension Shard {
     }
 
     func injectionStored(_ receipt: StoreCompletion.Receipt) {
+        self.detachIfLeft(self.terminals[receipt.ccid])
         let connection = self.terminals[receipt.ccid]?.connection
         let isReading = connection.map { $0.outbound.unacknowledged < self.options.outbound.lowWatermark }
         self.injections.completed(receipt, isExpected: isReading ?? false)
@@ -79,9 +81,12 @@ extension Shard {
         self.acknowledgements.forEach { connection in
             if connection.closeReason == nil { body(connection) }
         }
-        for connection in self.dirty
-        where connection.closeReason == nil && !connection.isAwaitingSample && !connection.isAwaitingJournal {
-            body(connection)
+        for connection in self.dirty {
+            // Frames for the terminals of a closed connection that are not detached yet.
+            let isLeft = connection.closeReason != nil && !connection.window.isEmpty
+            if isLeft || connection.closeReason == nil && !connection.isAwaitingSample && !connection.isAwaitingJournal {
+                body(connection)
+            }
         }
     }
 }

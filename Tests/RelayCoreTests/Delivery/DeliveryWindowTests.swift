@@ -27,6 +27,57 @@ import Testing
         #expect(window.isEmpty)
     }
 
+    @Test func everythingOfSomeTerminalsIsTakenOutInItsOrder() {
+        var window = DeliveryWindow()
+        let owners = (1...5).map { CCID(rawValue: UInt32($0)) }
+        for index in 0..<20 {
+            window.append(owner: owners[index % 5], offset: UInt64(index * 20), size: 20, saysItsSize: true, now: self.now)
+        }
+        let taken = window.removeAll(of: [owners[1], owners[3], CCID(rawValue: 9)])
+        #expect(taken.mapValues { $0.map(\.start) } == [owners[1]: [20, 120, 220, 320], owners[3]: [60, 160, 260, 360]])
+        #expect(self.delivered(&window, upTo: 400).map(\.owner.rawValue) == [1, 3, 5, 1, 3, 5, 1, 3, 5, 1, 3, 5])
+        let rest = window.removeAll(of: owners)
+        #expect(rest.isEmpty)
+    }
+
+    /// Looks for the journal begin where the last one ended, and receipts are looked up behind the last one.
+    @Test func journalAndReceiptsGoOnWhereTheyWere() {
+        var window = DeliveryWindow()
+        func append(_ indices: Range<Int>) {
+            for index in indices {
+                let owner = index.isMultiple(of: 2) ? self.one : self.two
+                window.append(owner: owner, offset: UInt64(index * 20), size: 20, saysItsSize: true, now: self.now)
+            }
+        }
+        func journal(_ owner: CCID? = nil) -> [UInt64] {
+            var starts: [UInt64] = []
+            window.journal(owner: owner) { run in
+                starts.append(run.start)
+                return UInt32(run.start)
+            }
+            return starts
+        }
+        append(0..<4)
+        #expect(journal(self.two) == [20, 60])
+        #expect(journal() == [0, 40])
+        #expect(window.oldestUnjournaled == nil)
+        append(4..<6)
+        #expect(window.hasUnjournaled(since: self.now) && window.unjournaledFrames == 2)
+        #expect(journal() == [80, 100])
+        // The first two are delivered; receipts come in another order than the runs.
+        #expect(self.delivered(&window, upTo: 40).map(\.start) == [0, 20])
+        let mark = StoredRun.Mark(end: 20, id: MessageID(slot: 1, sequence: 1))
+        let known = [80, 40, 0].map { window.journaled(token: $0, marks: [mark]) }
+        #expect(known == [true, true, false])
+        window.journalRefused(token: 60)
+        #expect(window.oldestUnjournaled == self.now && window.unjournaledFrames == 1)
+        let again = [journal(self.one), journal(self.two)]
+        #expect(again == [[], [60]])
+        let last = [60, 100].map { window.journaled(token: $0, marks: [mark]) }
+        #expect(last == [true, true])
+        #expect(!window.hasUnsafe(since: self.now))
+    }
+
     @Test func whatStandsBehindWithdrawnBytesMovesUp() {
         var window = DeliveryWindow()
         for (index, owner) in [self.two, self.one, self.two, self.one, self.two].enumerated() {

@@ -53,6 +53,8 @@ final class SimulatedRelay {
             shard.startTimer()
             // With few connections, the end of each has to wait for that of another.
             shard.endings.atOnce = 1
+            shard.longReads.limit = 3
+            (shard.leaving.atOnce, shard.leaving.directly) = (1, 1)
         }
         sockets.relay = self
     }
@@ -103,6 +105,7 @@ final class SimulatedRelay {
             shard.connections = []
             shard.safetyWaits = []
             shard.endings = Endings()
+            (shard.leaving, shard.longReads) = (LeavingTerminals(), LongReads())
             shard.journals = [:]
             shard.terminals.forEach { $0.held = AppendBatch() }
             shard.terminals = TerminalTable()

@@ -1,0 +1,60 @@
+import NIOCore
+import TTMSProtocol
+
+/// Connections whose reads brought more heartbeats than one turn of the event loop handles. A read holds up to 15,000, and each can
+/// register a terminal, or take one over.
+struct LongReads {
+    /// What a heartbeat of a terminal of the connection costs.
+    static let heartbeat = 1
+    /// What a heartbeat costs that registers a terminal.
+    static let registration = 8
+    /// What heartbeats may cost in one turn: some 5 ms.
+    static let limit = 2_048
+
+    var limit = Self.limit
+    /// What they have cost since the turn began.
+    var spent = 0
+    var waiting = CircularBuffer<TerminalConnection>(initialCapacity: 0)
+    var isScheduled = false
+}
+
+// The first heartbeat of a read is always handled. The rest waits in the connection's unfinished bytes, as if it came later.
+extension Shard {
+    /// How soon more is handled: the event loop serves its other connections in between.
+    private static let longReadInterval = TimeAmount.milliseconds(1)
+
+    /// Whether the rest of what `connection` has brought, a heartbeat first, is left for another turn. The connection is then paused.
+    @inline(__always)
+    func postponesRest(of connection: TerminalConnection) -> Bool {
+        self.longReads.spent >= self.longReads.limit && self.postponeRest(of: connection)
+    }
+
+    @inline(never)
+    private func postponeRest(of connection: TerminalConnection) -> Bool {
+        // The heartbeats of one that ends are not answered.
+        guard !connection.isEnding else { return false }
+        connection.pause(for: .turn)
+        self.longReads.waiting.append(connection)
+        self.scheduleLongReads()
+        return true
+    }
+
+    private func scheduleLongReads() {
+        guard !self.longReads.isScheduled else { return }
+        self.longReads.isScheduled = true
+        self.eventLoop.scheduleTask(in: Self.longReadInterval) {
+            self.longReads.isScheduled = false
+            _ = self.startRead()
+            self.longReads.spent = 0
+            for _ in 0..<self.longReads.waiting.count {
+                guard self.longReads.spent < self.longReads.limit, let connection = self.longReads.waiting.popFirst() else {
+                    break
+                }
+                guard connection.closeReason == nil, connection.isPaused(for: .turn) else { continue }
+                connection.goOnReading(after: .turn)
+                connection.handler?.goOn()
+            }
+            if !self.longReads.waiting.isEmpty { self.scheduleLongReads() }
+        }
+    }
+}
