@@ -24,7 +24,8 @@ struct RestTests {
             stage.bring(newer)
         case .kick: _ = stage.relay.shards[0].kick(Self.source)
         case .block:
-            _ = stage.relay.shards[0].enforce(BlockList([Block(.ccid(Self.source))]))
+            let shard = stage.relay.shards[0]
+            _ = shard.closeBlocked(below: shard.enforce(BlockList([Block(.ccid(Self.source))])))
         case .stop:
             _ = stage.relay.shards[0].drain(until: stage.clock.now)
             stage.relay.runLoops()
