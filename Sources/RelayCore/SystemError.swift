@@ -31,6 +31,12 @@ public struct SystemError: Error, Equatable, Sendable {
     /// The system's own words.
     public var text: String { String(cString: strerror(self.number)) }
 
+    /// ``description`` without its last full stop, for a text that goes on.
+    public var clause: String {
+        let text = self.description
+        return text.hasSuffix(".") ? String(text.dropLast()) : text
+    }
+
     /// A sentence or two: what it means, what to do. Empty where nothing more than ``text`` can be said.
     public var advice: String {
         switch self.number {

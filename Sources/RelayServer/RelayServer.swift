@@ -187,8 +187,18 @@ public struct ListenError: Error, CustomStringConvertible {
 
     /// What happened and what to do.
     public var description: String {
-        "cannot listen for terminals on \(Self.text(self.address)): \(Self.text(self.cause)). "
-            + "Another process may use the port, or the address is not this machine's: choose another with --listen."
+        "cannot listen for terminals on \(Self.text(self.address)): \(Self.text(self.cause)). \(self.advice)"
+    }
+
+    private var advice: String {
+        switch (self.cause as? IOError)?.errnoCode {
+        case EADDRINUSE: "Another process uses the port: end it, or choose another port with --listen."
+        case EADDRNOTAVAIL: "The address is not this machine's: choose another with --listen."
+        case EACCES, EPERM: "This user may not listen there: choose a port from 1024 on with --listen."
+        case EMFILE, ENFILE: SystemError((self.cause as? IOError)?.errnoCode ?? 0).advice
+        default:
+            "Another process may use the port, or the address is not this machine's: choose another with --listen."
+        }
     }
 
     /// What the system said, in its words.

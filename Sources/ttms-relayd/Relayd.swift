@@ -2,6 +2,7 @@ import ArgumentParser
 import CSwiftRuntime
 import Foundation
 import Logging
+import RelayCore
 import ServiceLifecycle
 
 /// The relay daemon's entry: reads the configuration, and runs the relay until it is told to stop.
@@ -43,8 +44,8 @@ struct Relayd: AsyncParsableCommand {
         let configuration = try self.load()
         if self.options.checkConfig {
             guard let error = StandardStream.output.write(configuration.report + "\n") else { return }
-            let reason = String(cString: strerror(error))
-            StandardStream.error.write("ttms-relayd: The configuration is valid, but it cannot be printed: \(reason).\n")
+            let reason = SystemError(error)
+            StandardStream.error.write("ttms-relayd: The configuration is valid, but it cannot be printed: \(reason)\n")
             throw ExitCode.failure
         }
         let logLevel = LogLevel(configuration.logLevel)

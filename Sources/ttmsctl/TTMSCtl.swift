@@ -1,4 +1,5 @@
 import ArgumentParser
+import RelayCore
 
 /// The operator's command line: asks a running relay over its admin API, simulates terminals over TCP, and looks at the store of a
 /// relay that does not run.
@@ -15,6 +16,7 @@ struct TTMSCtl: AsyncParsableCommand {
             EXIT CODES
             \(EndStatus.help)
             """,
+        version: "ttmsctl \(Release.version)",
         subcommands: [
             Status.self, Terminals.self, Terminal.self, Connections.self, Events.self, Messages.self, Message.self, Send.self,
             SendBulk.self, Delete.self, Trace.self, Kick.self, Block.self, Unblock.self, Blocks.self, Drain.self, Config.self,

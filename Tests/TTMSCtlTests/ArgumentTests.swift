@@ -1,5 +1,6 @@
 import AdminAPI
 import ArgumentParser
+import RelayCore
 import TTMSProtocol
 import TestKit
 import Testing
@@ -31,6 +32,17 @@ struct ArgumentTests {
     )
     func right(line: String) throws {
         _ = try TTMSCtl.parseAsRoot(line.split(separator: " ").map(String.init))
+    }
+
+    @Test("the version is that of the release, for every command")
+    func version() throws {
+        for line in [["--version"], ["status", "--version"]] {
+            #expect {
+                _ = try TTMSCtl.parseAsRoot(line)
+            } throws: { error in
+                TTMSCtl.exitCode(for: error) == .success && TTMSCtl.fullMessage(for: error) == "ttmsctl \(Release.version)"
+            }
+        }
     }
 
     @Test(

@@ -40,6 +40,34 @@ struct RelayLocationTests {
         #expect(try Self.find(["--data-dir", directory.path, "--token-file", other]).token.secret == "other")
     }
 
+    @Test(
+        "a file that cannot be read is named, with what happened and what to do",
+        arguments: [
+            ("missing", "there is no such file. Name a file"),
+            (".", "Is a directory. It is a directory, where a file is wanted."),
+            ("admin.token/x", "Not a directory. A part of the path is a file"),
+            (String(repeating: "x", count: 300), "name another one"),
+        ]
+    )
+    func unreadable(name: String, expected: String) throws {
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        _ = try directory.write(Array("secret".utf8), to: "admin.token")
+        let path = "\(directory.path)/\(name)"
+        #expect {
+            _ = try AccessToken.read(path)
+        } throws: { error in
+            let message = (error as? Failure)?.message ?? ""
+            return message.contains(path) && message.contains(expected) && !message.contains("Only the relay's user")
+        }
+        #expect {
+            _ = try InputFile(path: path).contentsToSend(limit: 10)
+        } throws: { error in
+            let message = (error as? Failure)?.message ?? ""
+            return message.contains(path) && message.contains(expected.prefix { $0 != "." })
+        }
+    }
+
     @Test("a flag goes before the environment, and that before what is found")
     func precedence() throws {
         let directories = try (1...3).map { number in

@@ -38,14 +38,9 @@ enum AdminTokenFile {
         } catch let error as AdminError {
             throw error
         } catch let failure as KeptFile.Failure {
-            throw AdminError(
-                """
-                The admin token's file \(path) cannot be \(failure.verb): \(failure.reason). Check that its directory exists and \
-                that this user may write there.
-                """
-            )
+            throw AdminError("The admin token's file \(path) \(failure)")
         } catch {
-            throw AdminError("The admin token's file \(path) cannot be used: \(error).")
+            throw AdminError("The admin token's file \(path) cannot be used: \(KeptFile.reason(error)).")
         }
     }
 

@@ -71,7 +71,7 @@ actor AuditWriter {
         self.logger = logger
         self.inventory = inventory
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
-            throw AdminError("The audit log's directory \(directory) cannot be made: \(String(cString: strerror(errno))).")
+            throw AdminError("The audit log's directory \(directory) \(KeptFile.Failure("made"))")
         }
         KeptFile.keepName(of: directory)
         do {
@@ -108,8 +108,7 @@ actor AuditWriter {
             self.current = Current(file: last, descriptor: descriptor)
             self.current?.wrote(size)
         } catch {
-            let reason = (error as? KeptFile.Failure).map { "\($0.verb): \($0.reason)" } ?? "read: \(error)"
-            throw AdminError("The audit log in \(directory) cannot be \(reason). Check that this user may write there.")
+            throw AdminError("The audit log in \(directory) cannot be used: \(KeptFile.reason(error)).")
         }
     }
 

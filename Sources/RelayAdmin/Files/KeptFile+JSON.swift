@@ -46,7 +46,7 @@ extension KeptFile {
                 """
             )
         } catch {
-            throw AdminError("The \(name) file \(self.path) is damaged: \(error). \(remedy)")
+            throw AdminError("The \(name) file \(self.path) is damaged: \(JSONFlaw.text(of: error)). \(remedy)")
         }
     }
 

@@ -1,3 +1,4 @@
+import AdminAPI
 import Glibc
 import RelayCore
 
@@ -7,17 +8,28 @@ struct KeptFile: Sendable {
     let path: String
 
     /// Why it cannot be read or replaced.
-    struct Failure: Error {
+    struct Failure: Error, CustomStringConvertible {
         /// What was tried; goes on after "cannot be ".
         var verb: String
         /// What the system said.
         var reason: String
 
-        init(_ verb: String) {
+        /// - Parameter error: what the system call has said that was made last.
+        init(_ verb: String, _ error: SystemError = SystemError()) {
             self.verb = verb
-            let error = SystemError()
-            self.reason = error.advice.isEmpty ? error.text : "\(error.text). \(error.advice)"
-            if self.reason.hasSuffix(".") { self.reason.removeLast() }
+            self.reason = error.clause
+        }
+
+        /// Goes on after the name of the file.
+        var description: String { "cannot be \(self.verb): \(self.reason)." }
+    }
+
+    /// Why a file of this kind cannot be used, in words.
+    static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as Failure: "it cannot be \(error.verb): \(error.reason)"
+        case let error as Damage: error.description
+        default: JSONFlaw.text(of: error)
         }
     }
 

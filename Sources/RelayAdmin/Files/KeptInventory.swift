@@ -72,7 +72,7 @@ final class KeptInventory: Sendable {
         } catch {
             logger.error(
                 "The list of what the admin API keeps cannot be used; it is made anew, and what is missing now is not noticed",
-                metadata: ["file": "\(file)", "reason": "\(error)"]
+                metadata: ["file": "\(file)", "reason": "\(KeptFile.reason(error))"]
             )
         }
         let reading = contents.steady.flatMap { steady in contents.wall.map { ClockReading(steady: steady, wall: $0) } }

@@ -2,6 +2,7 @@ import AdminAPI
 import CMicroHTTPD
 import Glibc
 import Logging
+import RelayCore
 import Synchronization
 
 /// libmicrohttpd's daemon: one thread that accepts, parses and answers; and the way to stop it without harm.
@@ -75,12 +76,9 @@ final class HTTPDaemon: Sendable {
         }
         guard let handle else {
             context.release()
-            let reason = error == 0 ? "libmicrohttpd refused it: \(message)" : String(cString: strerror(error))
+            let reason = error == 0 ? "libmicrohttpd refused it: \(message)" : SystemError(error).text
             throw AdminError(
-                """
-                The admin API cannot listen on \(host), port \(port): \(reason). Give it a numeric address of this machine and a \
-                port that is free.
-                """
+                "The admin API cannot listen on \(host), port \(port): \(reason). \(Self.advice(listening: error))"
             )
         }
         let sweeper = Task { [weak self] in
@@ -91,6 +89,16 @@ final class HTTPDaemon: Sendable {
             state.sweeper = sweeper
         }
         return Int(ttms_http_port(handle))
+    }
+
+    /// What an operator does when the API cannot listen; `error` is the system's number, 0 where it gave none.
+    private static func advice(listening error: Int32) -> String {
+        switch error {
+        case EADDRINUSE: "Another process listens there: end it, or choose another port with --admin."
+        case EADDRNOTAVAIL: "This machine has no such address: choose one of its own with --admin."
+        case EACCES, EPERM: "This user may not listen there: choose a port from 1024 on with --admin."
+        default: "Give it a numeric address of this machine and a port that is free."
+        }
     }
 
     /// Stops listening, waits for requests that have begun, answers for those that take too long, and joins the thread.

@@ -9,7 +9,7 @@ import Glibc
 
 extension RelayServer: RelayOperations {
     /// The release.
-    public static let version = "0.1.0"
+    public static let version = Release.version
 
     // MARK: The relay
 

@@ -65,6 +65,19 @@ enum RocksDBFailure {
         }
     }
 
+    /// The error at a start: nothing waits in memory, and nothing is tried again.
+    static func atStart(_ error: StoreError) -> StoreError {
+        let advice: String
+        switch error.code {
+        case .diskFull: advice = "The relay needs some room to start: free disk space, then start it again."
+        case .inputOutput: advice = "The disk or its driver refuses: look at the kernel's log, then start the relay again."
+        default: return error
+        }
+        let former = self.advice(error.code)
+        guard error.message.hasSuffix(former) else { return error }
+        return StoreError(error.code, error.message.dropLast(former.count) + advice)
+    }
+
     /// What is on disk contradicts itself.
     static func damaged(_ what: String) -> StoreError {
         StoreError(.damaged, "\(what). \(self.advice(.damaged))")

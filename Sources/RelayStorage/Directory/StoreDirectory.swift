@@ -269,7 +269,10 @@ final class StoreDirectory {
         }
         let block = [UInt8](repeating: 0, count: Self.probeBytes)
         // RocksDB syncs its log by the one, and the files that opening writes by both.
-        guard write(file, block, block.count) == block.count, fdatasync(file) == 0, fsync(file) == 0 else {
+        let count = write(file, block, block.count)
+        // A write that ends early leaves no error number: there was no room for the rest.
+        if count >= 0, count < block.count { errno = ENOSPC }
+        guard count == block.count, fdatasync(file) == 0, fsync(file) == 0 else {
             throw RocksDBFailure.system("Writing to \(self.path)")
         }
     }

@@ -120,7 +120,11 @@ public final class RocksDBStore: MessageStore {
     ///
     /// - Throws: ``StoreError``: `inUse`, `newerFormat`, `damaged`, or what the disk says.
     public convenience init(directory: String, limits: StoreLimits, logger: Logger) throws(StoreError) {
-        try self.init(directory: directory, limits: limits, logger: logger, reclaimBytes: nil)
+        do throws(StoreError) {
+            try self.init(directory: directory, limits: limits, logger: logger, reclaimBytes: nil)
+        } catch {
+            throw RocksDBFailure.atStart(error)
+        }
     }
 
     /// - Parameter reclaimBytes: dead bytes worth the work of taking their room back; `nil` for a share of the disk.

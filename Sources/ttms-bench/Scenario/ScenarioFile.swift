@@ -37,11 +37,13 @@ struct ScenarioFile: Decodable, Equatable {
     ///
     /// - Throws: ``ScenarioError``, with the file's name.
     static func scenarios(at path: String) throws(ScenarioError) -> [Scenario] {
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
-            throw ScenarioError("\(path) cannot be read: \(error.localizedDescription)")
+        // Foundation does not say in words why it cannot read a file.
+        guard let file = fopen(path, "r") else {
+            throw ScenarioError("\(path) cannot be read: \(String(cString: strerror(errno))).")
+        }
+        fclose(file)
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw ScenarioError("\(path) cannot be read: it is no file, or not UTF-8 text.")
         }
         do {
             return try self.scenarios(in: text)

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import RelayCore
 
 /// The contents of a configuration file as they were when it was read, and what tells that file from another one of its name.
 struct ConfigurationText: Equatable, Sendable {
@@ -81,7 +82,7 @@ struct ConfigurationText: Equatable, Sendable {
         case ENOENT: "there is no such file"
         case EISDIR: "it is a directory; Docker makes one where the file that it is to mount does not exist"
         case EACCES, EPERM: "user \(geteuid()) may not read it"
-        default: String(cString: strerror(error))
+        default: SystemError(error).clause
         }
     }
 }

@@ -58,8 +58,7 @@ final class DataDirectory: Sendable {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let contents = try encoder.encode(endpoints)
         let unfinished = "\(self.path)/\(Endpoints.fileName).new"
-        func failure() -> DataDirectoryError {
-            let error = SystemError()
+        func failure(_ error: SystemError = SystemError()) -> DataDirectoryError {
             unlink(unfinished)
             return .unusable(self.path, "its file \(Endpoints.fileName) cannot be written: \(error)")
         }
@@ -68,7 +67,9 @@ final class DataDirectory: Sendable {
         defer { close(file) }
         // It is small: a file system takes it as a whole or not at all.
         let count = contents.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
-        guard count == contents.count, rename(unfinished, "\(self.path)/\(Endpoints.fileName)") == 0 else { throw failure() }
+        // A write that ends early leaves no error number: there was no room for the rest.
+        guard count == contents.count else { throw count < 0 ? failure() : failure(SystemError(ENOSPC)) }
+        guard rename(unfinished, "\(self.path)/\(Endpoints.fileName)") == 0 else { throw failure() }
     }
 
     /// The relay is not to be found any more.

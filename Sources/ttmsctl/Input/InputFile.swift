@@ -1,4 +1,5 @@
 import Glibc
+import RelayCore
 
 /// A file that the command line names: a regular file, a pipe, or `-` for standard input.
 ///
@@ -11,13 +12,17 @@ struct InputFile: Sendable {
         /// It holds more bytes than fit.
         case tooLarge
 
-        /// The reason, to be put in parentheses or after a colon.
+        /// What happened, in a clause without a full stop, and what to do where more can be said.
         var reason: String {
             switch self {
-            case .system(let code): String(cString: strerror(code))
+            case .system(ENOENT): "there is no such file"
+            case .system(let code): SystemError(code).clause
             case .tooLarge: "it is too large"
             }
         }
+
+        /// Whether this user may not read it.
+        var isForbidden: Bool { self == .system(EACCES) || self == .system(EPERM) }
     }
 
     /// The name of standard input on the command line.

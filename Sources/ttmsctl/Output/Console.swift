@@ -2,6 +2,7 @@ import AdminAPI
 import ArgumentParser
 import Foundation
 import Glibc
+import RelayCore
 
 /// How a command prints.
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
@@ -85,7 +86,7 @@ enum Console {
             signal(SIGPIPE, SIG_DFL)
             raise(SIGPIPE)
         }
-        Self.complain("The output cannot be written: \(String(cString: strerror(error))).")
+        Self.complain("The output cannot be written: \(SystemError(error))")
         exit(EndStatus.outputFailed.rawValue)
     }
 }

@@ -29,12 +29,13 @@ struct AccessToken: Equatable, Sendable {
         do {
             contents = try file.contents(limit: self.maximumSize)
         } catch {
+            let advice =
+                error.isForbidden
+                ? "Only the relay's user may read admin.token: run ttmsctl as that user, or name a copy with --token-file, or"
+                : "Name a file that holds a token with --token-file, or"
             throw Failure(
                 .noPermission,
-                """
-                The token in \(file.name) cannot be read (\(error.reason)). Only the relay's user may read admin.token: run ttmsctl as \
-                that user, or name a copy with --token-file, or set \(self.variable).
-                """
+                "The token in \(file.name) cannot be read: \(error.reason). \(advice) set \(self.variable)."
             )
         }
         return try self.parse(String(decoding: contents, as: UTF8.self), from: file.name)

@@ -57,9 +57,9 @@ struct RelayLocation: Equatable, Sendable {
             contents = try InputFile(path: path).contents(limit: 1 << 20)
         } catch {
             throw Failure(
-                error == .system(EACCES) ? .noPermission : .unavailable,
+                error.isForbidden ? .noPermission : .unavailable,
                 """
-                No relay was found: \(path) cannot be read (\(error.reason)). A relay writes it when it is \
+                No relay was found: \(path) cannot be read: \(error.reason). A relay writes it when it is \
                 ready. Start one, or name its directory with --data-dir, or its address with --url.
                 """
             )

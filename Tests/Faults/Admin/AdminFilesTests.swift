@@ -51,6 +51,7 @@ extension Faults {
                 }
                 await #expect(throws: RelayProcess.Failure.self) { try await relay.start() }
                 #expect(relay.output.contains(damage.file) && relay.output.contains("Put back a copy"))
+                #expect(!relay.output.contains("DecodingError") && !relay.output.contains("Failure("), "\(relay.output)")
                 // The remedy.
                 try content.write(to: url)
                 try await relay.start()

@@ -69,6 +69,50 @@ extension Faults {
             #expect(text.contains("No locks available") && text.contains("local disk") && !text.contains("in use"), "\(text)")
         }
 
+        @Test(
+            "A first start on a disk that is full says so, on which path, and what to do",
+            .enabled(if: SmallDisk.isPossible, SmallDisk.reason),
+            arguments: SmallDisk.mountable([.ext4(block: 1_024)]),
+            [0, 1, 4, 32]
+        )
+        func firstStart(kind: SmallDisk.Kind, kibibytes: Int) async throws {
+            let disk = try SmallDisk(kind)
+            disk.fill(leaving: kibibytes << 10)
+            let data = disk.url.appendingPathComponent("data")
+            let text = try await Self.refusal(["env"], data: data)
+            #expect(text.contains("No space left on device") && text.contains(data.path), "\(text)")
+            #expect(text.localizedCaseInsensitiveContains("free disk space"), "\(text)")
+            #expect(!text.contains("NSCocoaErrorDomain") && !text.contains("could not be completed"), "\(text)")
+            #expect(!text.contains("wait in memory"), "\(text)")
+        }
+
+        @Test(
+            "A change that a read-only file system refuses is answered with its cause, and no other",
+            .enabled(if: ReadOnlyDisk.isPossible, ReadOnlyDisk.reason)
+        )
+        func readOnly() async throws {
+            let disk = try ReadOnlyDisk()
+            try await RelayProcess.with(dataDirectory: disk.url.appendingPathComponent("data")) { relay in
+                try disk.turnReadOnly()
+                let changes = [
+                    ("/api/v1/tokens", "tokens.json", #"{"name": "t", "scopes": ["read"]}"#),
+                    ("/api/v1/blocks", "blocks.json", #"{"target": "192.0.2.1"}"#),
+                ]
+                for (path, file, body) in changes {
+                    let answer = try await relay.admin.request(
+                        "POST",
+                        path,
+                        body: Data(body.utf8),
+                        contentType: "application/json"
+                    )
+                    #expect(answer.status == 503, "\(answer.text)")
+                    #expect(answer.text.contains(file) && answer.text.contains("mount it writable"), "\(answer.text)")
+                    #expect(!answer.text.contains("room"), "\(answer.text)")
+                }
+                try await relay.kill()
+            }
+        }
+
         @Test("A path through a file is called one")
         func throughFile() async throws {
             let directory = try TemporaryDirectory()

@@ -61,14 +61,23 @@ final class SmallDisk {
 
     private var filler: String { self.url.appendingPathComponent("filler").path }
 
-    /// Takes all room that is left, to the last block.
-    func fill() {
+    /// Takes all room that is left, to the last block, but for `bytes`.
+    func fill(leaving bytes: Int = 0) {
+        defer { if bytes > 0 { self.shorten(by: bytes) } }
         let file = open(self.filler, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         for size in [1 << 20, 4_096, 512] {
             let block = [UInt8](repeating: 1, count: size)
             while write(file, block, block.count) > 0 {}
         }
         close(file)
+    }
+
+    private func shorten(by bytes: Int) {
+        var status = stat()
+        guard stat(self.filler, &status) == 0 else { return }
+        truncate(self.filler, max(0, status.st_size - bytes))
+        // What a journal holds back is free only then.
+        sync()
     }
 
     /// Gives it back.

@@ -1,7 +1,7 @@
 /// What is wrong with JSON, in words: Foundation's own errors are written for programmers.
-enum JSONFlaw {
-    /// What a decoder's error means.
-    static func text(of error: any Error) -> String {
+public enum JSONFlaw {
+    /// What a decoder's error means: a clause without a full stop, such as "`tokens/0/id` is missing".
+    public static func text(of error: any Error) -> String {
         guard let error = error as? DecodingError else { return "it is not JSON" }
         switch error {
         case .keyNotFound(let key, let context): return "`\(self.place(context.codingPath + [key]))` is missing"
