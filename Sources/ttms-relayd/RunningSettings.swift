@@ -28,7 +28,8 @@ actor RunningSettings: RelaySettings {
     private var latest: RelayConfiguration
     private var reloads = 0
     private var refusedReloads = 0
-    private var isLastReloadRefused = false
+    /// The latest reload, where it was refused.
+    private var refused: RefusedReload?
     private var override: Override?
     /// Counts overrides, so that the end of a former one does not end the next.
     private var overrides = 0
@@ -88,20 +89,21 @@ actor RunningSettings: RelaySettings {
         do throws(ConfigurationErrors) {
             configuration = try await self.readAgain()
         } catch {
+            let flaws = SettingFlaws(error)
             self.refusedReloads += 1
-            self.isLastReloadRefused = true
+            self.refused = RefusedReload(at: Self.now, flaws: flaws.flaws)
             self.logger.error(
                 "The configuration was not read again; the former one stays",
                 metadata: ["error": "\(error)"]
             )
-            throw SettingFlaws(error)
+            throw flaws
         }
         let limits = configuration.storeLimits
         try await self.groupCommit.perform { $0.limits = limits }
         let changes = self.changes(to: configuration)
         self.latest = configuration
         self.reloads += 1
-        self.isLastReloadRefused = false
+        self.refused = nil
         if self.override == nil { self.level.current = configuration.logLevel }
         self.logger.notice(
             "The configuration was read again",
@@ -112,6 +114,10 @@ actor RunningSettings: RelaySettings {
         )
         return changes
     }
+
+    func refusedReload() -> RefusedReload? { self.refused }
+
+    private static var now: Timestamp { Timestamp(microseconds: Int64(Date.now.timeIntervalSince1970 * 1_000_000)) }
 
     private func readAgain() async throws(ConfigurationErrors) -> RelayConfiguration {
         guard let path = self.options.config else {
@@ -147,7 +153,7 @@ actor RunningSettings: RelaySettings {
                 "ttms_config_last_reload_successful",
                 .gauge,
                 help: "0 while what was to be read last is wrong or incomplete, and the former configuration stays in force.",
-                value: self.isLastReloadRefused ? 0 : 1
+                value: self.refused == nil ? 1 : 0
             ),
             MetricFamily(
                 "ttms_log_messages_lost_total",
@@ -189,8 +195,7 @@ actor RunningSettings: RelaySettings {
             guard (try? await Task.sleep(for: .seconds(Int64(seconds)))) != nil else { return }
             await self?.end(ofOverride: number)
         }
-        let now = Timestamp(microseconds: Int64(Date.now.timeIntervalSince1970 * 1_000_000))
-        self.override = Override(level: level, end: now.advanced(bySeconds: Int64(seconds)), alarm: alarm)
+        self.override = Override(level: level, end: Self.now.advanced(bySeconds: Int64(seconds)), alarm: alarm)
         self.level.current = Logger.Level(level)
         self.logger.notice(
             "The log level was changed for a time",

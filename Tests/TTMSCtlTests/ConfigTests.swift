@@ -66,6 +66,14 @@ struct ConfigTests {
                 relay.output.split(separator: "\n").filter { $0.contains("was not read again") }.count == 2 ? () : nil
             }
             #expect(try await Self.setting(control, "time_to_live")?.value == "2h")
+            let shown = try await control.run("config", "show")
+            #expect(
+                shown.exit == .code(0) && shown.output.contains("the settings above are the former ones"),
+                "\(shown.output)"
+            )
+            #expect(shown.output.contains("\(file.path):2: event_loops: \"0\" is not allowed. Allowed: 1 to 64."))
+            let list = try await relay.admin.json("GET", "/api/v1/config")
+            #expect(list.at("refused_reload.errors")?.array?.count == 2, "\(list)")
             #expect(try await control.run("config", "validate", "/nowhere").exit == .code(EndStatus.noInput.rawValue))
 
             try Data("time_to_live: 3h\n".utf8).write(to: file)
@@ -73,6 +81,8 @@ struct ConfigTests {
             try await eventually("SIGHUP is obeyed") {
                 try await Self.setting(control, "time_to_live")?.value == "3h" ? () : nil
             }
+            #expect(!(try await control.run("config", "show").output.contains("former")))
+            #expect(try await relay.admin.json("GET", "/api/v1/config")["refused_reload"] == .null)
         }
     }
 

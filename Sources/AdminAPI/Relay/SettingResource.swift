@@ -26,6 +26,39 @@ public struct SettingResource: Codable, Equatable, Sendable {
     }
 }
 
+/// All settings.
+public struct SettingList: Codable, Equatable, Sendable {
+    /// In the order of the documentation.
+    public var data: [SettingResource]
+    /// The latest attempt to read the configuration again, where it was refused: what is in force is not what the sources say now.
+    @Nullable public var refusedReload: RefusedReloadResource?
+
+    enum CodingKeys: String, CodingKey {
+        case data
+        case refusedReload = "refused_reload"
+    }
+
+    /// Makes a list.
+    public init(data: [SettingResource], refusedReload: RefusedReloadResource?) {
+        self.data = data
+        self.refusedReload = refusedReload
+    }
+}
+
+/// An attempt to read the configuration again that has changed nothing.
+public struct RefusedReloadResource: Codable, Equatable, Sendable {
+    /// When it was made.
+    public var at: String
+    /// Everything that is wrong with the configuration.
+    public var errors: [SettingFlaw]
+
+    /// Makes a refused attempt.
+    public init(at: String, errors: [SettingFlaw]) {
+        self.at = at
+        self.errors = errors
+    }
+}
+
 /// What a configuration that was checked, or read again, comes to.
 public struct ConfigurationReceipt: Codable, Equatable, Sendable {
     /// Whether it can be used at all.

@@ -8,7 +8,15 @@ struct SettingEndpoints: Sendable {
 
     @Sendable
     func list(_ request: HTTPRequest) async throws -> HTTPResponse {
-        try .json(List(data: await self.settings.settings().map { SettingResource($0) }))
+        let refused = await self.settings.refusedReload()
+        return try .json(
+            SettingList(
+                data: await self.settings.settings().map { SettingResource($0) },
+                refusedReload: refused.map { refused in
+                    RefusedReloadResource(at: refused.at.text, errors: refused.flaws.map { SettingFlaw($0) })
+                }
+            )
+        )
     }
 
     @Sendable

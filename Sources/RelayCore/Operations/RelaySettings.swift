@@ -14,6 +14,9 @@ public protocol RelaySettings: Sendable {
     /// - Throws: ``SettingFlaws`` when it is wrong; nothing has changed then. `StoreError` when the store cannot take its part.
     func reload() async throws -> SettingChanges
 
+    /// The latest attempt to read the configuration again, where it was refused; `nil` where it was taken, or where there was none.
+    func refusedReload() async -> RefusedReload?
+
     /// What monitoring sees of the settings.
     func metrics() async -> [MetricFamily]
 
@@ -30,6 +33,9 @@ public protocol RelaySettings: Sendable {
 extension RelaySettings {
     /// Nothing.
     public func metrics() async -> [MetricFamily] { [] }
+
+    /// None.
+    public func refusedReload() async -> RefusedReload? { nil }
 }
 
 /// One setting.
@@ -96,6 +102,20 @@ public struct SettingFlaws: Error, Equatable, Sendable {
 
     /// Makes an error of them.
     public init(_ flaws: [Flaw]) {
+        self.flaws = flaws
+    }
+}
+
+/// An attempt to read the configuration again that has changed nothing.
+public struct RefusedReload: Equatable, Sendable {
+    /// When it was made, by the wall clock.
+    public var at: Timestamp
+    /// What is wrong with the configuration.
+    public var flaws: [SettingFlaws.Flaw]
+
+    /// Makes a refused attempt.
+    public init(at: Timestamp, flaws: [SettingFlaws.Flaw]) {
+        self.at = at
         self.flaws = flaws
     }
 }

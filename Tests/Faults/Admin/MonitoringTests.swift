@@ -108,7 +108,7 @@ extension Faults {
                 log: directory.url.appendingPathComponent("promtool.log")
             )
             #expect(try await check.waitForExit() == .code(0), "\(check.output)")
-            #expect(check.output.contains("17 rules found"))
+            #expect(check.output.contains("20 rules found"))
         }
 
         @Test(

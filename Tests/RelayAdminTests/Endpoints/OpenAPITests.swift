@@ -220,7 +220,7 @@ import Yams
         case "AuditPage": return try again(Page<AuditResource>.self)
         case "Block": return try again(BlockResource.self)
         case "BlockPage": return try again(Page<BlockResource>.self)
-        case "SettingList": return try again(List<SettingResource>.self)
+        case "SettingList": return try again(SettingList.self)
         case "ConfigurationReceipt": return try again(ConfigurationReceipt.self)
         case "LogLevel": return try again(LogLevelResource.self)
         case "TokenPage": return try again(Page<TokenResource>.self)

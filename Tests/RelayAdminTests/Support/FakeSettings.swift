@@ -14,6 +14,7 @@ final class FakeSettings: RelaySettings {
             SettingChanges(changed: ["time_to_live"], needsRestart: ["listen"])
         )
         var level = LogLevelSnapshot(level: .info, configured: .info)
+        var refusedReload: RefusedReload?
     }
 
     private let state = Mutex(State())
@@ -25,6 +26,10 @@ final class FakeSettings: RelaySettings {
 
     func settings() async -> [SettingSnapshot] {
         self.state.withLock { $0.settings }
+    }
+
+    func refusedReload() async -> RefusedReload? {
+        self.state.withLock { $0.refusedReload }
     }
 
     func check(file: [UInt8]) async throws(SettingFlaws) -> SettingChanges {

@@ -13,7 +13,10 @@ struct Config: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show every setting in force, and where it was set.",
-            discussion: "PENDING is what the configuration said when it was read last, where that waits for a restart."
+            discussion: """
+                PENDING is what the configuration said when it was read last, where that waits for a restart. Where the latest reload \
+                was refused, standard error says what is wrong (in a table; of JSON, see GET /api/v1/config).
+                """
         )
 
         @OptionGroup var relay: RelayOptions
@@ -27,8 +30,16 @@ struct Config: AsyncParsableCommand {
                     setting.key, setting.value, setting.source, setting.reloadable ? "yes" : "no", setting.pendingValue ?? "",
                 ]
             }
-            try printer.print(try await self.relay.client().get(List<SettingResource>.self, RoutePath.config.path()).data)
+            let list = try await self.relay.client().get(SettingList.self, RoutePath.config.path())
+            try printer.print(list.data)
             printer.finish()
+            guard let refused = list.refusedReload, self.relay.output == .table else { return }
+            Console.complain(
+                """
+                At \(refused.at) the relay was to read its configuration again, and refused: the settings above are the former ones.
+                \(Config.lines(refused.errors).joined(separator: "\n"))
+                """
+            )
         }
     }
 
@@ -90,12 +101,14 @@ struct Config: AsyncParsableCommand {
         case past
     }
 
-    static func lines(_ receipt: ConfigurationReceipt, tense: Tense) -> [String] {
-        guard receipt.valid else {
-            return receipt.errors.map { flaw in
-                "\(flaw.source): \(flaw.key.isEmpty ? "" : "\(flaw.key): ")\(flaw.problem). Allowed: \(flaw.allowed)."
-            }
+    static func lines(_ flaws: [SettingFlaw]) -> [String] {
+        flaws.map { flaw in
+            "\(flaw.source): \(flaw.key.isEmpty ? "" : "\(flaw.key): ")\(flaw.problem). Allowed: \(flaw.allowed)."
         }
+    }
+
+    static func lines(_ receipt: ConfigurationReceipt, tense: Tense) -> [String] {
+        guard receipt.valid else { return self.lines(receipt.errors) }
         let verb = tense == .future ? "would change" : "changed"
         var lines = [tense == .future ? "the configuration is valid" : "the configuration was read again"]
         lines += receipt.changed.map { "\(verb) at once: \($0)" }
