@@ -103,6 +103,29 @@ struct SliceTests {
         #expect(stage.claims.violation == nil)
     }
 
+    @Test func parallelConnectionsOfOneTerminalAreDamped() {
+        let stage = Stage()
+        let shard = stage.relay.shards[0]
+        let (ccid, absent) = (CCID(rawValue: 1), CCID(rawValue: 9))
+        let links = (0..<300).map { _ in stage.connect([ccid]) }
+        for link in links {
+            link.terminal.heartbeat(of: ccid)
+            link.terminal.send(to: absent, payload: 20)
+            stage.bring(link)
+            stage.relay.runLoops()
+        }
+        stage.go(10)
+        // Those that may take it over at once, and none of those that a newer one follows.
+        #expect(shard.counters.takeovers <= UInt64(TakeoverPace.burst) + 1)
+        #expect(shard.fights[ccid]?.waiting.count == 64)
+        stage.go(200)
+        // The newest has the terminal, and all that came is kept, in its order.
+        #expect(stage.owners(of: ccid) == [links[299].socket.number])
+        #expect(stage.store.memory.backlog(of: absent).frames == 300)
+        #expect(stage.store.durableOrder(of: absent) == Array(0..<300))
+        #expect(stage.claims.violation == nil)
+    }
+
     @Test func heartbeatsThatWaitAreAnsweredBeforeTheEnd() {
         let stage = Stage()
         let shard = stage.relay.shards[0]

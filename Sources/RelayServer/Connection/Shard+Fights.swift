@@ -76,12 +76,18 @@ extension Shard {
         self.endWaiting(for: ccid)
     }
 
-    /// The oldest go on until no more than ``maximumWaiting`` wait.
+    /// The oldest end until no more than ``maximumWaiting`` wait: a newer heartbeat waits, so that each loses the terminal before it has
+    /// it, and what it has sent is handled. Otherwise many parallel connections of one terminal would take it over at any rate.
     private func trimWaiting(for ccid: CCID) {
         _ = self.startRead()
         while let waiting = self.fights[ccid]?.waiting, waiting.count > Self.maximumWaiting, let oldest = waiting.first {
             self.fights[ccid]?.waiting.removeFirst()
-            self.goOnTakingOver(oldest)
+            guard oldest.closeReason == nil, oldest.isPaused(for: .takeover), oldest.session.count == 0 else {
+                self.goOnTakingOver(oldest)
+                continue
+            }
+            oldest.mayTakeOver = true
+            self.close(oldest, .superseded)
         }
     }
 
