@@ -1,6 +1,19 @@
+import Foundation
 import TTMSProtocol
 import TestKit
 import Testing
+
+extension RelayProcess {
+    /// The most memory, in bytes, that the process has had resident.
+    fileprivate var peakMemory: Int {
+        get throws {
+            let text = try String(contentsOfFile: "/proc/\(self.pid)/status", encoding: .utf8)
+            let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+            return 1_024
+                * (try #require(line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }))
+        }
+    }
+}
 
 extension Faults {
     /// Frames that are begun and not finished (G6).
@@ -53,6 +66,23 @@ extension Faults {
                 try await eventually("nothing is held back") {
                     try await relay.admin.metrics()["ttms_held_back_bytes"] == 0 ? () : nil
                 }
+            }
+        }
+
+        @Test("However many unfinished frames come at once, memory stays near its limit")
+        func peak() async throws {
+            let (count, limit) = (600, 4 << 20)
+            try await RelayProcess.with(["event_loops": "1", "maximum_unfinished_bytes": "\(limit)"]) { relay in
+                let clients = try (0..<count).map { try relay.terminal(CCID(rawValue: 0x2000 + UInt32($0))) }
+                let before = try relay.peakMemory
+                // The kernel takes them, and the relay reads from all connections in one tick.
+                for client in clients { _ = client.sendNow(Self.half[...]) }
+                try await eventually("most have ended") {
+                    let ended = try await relay.admin.metrics()[#"ttms_connections_closed_total{reason="unfinished_frame"}"#]
+                    return ended ?? 0 >= Double(count - 70) ? () : nil
+                }
+                // All of them would take 39 MB.
+                #expect(try relay.peakMemory - before < 5 * limit)
             }
         }
 
