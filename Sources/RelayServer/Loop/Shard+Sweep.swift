@@ -221,6 +221,7 @@ extension Shard {
         self.probeSilent()
         self.forgetFights()
         self.logClosures()
+        self.rejectionPace.forgetIdle(now: self.eventLoop.now)
         self.forgetTerminals()
         self.reportLateTerminals()
         self.reportStore()

@@ -54,6 +54,8 @@ final class Shard: @unchecked Sendable {
     var movesConnections = false
     /// Terminals that were taken over lately.
     var fights: [CCID: Fight] = [:]
+    /// Which rejected connections are published as events.
+    var rejectionPace = RejectionPace()
     /// Which ended connections are logged singly.
     var closureLog = ClosureLog()
     /// Connections that are probed because the relay is full.

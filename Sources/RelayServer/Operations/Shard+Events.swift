@@ -31,6 +31,7 @@ extension Shard {
         ccid: CCID?,
         now: Timestamp
     ) {
+        guard self.events.isRecording, self.rejectionPace.admits(remoteAddress.subnet, now: self.eventLoop.now) else { return }
         self.events.publish(
             RelayEvent(
                 at: now,

@@ -1,0 +1,32 @@
+import NIOCore
+import RelayCore
+
+/// Which rejected connections are published as events: a flood from one network would overwrite all others' events in the ring.
+///
+/// A token bucket for each network. Rejected connections without an event are in the metrics and in the summary of the log.
+struct RejectionPace {
+    /// Events of one network after a quiet time.
+    static let burst = 50
+    /// How often another one is allowed.
+    static let interval = TimeAmount.seconds(1)
+    /// Networks that are remembered; more share one bucket.
+    static let maximumNetworks = 4_096
+
+    /// When each network's bucket is full again; `nil` is the key of the shared one.
+    private var fullAt: [IPNetwork?: NIODeadline] = [:]
+
+    /// Whether the next rejected connection from `network` is published.
+    mutating func admits(_ network: IPNetwork, now: NIODeadline) -> Bool {
+        let isKnown = self.fullAt[network] != nil || self.fullAt.count < Self.maximumNetworks
+        let key = isKnown ? network : nil
+        let fullAt = max(self.fullAt[key] ?? now, now)
+        guard fullAt - now <= .nanoseconds(Self.interval.nanoseconds * Int64(Self.burst - 1)) else { return false }
+        self.fullAt[key] = fullAt + Self.interval
+        return true
+    }
+
+    /// Forgets networks whose buckets are full. Called several times a second.
+    mutating func forgetIdle(now: NIODeadline) {
+        if !self.fullAt.isEmpty { self.fullAt = self.fullAt.filter { $0.value > now } }
+    }
+}
