@@ -1,17 +1,17 @@
 import ArgumentParser
 import RelayCore
 
-/// The operator's command line: asks a running relay over its admin API, simulates terminals over TCP, and looks at the store of a
-/// relay that does not run.
+/// The operator's command line: uses a running relay's admin API, simulates terminals over TCP, and reads the store of a relay
+/// that is not running.
 @main
 struct TTMSCtl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ttmsctl",
-        abstract: "Look at a running ttms-relay, send messages through it, and try it with simulated terminals.",
+        abstract: "Inspect and operate a ttms-relay, send messages through it, and test it with simulated terminals.",
         discussion: """
-            A relay on this machine is found by its data directory (--data-dir, or TTMS_DATA_DIR), one elsewhere by --url. The \
-            token is that of --token-file, or else of TTMS_TOKEN, or else of admin.token in the data directory. Proxies that the \
-            environment names are not used.
+            A relay on this machine is found by its data directory (--data-dir, or TTMS_DATA_DIR), a relay elsewhere by --url. \
+            The token is read from --token-file, or else from TTMS_TOKEN, or else from admin.token in the data directory. \
+            Proxies of the environment are not used.
 
             EXIT CODES
             \(EndStatus.help)
@@ -25,7 +25,7 @@ struct TTMSCtl: AsyncParsableCommand {
         ]
     )
 
-    /// Parses and runs, and ends the process with the ``EndStatus`` of what went wrong.
+    /// Parses and runs the command line. A failure ends the process with its ``EndStatus``.
     static func main() async {
         StandardDescriptors.reserve()
         do {
@@ -37,7 +37,7 @@ struct TTMSCtl: AsyncParsableCommand {
                 try command.run()
             }
         } catch let failure as Failure {
-            Console.complain(failure.message)
+            Console.writeError(failure.message)
             Self.exit(withError: ExitCode(failure.status.rawValue))
         } catch let code as ExitCode {
             Self.exit(withError: code)
@@ -45,7 +45,7 @@ struct TTMSCtl: AsyncParsableCommand {
             // Help, or a command line that is wrong.
             Self.exit(withError: error)
         } catch {
-            Console.complain("It failed for a reason that it does not know, please report it: \(error)")
+            Console.writeError("An unexpected error occurred, please report it: \(error)")
             Self.exit(withError: ExitCode(EndStatus.defect.rawValue))
         }
     }

@@ -98,7 +98,7 @@ struct StoreTests {
             #expect(Set(report.findings.map(\.kind)) == ["unreadable", "count"])
             let export = try await control.run("store", "export")
             #expect(export.exit == .code(1))
-            #expect(export.output.contains("The store is damaged; what could be read was written.\nunreadable: "))
+            #expect(export.output.contains("The store is damaged; the readable messages were written.\nunreadable: "))
             #expect(export.output.split(separator: "\n").count { $0.hasPrefix("{") } == report.found.frames)
 
             // Where even opening fails, that is what is wrong.

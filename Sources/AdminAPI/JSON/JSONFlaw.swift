@@ -1,6 +1,6 @@
-/// What is wrong with JSON, in words: Foundation's own errors are written for programmers.
+/// Describes decoding errors for people: Foundation's own texts are for programmers.
 public enum JSONFlaw {
-    /// What a decoder's error means: a clause without a full stop, such as "`tokens/0/id` is missing".
+    /// The meaning of a decoder's error: a clause without a full stop, such as "`tokens/0/id` is missing".
     public static func text(of error: any Error) -> String {
         guard let error = error as? DecodingError else { return "it is not JSON" }
         switch error {

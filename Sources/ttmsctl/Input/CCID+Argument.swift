@@ -9,7 +9,7 @@ extension CCID: ExpressibleByArgument {
 }
 
 extension ArgumentHelp {
-    /// Help for a CCID; how one is written is said once, here.
+    /// Help for an argument that is a CCID: `abstract`, and the form of a CCID.
     static func ccid(_ abstract: String) -> ArgumentHelp {
         let end = abstract.hasSuffix(")") || abstract.hasSuffix(".") ? "" : "."
         return ArgumentHelp("\(abstract)\(end) A CCID is 8 hex digits.", valueName: "ccid")

@@ -3,16 +3,16 @@ import RelayCore
 
 /// A file that the command line names: a regular file, a pipe, or `-` for standard input.
 ///
-/// Read by system calls, because Foundation refuses what has no size, such as the pipe of a shell's `<(...)`.
+/// Reads with system calls, because Foundation refuses files without a size, such as the pipe of a shell's `<(...)`.
 struct InputFile: Sendable {
-    /// Why a file was not read.
+    /// The reason why a file was not read.
     enum ReadError: Error, Equatable {
-        /// The system refused; with its error number.
+        /// A system call failed with this error number.
         case system(CInt)
-        /// It holds more bytes than fit.
+        /// The file has more bytes than the limit.
         case tooLarge
 
-        /// What happened, in a clause without a full stop, and what to do where more can be said.
+        /// The reason in a clause without a full stop, with advice if there is any.
         var reason: String {
             switch self {
             case .system(ENOENT): "there is no such file"
@@ -21,7 +21,7 @@ struct InputFile: Sendable {
             }
         }
 
-        /// Whether this user may not read it.
+        /// Whether this user may not read the file.
         var isForbidden: Bool { self == .system(EACCES) || self == .system(EPERM) }
     }
 
@@ -30,15 +30,15 @@ struct InputFile: Sendable {
 
     private static let pieceSize = 64 << 10
 
-    /// As it was named.
+    /// The path as the command line names it.
     let path: String
 
-    /// The file for people.
+    /// The name of the file in messages.
     var name: String { self.path == Self.standardInput ? "standard input" : self.path }
 
-    /// Reads all of it.
+    /// Reads the whole file.
     ///
-    /// - Parameter limit: the number of bytes beyond which it is refused.
+    /// - Parameter limit: the largest number of bytes that is accepted.
     /// - Throws: ``ReadError``.
     func contents(limit: Int) throws(ReadError) -> [UInt8] {
         let isStandardInput = self.path == Self.standardInput
@@ -60,7 +60,7 @@ struct InputFile: Sendable {
         }
     }
 
-    /// Reads all of it, to be sent.
+    /// Reads the whole file for a request.
     ///
     /// - Throws: a ``Failure`` that names the file.
     func contentsToSend(limit: Int) throws(Failure) -> [UInt8] {

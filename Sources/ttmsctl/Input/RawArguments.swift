@@ -2,7 +2,7 @@ import Glibc
 
 /// The command line in the bytes that the program was started with.
 ///
-/// Swift replaces bytes that are not UTF-8 before anybody sees them, so a text with such bytes would be sent damaged.
+/// Swift replaces bytes that are not UTF-8 in its copy, so a text with such bytes would be sent damaged.
 enum RawArguments {
     /// Refuses arguments that are not UTF-8.
     ///
@@ -16,7 +16,7 @@ enum RawArguments {
 
     /// Refuses arguments that are not UTF-8.
     ///
-    /// - Parameter arguments: without the program's name.
+    /// - Parameter arguments: the arguments, without the program's name.
     static func requireUTF8(_ arguments: [[UInt8]]) throws(Failure) {
         for (index, argument) in arguments.enumerated() where String(validating: argument, as: UTF8.self) == nil {
             throw Failure(
@@ -29,7 +29,7 @@ enum RawArguments {
         }
     }
 
-    /// Its beginning, with the bytes that are not ASCII in hex.
+    /// The beginning of `argument`, with the bytes that are not ASCII in hex.
     private static func excerpt(_ argument: [UInt8]) -> String {
         let width = 40
         let text = argument.prefix(width).reduce(into: "") { text, byte in

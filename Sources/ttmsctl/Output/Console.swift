@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import RelayCore
 
-/// How a command prints.
+/// The output format of a command.
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
     /// Aligned columns, for people.
     case table
@@ -12,26 +12,26 @@ enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
     case json
 }
 
-/// Standard output, a line at a time and never held back: a pipe's reader gets each line at once. And standard error.
+/// Standard output and standard error. Output is not buffered: the reader of a pipe gets each line at once.
 enum Console {
-    /// Writes a line for people: control characters are escaped, since most of it comes from elsewhere.
+    /// Writes a line for people. Control characters are escaped, since most texts come from terminals and other clients.
     static func write(_ line: String) {
         Self.write(raw: PayloadText.visible(line))
     }
 
-    /// Writes a line for programs, as it is.
+    /// Writes a line for programs, unchanged.
     static func write(raw line: String) {
         Self.write(Array((line + "\n").utf8))
     }
 
-    /// Writes bytes to standard output. Where that is not possible, it ends the process: a result that cannot be shown is none.
+    /// Writes bytes to standard output. A failure ends the process, because its result cannot be shown.
     static func write(_ bytes: some Collection<UInt8>) {
         guard let error = Self.write(bytes, to: STDOUT_FILENO) else { return }
         Self.end(because: error)
     }
 
-    /// Writes a message to standard error, in several lines where it has several. Nobody can be told that this fails.
-    static func complain(_ message: String) {
+    /// Writes a message of one or more lines to standard error. A failure is ignored, because nothing is left to report it on.
+    static func writeError(_ message: String) {
         let lines = message.split(separator: "\n", omittingEmptySubsequences: false).map { PayloadText.visible(String($0)) }
         _ = Self.write(Array("ttmsctl: \(lines.joined(separator: "\n"))\n".utf8), to: STDERR_FILENO)
     }
@@ -45,15 +45,15 @@ enum Console {
         }
     }
 
-    /// Ends the process as soon as the reader of the pipe on standard output has gone, such as `head`, and not only at the next
-    /// line: for commands that can be silent for hours.
+    /// Ends the process as soon as the reader of the pipe on standard output, such as `head`, has closed it. Without this, a
+    /// command that is silent for hours would go on until its next line.
     static func endWithReader() {
         let thread = Thread {
             var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
             while true {
                 let count = poll(&output, 1, -1)
                 if count > 0, output.revents & Int16(POLLERR) != 0 { Self.end(because: EPIPE) }
-                // Anything else, such as a closed terminal, shows at the next line.
+                // Another failure, such as a closed terminal, is found at the next line.
                 guard count < 0, errno == EINTR else { return }
             }
         }
@@ -63,7 +63,7 @@ enum Console {
 
     /// - Returns: the system's error number; `nil` when everything was written.
     private static func write(_ bytes: some Collection<UInt8>, to descriptor: CInt) -> CInt? {
-        // Not by `FileHandle`, whose `write` traps when the reader of a pipe has gone, or the descriptor is closed.
+        // A system call, because `FileHandle.write` traps when the reader of a pipe has closed it, or the descriptor is closed.
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -82,11 +82,11 @@ enum Console {
 
     private static func end(because error: CInt) -> Never {
         if error == EPIPE {
-            // The quiet end that a shell expects of a pipe's writer; SwiftNIO has this signal ignored.
+            // The end that a shell expects of a pipe's writer. SwiftNIO sets this signal to be ignored.
             signal(SIGPIPE, SIG_DFL)
             raise(SIGPIPE)
         }
-        Self.complain("The output cannot be written: \(SystemError(error))")
+        Self.writeError("The output cannot be written: \(SystemError(error))")
         exit(EndStatus.outputFailed.rawValue)
     }
 }

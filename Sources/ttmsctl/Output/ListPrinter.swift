@@ -25,7 +25,7 @@ struct ListPrinter<Item: Encodable> {
         }
     }
 
-    /// Prints what comes behind the last page.
+    /// Prints the end of the list, after the last page.
     func finish() {
         guard self.format == .json else { return }
         Console.write(self.isFirst ? "[]" : "]")
@@ -33,9 +33,9 @@ struct ListPrinter<Item: Encodable> {
 }
 
 extension AdminClient {
-    /// Prints the list at `path`, each page as it comes.
+    /// Prints the list at `path`, each page as it arrives.
     ///
-    /// - Parameter limit: items at the most; `nil` for all.
+    /// - Parameter limit: the largest number of items; `nil` for all.
     func list<Item: Codable & Sendable & Equatable>(
         _ path: String,
         query: [String: String] = [:],

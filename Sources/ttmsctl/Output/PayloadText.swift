@@ -1,20 +1,20 @@
 import AdminAPI
 
-/// Payloads as people see them. They are any bytes, from anybody: what could move a cursor or hide a character is not shown as
-/// text.
+/// Payloads in a form for people. A payload may be any bytes, from any client. Characters that could move a cursor or hide
+/// others are not shown as text.
 enum PayloadText {
-    /// The text in quotes where the payload is one, hex digits behind `0x` otherwise.
+    /// The payload in quotes if it is visible text, otherwise its hex digits after `0x`.
     static func text(_ payload: some Collection<UInt8>) -> String {
         if let text = String(validating: payload, as: UTF8.self), Self.isVisible(text) { return "\"\(text)\"" }
         return "0x" + PayloadEncoding.hex.encode(payload).text
     }
 
-    /// Whether a terminal shows all of `text`, and nothing else happens.
+    /// Whether a screen draws every character of `text`, without other effects.
     static func isVisible(_ text: String) -> Bool {
         text.unicodeScalars.allSatisfy(\.isVisible)
     }
 
-    /// `text` with everything that a terminal does not draw as an escape, such as `\u{1b}`.
+    /// `text` with an escape, such as `\u{1b}`, for each character that a screen does not draw.
     static func visible(_ text: String) -> String {
         if Self.isVisible(text) { return text }
         return text.unicodeScalars.reduce(into: "") { visible, scalar in
@@ -34,7 +34,7 @@ enum PayloadText {
 }
 
 extension Unicode.Scalar {
-    /// Whether a terminal draws something for it, and nothing else happens.
+    /// Whether a screen draws this character, without other effects.
     fileprivate var isVisible: Bool {
         switch self.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false

@@ -1,6 +1,6 @@
 /// Rows under aligned columns.
 struct Table {
-    /// Which edge of its column a text stands at.
+    /// The edge of a column at which its texts are aligned.
     enum Alignment: Sendable {
         case left
         case right
@@ -8,8 +8,8 @@ struct Table {
 
     private let titles: [String]
     private let alignments: [Alignment]
-    /// Of each column so far. A list comes in pages: a later page may widen a column, which is better than keeping a million
-    /// rows to know the width of the first.
+    /// The width of each column so far. A later page may widen a column: a list of a million rows is not held in memory for the
+    /// width of its first page.
     private var widths: [Int]
     private var hasHeading = false
 

@@ -1,21 +1,21 @@
 import Foundation
 
-/// The token that opens the admin API, and where it was found.
+/// The token for the admin API, and its origin.
 struct AccessToken: Equatable, Sendable {
-    /// Sent after `Bearer`.
+    /// The text that is sent after `Bearer`.
     var secret: String
-    /// A file or an environment variable, for the message when the relay refuses it.
+    /// The file or environment variable that it was read from, for error texts.
     var origin: String
 
-    /// The environment variable that may hold one.
+    /// The environment variable that may hold a token.
     static let variable = "TTMS_TOKEN"
-    /// More bytes than this are no token.
+    /// The largest number of bytes in a file with a token.
     private static let maximumSize = 4_096
 
     /// The token that was given explicitly: by `file`, or else by the environment.
     ///
     /// - Returns: `nil` when none was given.
-    /// - Throws: a ``Failure`` when what was given holds no token.
+    /// - Throws: a ``Failure`` when the file or the variable holds no token.
     static func given(file: String?, environment: [String: String]) throws(Failure) -> AccessToken? {
         if let file { return try self.read(file) }
         guard let text = environment[self.variable], !text.isEmpty else { return nil }
@@ -44,7 +44,7 @@ struct AccessToken: Equatable, Sendable {
     private static func parse(_ text: String, from origin: String) throws(Failure) -> AccessToken {
         let secret = text.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !secret.isEmpty else { throw Failure(.noPermission, "\(origin) is empty: it has to hold a token.") }
-        // What an HTTP header can carry; a line break would begin another header.
+        // Only bytes that an HTTP header can carry: a line break would begin another header.
         guard secret.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
             throw Failure(
                 .noPermission,

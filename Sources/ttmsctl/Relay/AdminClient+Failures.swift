@@ -1,18 +1,19 @@
 import AdminAPI
 import NIOHTTP1
 
-/// What went wrong, for people.
+/// The failures of requests, for people.
 extension AdminClient {
-    /// What every problem says, whatever its code: a newer relay may have codes that this ttmsctl does not know.
+    /// The members of every problem. The code is a string, because a newer relay may have codes that this ttmsctl does not
+    /// know.
     private struct Problem: Decodable {
         var code: String
         var detail: String
         var errors: [ProblemDetails.Flaw]?
     }
 
-    /// There is no answer.
+    /// The failure of a request without an answer.
     ///
-    /// - Parameter isChange: whether the request was to change something.
+    /// - Parameter isChange: whether the request changes something.
     func failure(_ error: TransportError, isChange: Bool) -> Failure {
         let url = self.location.url
         return switch error {
@@ -26,19 +27,19 @@ extension AdminClient {
                 .unavailable,
                 "The relay at \(url) has not answered (\(reason)). "
                     + (isChange
-                        ? "It may have done what it was asked to: check before you repeat it."
+                        ? "It may have carried out the request: check before you repeat it."
                         : "Is the address that of an admin API?")
             )
         case .notHTTP:
             Failure(
                 .notUnderstood,
-                "What answers at \(url) does not speak HTTP. Correct the address: terminals connect to another port than ttmsctl."
+                "The server at \(url) does not speak HTTP. Correct the address: terminals connect to another port than ttmsctl."
             )
         case .tooLarge: self.unexpected("it is too large")
         }
     }
 
-    /// The stream of events has ended in its midst.
+    /// The failure of a stream of events that broke off.
     func broken(_ error: TransportError) -> Failure {
         switch error {
         case .notConnected(let reason), .noAnswer(let reason):
@@ -47,18 +48,18 @@ extension AdminClient {
         }
     }
 
-    /// What answered with success is no relay, or another release of it.
+    /// The failure of a successful answer that this ttmsctl cannot read, from another server or another release of the relay.
     func unexpected(_ flaw: String) -> Failure {
         Failure(
             .notUnderstood,
             """
-            What \(self.location.url) answers is not what this ttmsctl expects: \(flaw). Correct the address, or use the ttmsctl of \
-            the relay's release.
+            The answer of \(self.location.url) is not one that this ttmsctl expects: \(flaw). Correct the address, or use the \
+            ttmsctl of the relay's release.
             """
         )
     }
 
-    /// Why the relay did not do what it was asked to.
+    /// The failure of a request that was answered with an error status.
     func refusal(_ answer: AdminTransport.Answer) -> Failure {
         let url = self.location.url
         if (300..<400).contains(answer.status) {
@@ -66,19 +67,19 @@ extension AdminClient {
             return Failure(
                 .notUnderstood,
                 """
-                \(url) redirects\(target). ttmsctl does not follow, because the token would go there: if that is the relay, give its \
-                address by --url.
+                \(url) redirects\(target). ttmsctl does not follow, because it would send the token there. If that is the \
+                relay, give its address by --url.
                 """
             )
         }
         guard let problem = try? APIJSON.decode(Problem.self, from: answer.body) else {
-            // What a proxy says of a relay that it does not reach.
+            // The statuses of a proxy that cannot reach its server.
             let isGateway = [502, 503, 504].contains(answer.status)
             return Failure(
                 isGateway ? .unavailable : .notUnderstood,
-                "\(url) answers with HTTP status \(answer.status), but not as a relay does. "
+                "\(url) answers with HTTP status \(answer.status), but not in a relay's form. "
                     + (isGateway
-                        ? "A proxy in between may not reach the relay." : "Correct the address, or what is in between.")
+                        ? "A proxy in between may not reach the relay." : "Correct the address, or the proxy in between.")
             )
         }
         let origin = self.location.token.origin
@@ -86,7 +87,7 @@ extension AdminClient {
         case ProblemCode.unauthorized.rawValue:
             return Failure(
                 .noPermission,
-                "The relay at \(url) does not take the token from \(origin): \(problem.detail)\(self.reloading)"
+                "The relay at \(url) does not accept the token from \(origin): \(problem.detail)\(self.reloading)"
             )
         case ProblemCode.insufficientScope.rawValue:
             return Failure(.noPermission, "The token from \(origin) does not allow this: \(problem.detail)")
@@ -98,7 +99,7 @@ extension AdminClient {
         }
     }
 
-    /// What helps when the file admin.token was replaced and the relay does not know it.
+    /// Advice for the case that the file admin.token was replaced and the relay has not read it.
     private var reloading: String {
         guard let process = self.location.process, self.location.token.origin.hasSuffix(Endpoints.tokenFileName) else {
             return ""

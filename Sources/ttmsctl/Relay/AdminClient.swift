@@ -5,9 +5,9 @@ import NIOHTTP1
 
 /// The admin API of one relay.
 struct AdminClient: Sendable {
-    /// Items that a page of a list holds: the API's largest.
+    /// Items of a page of a list: the API's maximum.
     private static let pageSize = 1_000
-    /// Bytes of a refusal.
+    /// Bytes of an error answer at most.
     private static let largestRefusal = 1 << 20
 
     let location: RelayLocation
@@ -23,7 +23,7 @@ struct AdminClient: Sendable {
         try self.decode(type, try await self.send(.GET, path, query: query).body)
     }
 
-    /// Posts nothing where that says all, and reads the answer.
+    /// Posts without a body, and reads the answer.
     func post<Value: Decodable>(_ type: Value.Type, _ path: String) async throws(Failure) -> Value {
         try self.decode(type, try await self.send(.POST, path).body)
     }
@@ -41,7 +41,7 @@ struct AdminClient: Sendable {
 
     /// Sends a message.
     ///
-    /// - Returns: the receipt, and whether it is one of an earlier request with the same idempotency key.
+    /// - Returns: the receipt, and whether it belongs to an earlier request with the same idempotency key.
     func send(
         _ message: SendMessageRequest,
         to path: String,
@@ -54,7 +54,7 @@ struct AdminClient: Sendable {
         return (try self.decode(MessageReceipt.self, answer.body), answer.headers.contains(name: "Idempotency-Replayed"))
     }
 
-    /// Posts `body` as it is, and reads the answer.
+    /// Posts `body` unchanged, and reads the answer.
     func post<Value: Decodable>(
         _ type: Value.Type,
         _ path: String,
@@ -77,7 +77,8 @@ struct AdminClient: Sendable {
         }
     }
 
-    /// Whether somebody takes connections where the relay is. A connection that breaks says nothing: it may be one of before.
+    /// Whether the relay's address accepts connections. A connection that breaks counts: it may have been made before the relay
+    /// stopped.
     func isListening() async -> Bool {
         do throws(TransportError) {
             _ = try await AdminTransport.send(self.request(.GET, RoutePath.livez.path(), query: [:]))
@@ -100,7 +101,7 @@ struct AdminClient: Sendable {
 
     /// Reads the list at `path` page by page.
     ///
-    /// - Parameter limit: items at the most; `nil` for all.
+    /// - Parameter limit: the largest number of items; `nil` for all.
     func list<Item: Codable & Sendable & Equatable>(
         _ type: Item.Type,
         _ path: String,
@@ -122,7 +123,7 @@ struct AdminClient: Sendable {
 
     /// Follows the events.
     ///
-    /// - Parameter lastID: of the last event that was seen.
+    /// - Parameter lastID: the id of the last event that was received.
     /// - Throws: a ``Failure``, now or from the feed.
     func events(query: [String: String], after lastID: String?) async throws(Failure) -> EventFeed {
         var request = self.request(.GET, RoutePath.events.path(), query: query)
@@ -143,7 +144,7 @@ struct AdminClient: Sendable {
             throw self.refusal(AdminTransport.Answer(status: status, headers: response.headers, body: refusal))
         }
         guard response.headers.first(name: "Content-Type")?.hasPrefix("text/event-stream") == true else {
-            throw self.unexpected("it is no stream of events")
+            throw self.unexpected("it is not a stream of events")
         }
         return EventFeed(response.body, failure: self.broken)
     }
@@ -180,7 +181,7 @@ struct AdminClient: Sendable {
             throw self.failure(error, isChange: method != .GET)
         }
         guard (200..<300).contains(answer.status) else { throw self.refusal(answer) }
-        // Success from what is no relay, such as the login page of a network, is none.
+        // A successful answer without JSON is not a relay's, such as the login page of a network.
         guard answer.status == 204 || answer.headers.first(name: "Content-Type")?.hasPrefix("application/json") == true else {
             throw self.unexpected("it is not JSON")
         }

@@ -5,8 +5,8 @@ import NIOFoundationCompat
 import NIOHTTP1
 import NIOPosix
 
-/// HTTP to one relay. The token goes to the address that was named and nowhere else: through no proxy that the environment
-/// names, and after no redirect.
+/// HTTP to one relay. The token is sent to the given address only: no proxy of the environment is used, and no redirect is
+/// followed.
 struct AdminTransport: Sendable {
     /// A complete answer.
     struct Answer: Sendable {
@@ -18,20 +18,20 @@ struct AdminTransport: Sendable {
         var body: Data
     }
 
-    /// Seconds without a byte after which the relay counts as gone: more than the relay's own deadline for a request, so that its
-    /// answer is the one that is seen, and more than between two heartbeats of the event stream.
+    /// Seconds without a byte after which the relay counts as gone. It exceeds the relay's own deadline for a request, so that
+    /// the relay's answer is received. It also exceeds the interval of the event stream's heartbeats.
     static let silence: Int64 = 60
-    /// Bytes of an answer: a page of 1,000 of the largest messages has fewer.
+    /// Bytes of an answer at most: a page of 1,000 of the largest messages has fewer.
     private static let largestAnswer = 256 << 20
 
-    /// One for the process, to whose end it lives.
+    /// One client for the whole process; it is never shut down.
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
             timeout: HTTPClient.Configuration.Timeout(connect: .seconds(10), read: .seconds(Self.silence))
         )
         configuration.httpVersion = .http1Only
-        // A relay that refuses a connection is not there; the default tries again until the deadline.
+        // A refused connection is reported at once; the default tries again until the deadline.
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroup: .singletonMultiThreadedEventLoopGroup, configuration: configuration)
     }()
@@ -46,10 +46,10 @@ struct AdminTransport: Sendable {
         )
     }
 
-    /// Sends a request, and returns when the head of the answer is there.
+    /// Sends a request, and returns when the head of the answer has arrived.
     static func open(_ request: HTTPClientRequest) async throws(TransportError) -> HTTPClientResponse {
         do {
-            // Silence ends a request, its length does not: a large page may come slowly.
+            // A request ends by silence, not by its duration: a large page may arrive slowly.
             return try await self.client.execute(request, deadline: .distantFuture)
         } catch {
             throw TransportError(error)

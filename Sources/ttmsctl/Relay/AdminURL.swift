@@ -4,7 +4,7 @@ import Foundation
 enum AdminURL {
     /// The URL in the form that requests are made from: scheme, host, port and path, without a slash at its end.
     ///
-    /// - Throws: a ``Failure`` that says what is wrong with `text`.
+    /// - Throws: a ``Failure`` that names the flaw of `text`.
     static func parse(_ text: String) throws(Failure) -> String {
         let example = "Give one such as http://192.0.2.1:7280."
         guard text.contains("://") else {
@@ -26,11 +26,11 @@ enum AdminURL {
         guard parts.user == nil, parts.password == nil else {
             throw Failure(
                 .usage,
-                "The URL has a user name or a password, which a relay does not take. Use a token, by --token-file."
+                "The URL has a user name or a password, which a relay does not accept. Use a token, by --token-file."
             )
         }
         guard parts.query == nil, parts.fragment == nil else {
-            throw Failure(.usage, "The URL \"\(text)\" has a query or a fragment (? or #). Leave it away. \(example)")
+            throw Failure(.usage, "The URL \"\(text)\" has a query or a fragment (? or #). Remove it. \(example)")
         }
         guard parts.port.map((1...65_535).contains) ?? true else {
             throw Failure(.usage, "The port in \"\(text)\" is not in 1 to 65535. \(example)")

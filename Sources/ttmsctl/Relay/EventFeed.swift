@@ -1,12 +1,12 @@
 import AsyncHTTPClient
 import NIOCore
 
-/// The relay's events as they come, until the relay ends them.
+/// The relay's events, until the relay ends the stream.
 struct EventFeed: AsyncSequence, Sendable {
     typealias Element = ServerSentEvent
 
     fileprivate let body: HTTPClientResponse.Body
-    /// What an end of the connection means.
+    /// Makes the failure for a broken connection.
     fileprivate let failure: @Sendable (TransportError) -> Failure
 
     init(_ body: HTTPClientResponse.Body, failure: @escaping @Sendable (TransportError) -> Failure) {
@@ -18,7 +18,7 @@ struct EventFeed: AsyncSequence, Sendable {
         AsyncIterator(pieces: self.body.makeAsyncIterator(), failure: self.failure)
     }
 
-    /// Goes through the events as they come.
+    /// Iterates over the events as they arrive.
     struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate var pieces: HTTPClientResponse.Body.AsyncIterator
         fileprivate let failure: @Sendable (TransportError) -> Failure
@@ -33,7 +33,7 @@ struct EventFeed: AsyncSequence, Sendable {
             self.failure = failure
         }
 
-        /// The next event; `nil` when the relay has ended them.
+        /// The next event; `nil` when the relay has ended the stream.
         ///
         /// - Throws: a ``Failure`` when the connection breaks.
         mutating func next() async throws -> ServerSentEvent? {

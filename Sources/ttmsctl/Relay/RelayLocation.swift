@@ -2,19 +2,18 @@ import AdminAPI
 import Foundation
 import Glibc
 
-/// Where a relay's admin API is, and the token that opens it.
+/// The URL of a relay's admin API, and the token for it.
 struct RelayLocation: Equatable, Sendable {
-    /// Without a slash at its end.
+    /// The base URL, without a slash at its end.
     var url: String
-    /// What opens it.
     var token: AccessToken
-    /// The relay's process, where the relay was found by its data directory.
+    /// The id of the relay's process, if the relay was found by its data directory.
     var process: Int32?
 
-    /// Finds the relay that `options` name: by its URL, or by what it left in its data directory. A flag goes before the
-    /// environment, and that before what is found.
+    /// Finds the relay that `options` name, by its URL or by the files in its data directory. An option has precedence over the
+    /// environment, and the environment over the files.
     ///
-    /// - Parameter token: the one that was given explicitly; `nil` to use the one that the relay left in its data directory.
+    /// - Parameter token: the token that was given explicitly; `nil` for the one in the relay's data directory.
     static func find(
         _ options: RelayOptions,
         environment: [String: String],
@@ -26,8 +25,8 @@ struct RelayLocation: Equatable, Sendable {
                 throw Failure(
                     .noPermission,
                     """
-                    No token for \(url). Give --token-file, or set \(AccessToken.variable) to what admin.token on the relay's machine \
-                    holds.
+                    No token for \(url). Give --token-file, or set \(AccessToken.variable) to the content of admin.token on \
+                    the relay's machine.
                     """
                 )
             }
@@ -42,14 +41,14 @@ struct RelayLocation: Equatable, Sendable {
         return RelayLocation(url: Self.reachable(url: url), token: found, process: endpoints.pid)
     }
 
-    /// The data directory that was named; its default is the relay's own.
+    /// The given data directory, or else the relay's default.
     static func dataDirectory(_ named: String?, environment: [String: String]) -> String {
         if let named { return named }
         if let set = environment["TTMS_DATA_DIR"], !set.isEmpty { return set }
         return environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init) ?? "./data"
     }
 
-    /// What the relay says of itself in `directory`.
+    /// The addresses and the process id that the relay has written to `directory`.
     static func endpoints(in directory: String) throws(Failure) -> Endpoints {
         let path = "\(directory)/\(Endpoints.fileName)"
         let contents: [UInt8]
@@ -71,8 +70,8 @@ struct RelayLocation: Equatable, Sendable {
         }
     }
 
-    /// The address to connect to on this machine, where a relay listens on `host`: one that listens on all addresses is reached
-    /// on the loopback.
+    /// The address to connect to on this machine, for a relay that listens on `host`. A relay that listens on all addresses is
+    /// reached over the loopback.
     static func reachable(host: String) -> String {
         switch host {
         case "0.0.0.0": "127.0.0.1"
@@ -86,18 +85,18 @@ struct RelayLocation: Equatable, Sendable {
     }
 
     private static func unclear(_ path: String) -> Failure {
-        Failure(.notUnderstood, "\(path) does not say where the relay is. Restart the relay: it writes the file anew.")
+        Failure(.notUnderstood, "\(path) does not name the relay's address. Restart the relay: it writes the file again.")
     }
 
-    /// The token that the relay `process` left in `directory`.
+    /// The token that the relay `process` has written to `directory`.
     private static func token(in directory: String, of process: Int32) throws(Failure) -> AccessToken {
         let path = "\(directory)/\(Endpoints.tokenFileName)"
         guard access(path, F_OK) == 0 || errno != ENOENT else {
             throw Failure(
                 .noPermission,
                 """
-                There is no \(path). The relay makes a new one, and takes no longer the former, when it gets SIGHUP: \
-                kill -HUP \(process), or systemctl reload. Or give another admin token by --token-file or \(AccessToken.variable).
+                There is no \(path). At SIGHUP the relay makes a new one, and revokes the former token: kill -HUP \(process), \
+                or systemctl reload. Or give another admin token by --token-file or \(AccessToken.variable).
                 """
             )
         }

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Foundation
 
-/// Which relay a command talks to, and how it prints: options that every command takes.
+/// The options of every command: the relay, and the output format.
 struct RelayOptions: ParsableArguments {
-    @Option(help: "How to print: a table for people, or the API's JSON for programs.")
+    @Option(help: "The output format: a table for people, or the API's JSON for programs.")
     var output = OutputFormat.table
 
     @Option(
@@ -29,7 +29,7 @@ struct RelayOptions: ParsableArguments {
     )
     var tokenFile: String?
 
-    /// Says so when the options contradict each other.
+    /// Refuses options that contradict each other.
     func validate() throws {
         if self.url != nil, self.dataDirectory != nil {
             throw ValidationError("--url and --data-dir name two relays; give one of them.")
@@ -38,7 +38,7 @@ struct RelayOptions: ParsableArguments {
 
     /// The token that was given by an option or the environment.
     ///
-    /// Reads a pipe to its end, so that it is asked for once.
+    /// Reads a pipe to its end, so it must be called only once.
     func givenToken() throws(Failure) -> AccessToken? {
         try AccessToken.given(file: self.tokenFile, environment: ProcessInfo.processInfo.environment)
     }
@@ -48,9 +48,9 @@ struct RelayOptions: ParsableArguments {
         try self.client(token: self.givenToken())
     }
 
-    /// The admin API of the relay that the options name, as it is found now.
+    /// The admin API of the relay that the options name, found anew by each call.
     ///
-    /// - Parameter token: of ``givenToken()``.
+    /// - Parameter token: the result of ``givenToken()``.
     func client(token: AccessToken?) throws(Failure) -> AdminClient {
         AdminClient(location: try RelayLocation.find(self, environment: ProcessInfo.processInfo.environment, token: token))
     }

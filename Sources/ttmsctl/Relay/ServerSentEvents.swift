@@ -1,22 +1,23 @@
-/// One Server-Sent Event, or what stands in the place of one.
+/// One Server-Sent Event, or a heartbeat in its place.
 struct ServerSentEvent: Equatable, Sendable {
-    /// The id that is the last one from here on; `nil` when there was none.
+    /// The id from which a later connection continues; `nil` when the event has none.
     var id: String?
-    /// The data; `nil` when there was none, as in heartbeats.
+    /// The data; `nil` when the event has none, as in heartbeats.
     var data: String?
 }
 
-/// Finds Server-Sent Events in bytes that come in pieces.
+/// Parses Server-Sent Events from bytes that arrive in pieces.
 ///
-/// Of the format, it knows what the relay writes: lines end with a line feed, and each has at most one line of data.
+/// Supports the part of the format that the relay writes: lines end with a line feed, and each event has at most one line of
+/// data.
 struct ServerSentEvents {
     private var line: [UInt8] = []
     private var event = ServerSentEvent()
 
-    /// Bytes of one line at the most: whatever answers, it must not fill the memory.
+    /// Bytes of one line at most: a server that is no relay must not fill the memory.
     private static let longestLine = 1 << 20
 
-    /// Whether a line is longer than any of a relay; what follows is no event.
+    /// Whether a line was longer than any of a relay; the bytes after it are no events.
     private(set) var isOverlong = false
 
     /// Takes a piece.

@@ -4,18 +4,18 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Why a request got no answer.
+/// The reason why a request got no answer.
 enum TransportError: Error, Equatable {
-    /// There is no connection, so that nothing was sent.
+    /// No connection was made, so nothing was sent.
     case notConnected(reason: String)
-    /// The request may have arrived.
+    /// The connection failed, and the request may have arrived.
     case noAnswer(reason: String)
-    /// The other side answered, and not in HTTP.
+    /// The answer is not HTTP.
     case notHTTP
-    /// The answer has more bytes than any of a relay.
+    /// The answer has more bytes than any answer of a relay.
     case tooLarge
 
-    /// Finds the case of an error of the HTTP client.
+    /// Converts an error of the HTTP client.
     init(_ error: any Error) {
         self =
             switch error {
@@ -33,7 +33,7 @@ enum TransportError: Error, Equatable {
 
     private static let incomplete = "the connection was closed before the answer was complete"
 
-    /// Why no connection was made to a name or an address, in the system's words.
+    /// The reason why no connection was made to a name or an address, in the system's words.
     static func reason(_ error: NIOConnectionError) -> String {
         if let failure = error.connectionErrors.last?.error {
             return if case .notConnected(let reason) = TransportError(failure) { reason } else { "it failed" }
@@ -59,8 +59,8 @@ enum TransportError: Error, Equatable {
     private static func client(_ error: HTTPClientError) -> TransportError {
         switch error {
         case .connectTimeout, .getConnectionFromPoolTimeout: .notConnected(reason: "Connection timed out")
-        case .tlsHandshakeTimeout: .notConnected(reason: "the other side does not begin TLS, which https:// asks for")
-        case .readTimeout: .noAnswer(reason: "nothing came for \(AdminTransport.silence) s")
+        case .tlsHandshakeTimeout: .notConnected(reason: "the server does not begin TLS, which https:// requires")
+        case .readTimeout: .noAnswer(reason: "nothing arrived for \(AdminTransport.silence) s")
         case .remoteConnectionClosed, .uncleanShutdown:
             .noAnswer(reason: Self.incomplete)
         case .invalidURL, .emptyHost: .notConnected(reason: "the URL is wrong")
@@ -68,16 +68,16 @@ enum TransportError: Error, Equatable {
         }
     }
 
-    /// Errors of TLS, whose types are the TLS library's; and what is not known.
+    /// Errors of TLS, recognised by their text because their types belong to the TLS library; and all other errors.
     private static func other(_ error: any Error) -> TransportError {
         let text = "\(error)"
         if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("unableToValidateCertificate") {
             return .notConnected(
-                reason: "its certificate is not one that this machine trusts; add the certificate's CA to the system's"
+                reason: "this machine does not trust its certificate; add the certificate's CA to the system's"
             )
         }
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
-            return .notConnected(reason: "the other side does not speak TLS, which https:// asks for")
+            return .notConnected(reason: "the server does not speak TLS, which https:// requires")
         }
         if text.contains("failedToMatchNameToCertificate") || text.contains("unableToMatchName") {
             return .notConnected(reason: "its certificate is for another name")

@@ -8,25 +8,24 @@ enum ReceivedFrame: Equatable, Sendable {
     case data(from: CCID, payload: [UInt8])
 }
 
-/// Finds where frames from the relay end.
+/// Finds the ends of frames from the relay.
 ///
-/// The relay leaves the length field of forwarded data as its source wrote it, so a terminal cannot trust it: a frame's end is
-/// where the checksum holds, and nothing or another header follows. Of such places one that the length field means, in any
-/// dialect, is taken first.
+/// The relay does not change the length field of forwarded data, so its dialect is not known. A frame ends where the checksum
+/// holds, and nothing or another header follows. An end that the length field gives in any dialect has precedence.
 struct FrameReader: Sendable {
-    /// What the bytes on offer are.
+    /// The result of one step.
     enum Step: Equatable, Sendable {
         /// The first `size` bytes are a frame.
         case frame(ReceivedFrame, size: Int)
         /// No frame yet.
         case needsBytes
-        /// No frame yet, but when no byte comes for a moment, the bytes are one as they stand: step again with `isQuiet`.
+        /// No frame yet. If no byte arrives for a moment, the bytes are a frame: step again with `isQuiet`.
         case needsBytesOrQuiet
-        /// What came is not from a relay.
+        /// The bytes are not from a relay.
         case notAFrame
     }
 
-    /// Looks for a frame at the first of `bytes`.
+    /// Finds a frame at the start of `bytes`.
     static func step(_ bytes: UnsafeRawBufferPointer, isQuiet: Bool = false) -> Step {
         guard Self.beginsWithHeader(bytes[...]) else { return .notAFrame }
         guard bytes.count >= Frame.minimumSize else { return .needsBytes }
@@ -42,7 +41,7 @@ struct FrameReader: Sendable {
                 return Self.frame(bytes, size: size)
             }
         }
-        // Here the whole next header is asked for: its first bytes alone could be a payload's.
+        // This search requires the whole next header: its first bytes alone could belong to a payload.
         for size in Frame.minimumSize..<max(Frame.minimumSize, bytes.count - Frame.headerSize + 1)
         where Self.isFrame(bytes, size: size) {
             return Self.frame(bytes, size: size)
@@ -72,7 +71,7 @@ struct FrameReader: Sendable {
         }
     }
 
-    /// Whether the bytes begin with `$TTMS` or `$TTMX`, as far as they go; no bytes do.
+    /// Whether the bytes begin with `$TTMS` or `$TTMX`, or with a part of one; true for no bytes.
     private static func beginsWithHeader(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
         let prefix = bytes.prefix(Frame.headerSize)
         return "$TTMS".utf8.starts(with: prefix) || "$TTMX".utf8.starts(with: prefix)

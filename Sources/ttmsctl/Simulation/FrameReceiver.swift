@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Turns the bytes of a connection into frames; what comes in pieces waits for the rest.
+/// Turns the bytes of a connection into frames, and buffers an unfinished frame.
 ///
 /// Confined to its connection's event loop.
 final class FrameReceiver: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ReceivedFrame
 
-    /// The relay's own default for the dialect `marker`, whose frames have no other end than silence.
+    /// The relay's default `quiet_time`: a frame of the dialect `marker` ends only by silence.
     private static let quietTime = TimeAmount.milliseconds(50)
 
     private var bytes = ByteBuffer()
@@ -43,7 +43,8 @@ final class FrameReceiver: ChannelInboundHandler {
                 return
             case .notAFrame:
                 self.bytes.clear()
-                context.fireErrorCaught(Failure(.notUnderstood, "What came is no frame of a relay. Correct --address."))
+                let failure = Failure(.notUnderstood, "The received bytes are not a frame of a relay. Correct --address.")
+                context.fireErrorCaught(failure)
                 context.close(promise: nil)
                 return
             }

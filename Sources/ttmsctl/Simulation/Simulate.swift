@@ -4,17 +4,17 @@ import Foundation
 import TTMSProtocol
 import UnixSignals
 
-/// A terminal for trying things.
+/// Simulates a terminal.
 struct Simulate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Be a terminal: connect, register, send, and print what comes.",
+        abstract: "Simulate a terminal: connect, register, send, and print all that it receives.",
         discussion: """
-            It goes on until Ctrl-C, until the relay closes the connection (exit code 1), or until --receive or --for end it. \
-            With both of these, it is an error (exit code 1) when the time is over before the frames are there.
+            It runs until Ctrl-C, until the relay closes the connection (exit code 1), or until --receive or --for ends it. \
+            With both of these, the exit code is 1 if the time is over before the frames have arrived.
             """
     )
 
-    @Argument(help: .ccid("The terminal to be"))
+    @Argument(help: .ccid("The terminal to simulate"))
     var ccid: CCID
 
     @Option(
@@ -26,13 +26,13 @@ struct Simulate: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Seconds between two heartbeats; 0 for only the first.", valueName: "seconds"))
     var heartbeat = 30.0
 
-    @Option(help: ArgumentHelp("End after this many data frames have come.", valueName: "frames"))
+    @Option(help: ArgumentHelp("End after this number of data frames has arrived.", valueName: "frames"))
     var receive: Int?
 
     @Option(name: .customLong("for"), help: ArgumentHelp("End after this time.", valueName: "seconds"))
     var lifetime: Double?
 
-    @Option(help: ArgumentHelp("Where to connect. (default: the first listener of the relay)", valueName: "host:port"))
+    @Option(help: ArgumentHelp("The address to connect to. (default: the first listener of the relay)", valueName: "host:port"))
     var address: String?
 
     @OptionGroup var relay: RelayOptions
@@ -42,7 +42,7 @@ struct Simulate: AsyncParsableCommand {
             throw ValidationError("--send takes a CCID and a text; put a text of several words in quotes.")
         }
         _ = try self.messages()
-        // A year; far from where a duration would overflow.
+        // A year, well below the overflow of a duration.
         for seconds in [self.heartbeat, self.lifetime ?? 0] where !(0...31_622_400).contains(seconds) {
             throw ValidationError("--heartbeat and --for take 0 to 31622400 seconds.")
         }
@@ -81,7 +81,7 @@ struct Simulate: AsyncParsableCommand {
         case .timeIsUp:
             try SimulationEvent(.ended, detail: "the time is over").print(format)
             guard self.receive == nil else {
-                throw Failure(.refused, "The time was over before \(self.receive ?? 0) data frames had come.")
+                throw Failure(.refused, "The time was over before \(self.receive ?? 0) data frames had arrived.")
             }
         case .closed, .rejected:
             let reason = ending == .rejected ? self.rejection : await self.closeReason()
@@ -106,11 +106,11 @@ struct Simulate: AsyncParsableCommand {
     private func target() throws(Failure) -> (host: String, port: Int) {
         if let address = self.address, let parts = Self.parts(address) { return parts }
         guard self.relay.url == nil else {
-            throw Failure(.usage, "--url says where the admin API is, not where terminals connect. Give --address HOST:PORT.")
+            throw Failure(.usage, "--url is the address of the admin API, not that for terminals. Give --address HOST:PORT.")
         }
         let directory = RelayLocation.dataDirectory(self.relay.dataDirectory, environment: ProcessInfo.processInfo.environment)
         guard let parts = try RelayLocation.endpoints(in: directory).terminals.first.flatMap(Self.parts) else {
-            throw Failure(.notUnderstood, "The relay does not say where terminals connect. Give --address HOST:PORT.")
+            throw Failure(.notUnderstood, "The relay does not publish an address for terminals. Give --address HOST:PORT.")
         }
         return (RelayLocation.reachable(host: parts.host), parts.port)
     }
@@ -127,15 +127,16 @@ struct Simulate: AsyncParsableCommand {
         return (String(host), Int(port))
     }
 
-    /// What can keep a connection from registering: it is not in what the relay says of the terminal, which it has not seen on it.
+    /// The possible reasons why a connection never registered. The relay does not record them with the terminal, which it has
+    /// not seen on that connection.
     private var rejection: String {
         """
         it had not registered. An operator may have blocked \(self.ccid) or this address (ttmsctl blocks), or a limit may be \
-        reached: ttmsctl connections --state closed tells.
+        reached: see ttmsctl connections --state closed.
         """
     }
 
-    /// What the relay itself says, where its admin API is at hand; what it can be, otherwise.
+    /// The relay's own close reason if its admin API answers; the possible reasons otherwise.
     private func closeReason() async -> String {
         if let client = try? self.relay.client(),
             let terminal = try? await client.get(TerminalResource.self, RoutePath.terminal.path(self.ccid.description)),
@@ -144,8 +145,8 @@ struct Simulate: AsyncParsableCommand {
             return "\(reason)."
         }
         return """
-            its reason is not known here. Another connection may have registered \(self.ccid) (superseded), an operator may have \
-            closed it (kicked), a limit may be reached, or the relay has stopped: its log tells.
+            its reason is not known here. Another connection may have registered \(self.ccid) (superseded), an operator may \
+            have closed it (kicked), a limit may be reached, or the relay may have stopped: see its log.
             """
     }
 }

@@ -2,30 +2,30 @@ import NIOCore
 import NIOPosix
 import TTMSProtocol
 
-/// A terminal as the field has them, in the dialect `total`: connects, registers by a heartbeat, sends what it is given once
-/// that is answered, and goes on with heartbeats.
+/// A terminal of the dialect `total`. It connects, registers by a heartbeat, sends its messages after the reply, and repeats
+/// the heartbeat.
 struct SimulatedTerminal: Sendable {
-    /// How a simulation ends.
+    /// The end of a simulation.
     enum Ending: Equatable, Sendable {
-        /// As many frames came as were waited for.
+        /// The requested number of frames has arrived.
         case receivedAll
-        /// The time that it was to last is over.
+        /// The lifetime is over.
         case timeIsUp
         /// The relay closed the connection, or it broke.
         case closed
-        /// The same, before the first heartbeat was answered.
+        /// The connection ended before the first heartbeat was answered.
         case rejected
     }
 
     /// The terminal's number.
     var ccid: CCID
-    /// What it sends.
+    /// The messages that it sends after its registration.
     var messages: [Outgoing]
-    /// Between two heartbeats; `nil` to send only the first.
+    /// The interval of heartbeats; `nil` to send only the first.
     var heartbeat: Duration?
-    /// Data frames after which it ends; `nil` to go on.
+    /// The number of data frames after which it ends; `nil` for no limit.
     var receive: Int?
-    /// After which it ends; `nil` to go on.
+    /// The time after which it ends; `nil` for no limit.
     var lifetime: Duration?
 
     /// One message to another terminal.
@@ -34,7 +34,7 @@ struct SimulatedTerminal: Sendable {
         var payload: [UInt8]
     }
 
-    /// Lives until something ends it.
+    /// Runs the terminal to its end.
     ///
     /// - Parameter report: called for each event.
     func run(
@@ -114,12 +114,12 @@ struct SimulatedTerminal: Sendable {
                 if isRegistered, received == self.receive { return .receivedAll }
             }
         } catch let error where error is IOError || error is ChannelError {
-            // A reset, or a write to a connection that just ended, says no more than the end does.
+            // A reset, or a write after the connection's end, means the same as the end.
         }
         return isRegistered ? .closed : .rejected
     }
 
-    /// Why connecting failed, in the system's words.
+    /// The reason why connecting failed, in the system's words.
     private static func reason(_ error: any Error) -> String {
         if case .notConnected(let reason) = TransportError(error) { return reason }
         return "it was closed at once"

@@ -2,9 +2,8 @@ import AdminAPI
 import Foundation
 import TTMSProtocol
 
-/// What a simulated terminal tells of its life: a line for people, or a JSON object for programs.
+/// One event of a simulated terminal, printed as a line for people or as a JSON object for programs.
 struct SimulationEvent: Encodable, Equatable, Sendable {
-    /// What happened.
     enum Kind: String, Encodable, Sendable {
         case connected
         case heartbeatAnswered = "heartbeat_answered"
@@ -15,16 +14,16 @@ struct SimulationEvent: Encodable, Equatable, Sendable {
     }
 
     var event: Kind
-    /// When, by this machine's clock.
+    /// The time, by this machine's clock.
     var at: String
     /// The other terminal, of `sent` and `received`.
     var ccid: String?
-    /// In ``payloadEncoding``.
+    /// The payload, in ``payloadEncoding``.
     var payload: String?
     var payloadEncoding: PayloadEncoding?
-    /// What the relay's reply holds.
+    /// The relay's time in its heartbeat reply.
     var time: UInt32?
-    /// More, for people.
+    /// Further text for people.
     var detail: String?
 
     enum CodingKeys: String, CodingKey {

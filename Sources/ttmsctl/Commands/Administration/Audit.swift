@@ -2,28 +2,28 @@ import AdminAPI
 import ArgumentParser
 import Foundation
 
-/// Who did what.
+/// Lists the audit log.
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List what was changed over the admin API and what was denied, the newest first.",
-        discussion: "COUNT is above 1 for denials that came in quick succession: those are one entry."
+        abstract: "List the changes made over the admin API and the denied requests, the newest first.",
+        discussion: "Denials in quick succession are one entry, whose COUNT is above 1."
     )
 
-    @Option(help: ArgumentHelp("Only what this token did; its id or its name.", valueName: "token"))
+    @Option(help: ArgumentHelp("Only requests with this token, given by its id or its name.", valueName: "token"))
     var token: String?
 
-    @Option(help: ArgumentHelp("Only what ended so.", valueName: "outcome"))
+    @Option(help: ArgumentHelp("Only requests with this outcome.", valueName: "outcome"))
     var outcome: AuditOutcome?
 
     @Option(
         help: ArgumentHelp(
-            "Only from then on: a time such as 2023-11-14T22:13:20Z, or 24h for that long ago.",
+            "Only entries since then: a time such as 2023-11-14T22:13:20Z, or a duration before now, such as 24h.",
             valueName: "time"
         )
     )
     var since: String?
 
-    @Option(help: ArgumentHelp("Entries at the most.", valueName: "number"))
+    @Option(help: ArgumentHelp("The largest number of entries.", valueName: "number"))
     var limit: Int = 100
 
     @OptionGroup var relay: RelayOptions
@@ -31,7 +31,7 @@ struct Audit: AsyncParsableCommand {
     func validate() throws {
         if self.limit < 1 { throw ValidationError("--limit takes 1 or more.") }
         if let since, Self.time(since, now: .now) == nil {
-            throw ValidationError("--since takes a time such as 2023-11-14T22:13:20Z, or one that is so long ago, such as 24h.")
+            throw ValidationError("--since takes a time such as 2023-11-14T22:13:20Z, or a duration before now, such as 24h.")
         }
     }
 
@@ -44,7 +44,7 @@ struct Audit: AsyncParsableCommand {
         try await self.relay.client().list(RoutePath.audit.path(), query: query, limit: self.limit, to: printer)
     }
 
-    /// The time that `text` means, as the API reads it.
+    /// The time that `text` means, in the form that the API reads.
     static func time(_ text: String, now: Date) -> String? {
         if APITime.milliseconds(text) != nil { return text }
         guard let ago = TimeToLive(argument: text) else { return nil }
@@ -52,7 +52,7 @@ struct Audit: AsyncParsableCommand {
         return APITime.text(milliseconds: seconds * 1_000)
     }
 
-    /// Anybody may have sent it.
+    /// Escapes a text that any client may have sent.
     private static func visible(_ text: String) -> String {
         PayloadText.isVisible(text) ? text : PayloadText.text(text.utf8)
     }

@@ -2,20 +2,20 @@ import AdminAPI
 import ArgumentParser
 import Foundation
 
-/// The running relay's configuration.
+/// Shows, checks and reloads the running relay's configuration.
 struct Config: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show, check and reload the configuration of a running relay.",
         subcommands: [Show.self, Validate.self, Reload.self]
     )
 
-    /// What is in force.
+    /// Shows the settings in force.
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show every setting in force, and where it was set.",
+            abstract: "Show every setting in force and its source.",
             discussion: """
-                PENDING is what the configuration said when it was read last, where that waits for a restart. Where the latest reload \
-                was refused, standard error says what is wrong (in a table; of JSON, see GET /api/v1/config).
+                PENDING is the value in the configuration that was read last, if it takes effect only at a restart. If the latest \
+                reload was refused, the table is followed by its errors on standard error; for JSON, see GET /api/v1/config.
                 """
         )
 
@@ -34,20 +34,20 @@ struct Config: AsyncParsableCommand {
             try printer.print(list.data)
             printer.finish()
             guard let refused = list.refusedReload, self.relay.output == .table else { return }
-            Console.complain(
+            Console.writeError(
                 """
-                At \(refused.at) the relay was to read its configuration again, and refused: the settings above are the former ones.
+                The relay refused its reload at \(refused.at): the settings above are the former ones.
                 \(Config.lines(refused.errors).joined(separator: "\n"))
                 """
             )
         }
     }
 
-    /// What would be in force.
+    /// Checks a configuration file.
     struct Validate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check a configuration file as the running relay would read it. Changes nothing.",
-            discussion: "With the relay's own environment and command line. Exit code 1 when the file is wrong."
+            discussion: "The relay's own environment and command line apply. The exit code is 1 if the file is wrong."
         )
 
         @Argument(help: "The file; - for standard input.")
@@ -55,7 +55,7 @@ struct Config: AsyncParsableCommand {
 
         @OptionGroup var relay: RelayOptions
 
-        /// Bytes of a file: more than a relay takes.
+        /// Bytes of a file at most; a relay accepts fewer.
         private static let largestFile = 16 << 20
 
         func run() async throws {
@@ -74,13 +74,13 @@ struct Config: AsyncParsableCommand {
         }
     }
 
-    /// Reads it again.
+    /// Has the relay read its configuration again.
     struct Reload: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Have the relay read its configuration and the file admin.token again, as at SIGHUP.",
             discussion: """
-                A wrong configuration changes nothing. Where admin.token was deleted or replaced, this needs the former token \
-                (TTMS_TOKEN), and SIGHUP does not.
+                A wrong configuration changes nothing. After admin.token was deleted or replaced, this command needs the \
+                former token (TTMS_TOKEN); SIGHUP needs none.
                 """
         )
 
@@ -95,7 +95,7 @@ struct Config: AsyncParsableCommand {
         }
     }
 
-    /// Whether the change is to come or has been.
+    /// The time of the changes: `future` for a check, `past` for a reload.
     enum Tense {
         case future
         case past

@@ -3,13 +3,13 @@ import ArgumentParser
 import Foundation
 import TTMSProtocol
 
-/// What happens in the relay, as it happens.
+/// Follows the relay's events.
 struct Events: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Follow what happens: terminals, messages, rejected connections, the store.",
+        abstract: "Follow the relay's events: terminals, messages, rejected connections, the store.",
         discussion: """
-            Prints a line per event until it is interrupted. When the connection breaks, or the relay restarts, it comes back by \
-            itself, and says so when it missed something.
+            Prints a line per event until it is interrupted. After a broken connection or a restart of the relay it connects \
+            again by itself. The event gap shows that events were missed.
             """
     )
 
@@ -21,17 +21,19 @@ struct Events: AsyncParsableCommand {
     @Option(help: .ccid("Only events about this terminal. May be given several times."))
     var ccid: [CCID] = []
 
-    @Option(help: ArgumentHelp("End after so many events. (default: never)", valueName: "number"))
+    @Option(help: ArgumentHelp("End after this number of events. (default: never)", valueName: "number"))
     var count: Int?
 
     @OptionGroup var relay: RelayOptions
 
-    /// Between attempts to come back.
+    /// The interval between attempts to connect again.
     private static let retry = Duration.seconds(2)
 
     func validate() throws {
         if let count = self.count, count < 1 { throw ValidationError("--count takes 1 or more.") }
-        if self.type.contains(where: \.isOfStream) { throw ValidationError("gap and end come in any case.") }
+        if self.type.contains(where: \.isOfStream) {
+            throw ValidationError("--type takes neither gap nor end: they are always printed.")
+        }
     }
 
     func run() async throws {
@@ -46,7 +48,7 @@ struct Events: AsyncParsableCommand {
         while true {
             do {
                 let events = try await self.relay.client(token: token).events(query: query, after: lastID)
-                if isLost { Console.complain("The relay answers again.") }
+                if isLost { Console.writeError("The relay answers again.") }
                 isLost = false
                 for try await event in events {
                     lastID = event.id ?? lastID
@@ -56,15 +58,15 @@ struct Events: AsyncParsableCommand {
                     if remaining == 0 { return }
                 }
             } catch let failure as Failure where failure.status == .unavailable && lastID != nil {
-                // It was there; it may restart.
-                if !isLost { Console.complain("\(failure.message) Trying again until it answers.") }
+                // The relay has answered before, so it may be restarting.
+                if !isLost { Console.writeError("\(failure.message) Trying again until it answers.") }
                 isLost = true
             }
             try await Task.sleep(for: Self.retry)
         }
     }
 
-    /// An event in one line; the JSON itself when it is one of a newer relay.
+    /// An event in one line; its JSON when this ttmsctl cannot read it, such as an event of a newer relay.
     static func line(_ data: String) -> String {
         guard let event = try? APIJSON.decode(EventResource.self, from: Data(data.utf8)) else { return data }
         let facts: [String?] = [

@@ -1,27 +1,27 @@
 import AdminAPI
 import ArgumentParser
 
-/// What the relay logs.
+/// Shows or changes the relay's log level.
 struct SetLogLevel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "log-level",
-        abstract: "Show what is logged, or change it for a time.",
-        discussion: "When the time is up, what is configured is logged again."
+        abstract: "Show the relay's log level, or change it for a time.",
+        discussion: "After that time, the configured level is in force again."
     )
 
-    @Argument(help: "Log messages of this level and those above it.")
+    @Argument(help: "The least severe level to log, such as debug.")
     var level: LogLevelName?
 
-    @Option(name: .customLong("for"), help: ArgumentHelp("How long, such as 90s or 1h.", valueName: "time"))
+    @Option(name: .customLong("for"), help: ArgumentHelp("The duration of the change, such as 90s or 1h.", valueName: "time"))
     var duration = TimeToLive(seconds: 900)
 
-    @Flag(help: "Log what is configured again, now.")
+    @Flag(help: "Return to the configured level now.")
     var revert = false
 
     @OptionGroup var relay: RelayOptions
 
     func validate() throws {
-        if self.revert, self.level != nil { throw ValidationError("Give a level, or --revert.") }
+        if self.revert, self.level != nil { throw ValidationError("Give a level or --revert, not both.") }
         if self.duration.seconds == 0 { throw ValidationError("--for takes 1s or more.") }
     }
 

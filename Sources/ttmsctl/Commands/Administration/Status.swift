@@ -1,7 +1,7 @@
 import AdminAPI
 import ArgumentParser
 
-/// The relay at a glance.
+/// Shows the relay at a glance.
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show the relay at a glance.")
 
@@ -31,10 +31,10 @@ struct Status: AsyncParsableCommand {
             ("expired", "\(ledger.expired)"),
             ("deleted", "\(ledger.deleted)"),
             ("evicted", "\(ledger.evicted)"),
-            ("requeued", "\(ledger.requeued), which may come twice"),
+            ("requeued", "\(ledger.requeued), which may arrive twice"),
             ("imbalance", ledger.imbalance == 0 ? "0" : "\(ledger.imbalance): a fault of the relay, please report it"),
             (
-                "kept on disk",
+                "queued on disk",
                 "\(status.store.frames) frames, \(status.store.bytes) bytes, for \(status.store.terminals) terminals"
             ),
             ("rejected", "\(status.store.rejected)"),

@@ -1,33 +1,33 @@
 import AdminAPI
 import ArgumentParser
 
-/// Who may use the admin API.
+/// Creates, lists and revokes tokens for the admin API.
 struct Token: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make, list and revoke tokens for the admin API.",
+        abstract: "Create, list and revoke tokens for the admin API.",
         discussion: """
-            A token allows what its scopes say: \(Scope.allCases.map(\.rawValue).joined(separator: ", ")); admin includes the \
-            others. The token of the file admin.token has all. To replace that one: delete the file, and send the relay SIGHUP (kill \
-            -HUP, systemctl reload).
+            A token allows the requests of its scopes: \(Scope.allCases.map(\.rawValue).joined(separator: ", ")); admin \
+            includes the others. The token in the file admin.token has all scopes. To replace it, delete the file and send the \
+            relay SIGHUP (kill -HUP, systemctl reload).
             """,
         subcommands: [Create.self, Revoke.self, List.self]
     )
 
-    /// Makes a token.
+    /// Creates a token.
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a token. It is shown this once: the relay keeps only a digest of it."
+            abstract: "Create a token. It is shown only now: the relay stores a digest of it, not the token."
         )
 
-        @Argument(help: "Who or what is going to use it: letters, digits, '.', '_', '@' and '-'.")
+        @Argument(help: "A name for the token's user, of letters, digits, '.', '_', '@' and '-'.")
         var name: String
 
-        @Option(help: ArgumentHelp("What it allows. Can be given several times.", valueName: "scope"))
+        @Option(help: ArgumentHelp("A scope of the token. Can be given several times.", valueName: "scope"))
         var scope: [Scope]
 
         @Option(
             name: .customLong("for"),
-            help: ArgumentHelp("How long it is valid, such as 12h or 90d. (default: for ever)", valueName: "time")
+            help: ArgumentHelp("The time for which it is valid, such as 12h or 90d. (default: for ever)", valueName: "time")
         )
         var validity: TimeToLive?
 
@@ -81,7 +81,7 @@ struct Token: AsyncParsableCommand {
         }
     }
 
-    /// Takes a token out of force.
+    /// Revokes a token.
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Revoke a token: it is refused from now on.")
 

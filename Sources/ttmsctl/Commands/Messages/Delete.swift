@@ -6,7 +6,7 @@ import TTMSProtocol
 struct Delete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Delete a queued message, or all that are queued for a terminal.",
-        discussion: "Messages in flight stay: they have been written to their terminal."
+        discussion: "Messages in flight are not deleted: they have been written to their terminal."
     )
 
     @Argument(help: "The message's id, as `messages` lists it.")
@@ -37,7 +37,9 @@ struct Delete: AsyncParsableCommand {
         case .table:
             Console.write(receipt.deleted == 1 ? "1 message deleted" : "\(receipt.deleted) messages deleted")
             if receipt.pending == true {
-                Console.write("The relay's disk fails: this is written when it recovers, and undone if the relay ends before.")
+                Console.write(
+                    "The relay's disk fails. The deletion is written after the disk recovers, and undone if the relay ends before."
+                )
             }
         }
     }

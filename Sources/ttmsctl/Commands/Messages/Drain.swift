@@ -4,14 +4,14 @@ import ArgumentParser
 /// Stops a relay, and waits until it has ended.
 struct Drain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Stop the relay, with everything that is not delivered on disk.",
+        abstract: "Stop the relay, after writing everything that is not delivered to disk.",
         discussion: """
-            As SIGTERM does. Returns when the relay does not answer any more: its queue may then be copied or checked. A \
-            supervisor may start the relay again.
+            Has the effect of SIGTERM, and returns when the relay no longer answers: its store may then be copied or checked. \
+            A supervisor may start the relay again.
             """
     )
 
-    @Option(help: ArgumentHelp("Wait at most so long for the relay's end.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("The longest wait for the relay's end.", valueName: "seconds"))
     var wait: Int = 60
 
     @OptionGroup var relay: RelayOptions
@@ -28,7 +28,7 @@ struct Drain: AsyncParsableCommand {
             guard ContinuousClock.now < end else {
                 throw Failure(
                     .refused,
-                    "The relay still answers after \(self.wait) s. It may wait for its disk: look at its log and at /readyz."
+                    "The relay still answers after \(self.wait) s. It may be waiting for its disk: see its log and /readyz."
                 )
             }
             try await Task.sleep(for: .milliseconds(50))

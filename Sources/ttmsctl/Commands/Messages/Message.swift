@@ -1,21 +1,21 @@
 import AdminAPI
 import ArgumentParser
 
-/// One message.
+/// Shows one message.
 struct Message: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at one message: where it is, what happened to it, and why it waits.",
+        abstract: "Show one message: its place, its history, and the reason why it waits.",
         subcommands: [Show.self, Why.self],
         defaultSubcommand: Show.self
     )
 
-    /// Everything about one message.
+    /// Shows everything about one message.
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show everything about one message, with its states and their times.",
             discussion: """
-                Kept messages can be shown, and those whose trace is remembered after their end: all that were sent by operators, and \
-                those for terminals that are traced (ttmsctl trace).
+                Messages in the store can be shown. After its end, a message can be shown while its trace is stored: a message \
+                of an operator, or one for a terminal that was traced (ttmsctl trace).
                 """
         )
 
@@ -41,15 +41,15 @@ struct Message: AsyncParsableCommand {
                 ("attempts", message.attempts.map(String.init) ?? "not traced"),
                 ("expires", message.expiresAt ?? "never"),
                 ("size", "\(message.payloadBytes) bytes of payload, \(message.frameBytes) in all"),
-                ("payload", message.payload == nil ? "not kept any more" : PayloadText.text(message.payloadContent)),
+                ("payload", message.payload == nil ? "no longer stored" : PayloadText.text(message.payloadContent)),
             ]
             return Table.fields(fields + message.history.map { ($0.state.rawValue, $0.at) })
         }
     }
 
-    /// Why it is where it is.
+    /// Explains the state of a message.
     struct Why: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Say in a sentence why a message is where it is.")
+        static let configuration = CommandConfiguration(abstract: "Explain the state of a message in a sentence.")
 
         @Argument(help: "The message's id, as `messages` lists it.")
         var id: UInt64

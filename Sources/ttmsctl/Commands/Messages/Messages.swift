@@ -2,20 +2,21 @@ import AdminAPI
 import ArgumentParser
 import TTMSProtocol
 
-/// What is kept for one terminal, or remembered of it.
+/// Lists the messages for one terminal.
 struct Messages: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the messages that are kept for a terminal, the oldest first, or those that have ended.",
-        discussion: "Ended messages are those from operators, and those that came while the terminal was traced."
+        abstract: "List the messages stored for a terminal, the oldest first, or those that have ended.",
+        discussion:
+            "Ended messages are listed if an operator sent them, or if they arrived during a trace of the terminal."
     )
 
     @Argument(help: .ccid("The terminal"))
     var ccid: CCID
 
-    @Option(help: ArgumentHelp("Only those in this state; ended ones are shown only by theirs.", valueName: "state"))
+    @Option(help: ArgumentHelp("Only messages in this state; ended ones are listed only by theirs.", valueName: "state"))
     var state: AdminAPI.MessageState?
 
-    @Option(help: ArgumentHelp("Messages at the most. (default: all)", valueName: "number"))
+    @Option(help: ArgumentHelp("The largest number of messages. (default: all)", valueName: "number"))
     var limit: Int?
 
     @OptionGroup var relay: RelayOptions
@@ -52,12 +53,12 @@ struct Messages: AsyncParsableCommand {
 extension AdminAPI.MessageState: ExpressibleByArgument {}
 
 extension MessageResource {
-    /// The payload's own bytes; none when it is not kept, or a newer relay writes it in a way that is not known here.
+    /// The payload's bytes; none when it is no longer stored, or when a newer relay writes it in an unknown encoding.
     var payloadContent: [UInt8] {
         guard let payload = self.payload, let encoding = self.payloadEncoding else { return [] }
         return encoding.decode(payload) ?? []
     }
 
-    /// As much of the payload as fits into a line beside the other columns; a dash when it is not kept any more.
+    /// The beginning of the payload, short enough for a column; a dash when the payload is no longer stored.
     fileprivate var excerpt: String { self.payload == nil ? "-" : PayloadText.excerpt(self.payloadContent, width: 40) }
 }

@@ -5,7 +5,7 @@ import TTMSProtocol
 /// Sends a message to a terminal.
 struct Send: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Send a message to a terminal: at once when it is online, and kept for it when it is not."
+        abstract: "Send a message to a terminal: at once if it is online, and queued for it otherwise."
     )
 
     @Argument(help: .ccid("The terminal that gets it"))
@@ -23,17 +23,15 @@ struct Send: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The file whose bytes are the payload; - is standard input.", valueName: "file"))
     var file: String?
 
-    @Option(help: .ccid("What the terminal sees as the sender. (default: 00000000)"))
+    @Option(help: .ccid("The source that the terminal sees. (default: 00000000)"))
     var source: CCID?
 
-    @Option(
-        help: ArgumentHelp("How long to keep it, such as 90s, 1h or 7d; 0 for ever. (default: the relay's)", valueName: "time")
-    )
+    @Option(help: ArgumentHelp("The time to live, such as 90s or 7d; 0 is for ever. (default: the relay's)", valueName: "time"))
     var timeToLive: TimeToLive?
 
     @Option(
         help: ArgumentHelp(
-            "Wait for the acknowledgement, 1s to 25s. Exit code 1 when it has not come by then; the message stays queued.",
+            "Wait for the acknowledgement, 1s to 25s. Without it the exit code is 1, and the message stays queued.",
             valueName: "time"
         )
     )
@@ -41,13 +39,13 @@ struct Send: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A name for this sending: the same command again with the same name sends nothing, and prints the first one's receipt.",
+            "A name for this sending. A repeated command with the same name sends nothing, and prints the first receipt.",
             valueName: "name"
         )
     )
     var idempotencyKey: String?
 
-    @Flag(help: "Send nothing; show the bytes, the place in the queue, and what would give way.")
+    @Flag(help: "Send nothing; show the bytes, the place in the queue, and the messages that would be evicted.")
     var preview = false
 
     @OptionGroup var relay: RelayOptions
@@ -61,9 +59,9 @@ struct Send: AsyncParsableCommand {
             throw ValidationError("Give the payload once: as TEXT, or by --hex, --base64 or --file.")
         }
         if let wait = self.wait, !Self.waits.contains(wait.seconds) { throw ValidationError("--wait takes 1s to 25s.") }
-        if self.preview, self.wait != nil { throw ValidationError("--preview sends nothing that --wait could wait for.") }
+        if self.preview, self.wait != nil { throw ValidationError("Give --preview or --wait: a preview sends nothing.") }
         if self.file == InputFile.standardInput, self.relay.tokenFile == InputFile.standardInput {
-            throw ValidationError("Standard input is either the payload or the token.")
+            throw ValidationError("Standard input can be the payload or the token, not both.")
         }
         if let key = self.idempotencyKey {
             guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else {
@@ -103,18 +101,18 @@ struct Send: AsyncParsableCommand {
         if let wait = self.wait, !receipt.isDelivered { throw Self.notDelivered(receipt, after: wait) }
     }
 
-    /// What was waited for has not come.
+    /// The failure of a message that was not delivered in time.
     private static func notDelivered(_ receipt: MessageReceipt, after wait: TimeToLive) -> Failure {
         let reason =
             switch receipt.state {
             case .expired, .deleted, .evicted: "was not delivered: it is \(receipt.state.rawValue)"
-            case _ where !receipt.traced: "is not traced, so that nobody can wait for its end"
+            case _ where !receipt.traced: "is not traced, so its end cannot be waited for"
             default: "was not acknowledged within \(wait.seconds) s"
             }
         return Failure(.refused, "Message \(receipt.id) \(reason). See ttmsctl message why \(receipt.id).")
     }
 
-    /// What is posted.
+    /// The body of the request.
     func request() throws(Failure) -> SendMessageRequest {
         let payload: (text: String, encoding: PayloadEncoding)
         if let hex = self.hex {
@@ -136,7 +134,7 @@ struct Send: AsyncParsableCommand {
 
     static func line(_ receipt: MessageReceipt, isRepeated: Bool = false) -> String {
         let end =
-            receipt.traced ? "" : "; it is not traced, so that nobody will be able to tell what became of it (maximum_traces)"
+            receipt.traced ? "" : "; it is not traced, so its states will not be recorded (maximum_traces)"
         let beginning = isRepeated ? "sent before with the same idempotency key, and not again: " : ""
         return beginning + Self.result(receipt) + end
     }
@@ -144,7 +142,7 @@ struct Send: AsyncParsableCommand {
     private static func result(_ receipt: MessageReceipt) -> String {
         switch receipt.state {
         case .accepted, .queued:
-            "queued for \(receipt.ccid) with id \(receipt.id): it is on disk, and goes out with the terminal's next heartbeat"
+            "queued for \(receipt.ccid) with id \(receipt.id): it is on disk, and is sent at the terminal's next heartbeat"
         case .inFlight: "written to \(receipt.ccid), with id \(receipt.id)"
         case .acknowledged, .confirmed: "delivered to \(receipt.ccid), with id \(receipt.id): its kernel has acknowledged it"
         case .expired, .deleted, .evicted: "not delivered to \(receipt.ccid), with id \(receipt.id): \(receipt.state.rawValue)"
@@ -180,12 +178,11 @@ struct Send: AsyncParsableCommand {
     }
 }
 
-/// Seconds, written with a unit.
+/// A duration in seconds, written with a unit.
 struct TimeToLive: ExpressibleByArgument, Equatable, Sendable {
-    /// 0 is for ever.
+    /// The number of seconds; 0 is for ever.
     var seconds: UInt32
 
-    /// Makes a time.
     init(seconds: UInt32) {
         self.seconds = seconds
     }
@@ -205,13 +202,13 @@ struct TimeToLive: ExpressibleByArgument, Equatable, Sendable {
         self.seconds = seconds
     }
 
-    /// As it is shown where it is a default.
+    /// The text of a default value in the help.
     var defaultValueDescription: String {
         self.seconds > 0 && self.seconds.isMultiple(of: 60) ? "\(self.seconds / 60)m" : "\(self.seconds)s"
     }
 }
 
 extension MessageReceipt {
-    /// Whether its terminal has it.
+    /// Whether the message is delivered.
     fileprivate var isDelivered: Bool { self.state == .acknowledged || self.state == .confirmed }
 }

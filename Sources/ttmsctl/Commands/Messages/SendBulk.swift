@@ -9,8 +9,9 @@ struct SendBulk: AsyncParsableCommand {
         abstract: "Send many messages at once, or one to many terminals.",
         discussion: """
             FILE holds the request as JSON: {"messages": [{"destinations": ["0000002a", "0000002b"], "payload": "hello", \
-            "payload_encoding": "utf8"}]}, each message also with source, time_to_live_seconds and idempotency_key; at most \
-            \(BulkRequest.maximumSendings) sendings. They go to disk together. Ends with 1 when one of them was not taken.
+            "payload_encoding": "utf8"}]}. Each message may also have source, time_to_live_seconds and idempotency_key. A \
+            request has at most \(BulkRequest.maximumSendings) sendings, which are committed together. The exit code is 1 if \
+            one of them is refused.
             """
     )
 
@@ -19,7 +20,7 @@ struct SendBulk: AsyncParsableCommand {
 
     @OptionGroup var relay: RelayOptions
 
-    /// Bytes of a file: more than the largest request that a relay takes.
+    /// Bytes of a file at most; the largest request that a relay accepts is smaller.
     private static let largestRequest = 16 << 20
 
     func run() async throws {
@@ -36,8 +37,8 @@ struct SendBulk: AsyncParsableCommand {
         if receipt.meta.refused > 0 { throw ExitCode(EndStatus.refused.rawValue) }
     }
 
-    /// The request as it stands in the file. The relay, which names every flaw with its place, reads it; here only what is no
-    /// request at all is refused.
+    /// Reads the request from the file. Only a file that is no JSON object is refused here: the relay names every flaw with its
+    /// place.
     static func request(in path: String) throws(Failure) -> Data {
         let file = InputFile(path: path)
         let data = Data(try file.contentsToSend(limit: Self.largestRequest))

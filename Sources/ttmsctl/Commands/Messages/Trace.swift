@@ -2,27 +2,28 @@ import AdminAPI
 import ArgumentParser
 import TTMSProtocol
 
-/// Whether all messages for a terminal are traced.
+/// Shows or changes the tracing of a terminal.
 struct Trace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Have all messages for a terminal traced for some time, or see whether they are.",
+        abstract: "Trace all messages for a terminal for some time, or show whether they are traced.",
         discussion: """
-            Messages from operators always are. While a terminal is traced, those of other terminals to it are too: they can be \
-            shown by their ids with every state and its time (ttmsctl message), and events tell of each. They take a way over the \
-            disk meanwhile, so they arrive some milliseconds later. Without options it tells whether the terminal is traced.
+            Messages of operators are always traced. While a terminal is traced, messages of other terminals to it are, too. \
+            ttmsctl message shows a traced message by its id, with every state and its time, and events report each state. \
+            Traced messages pass through the store, so they arrive some milliseconds later. Without options the command shows \
+            whether the terminal is traced.
             """
     )
 
     @Argument(help: .ccid("The terminal"))
     var ccid: CCID
 
-    @Option(name: .customLong("for"), help: ArgumentHelp("Trace for so long: 90s, 1h or at most 7d.", valueName: "time"))
+    @Option(name: .customLong("for"), help: ArgumentHelp("The duration, such as 90s or 1h; at most 7d.", valueName: "time"))
     var duration: TimeToLive?
 
-    @Option(help: ArgumentHelp("Messages at the most. (default: \(TraceRequest.defaultFrames))", valueName: "number"))
+    @Option(help: ArgumentHelp("Messages to trace at most. (default: \(TraceRequest.defaultFrames))", valueName: "number"))
     var frames: UInt32?
 
-    @Flag(help: "End it now.")
+    @Flag(help: "End tracing now.")
     var off = false
 
     @OptionGroup var relay: RelayOptions
@@ -35,7 +36,7 @@ struct Trace: AsyncParsableCommand {
             throw ValidationError("--frames takes 1 to \(TraceRequest.frameCounts.upperBound).")
         }
         guard self.duration == nil || !self.off else { throw ValidationError("Give --for or --off, not both.") }
-        guard self.frames == nil || self.duration != nil else { throw ValidationError("--frames goes with --for.") }
+        guard self.frames == nil || self.duration != nil else { throw ValidationError("--frames needs --for.") }
     }
 
     func run() async throws {
@@ -57,6 +58,6 @@ struct Trace: AsyncParsableCommand {
 
     static func line(_ trace: TraceResource) -> String {
         guard trace.tracing, let until = trace.until else { return "\(trace.ccid) is not traced" }
-        return "\(trace.ccid) is traced until \(until), for \(trace.remainingFrames ?? 0) more messages at the most"
+        return "\(trace.ccid) is traced until \(until), for at most \(trace.remainingFrames ?? 0) more messages"
     }
 }

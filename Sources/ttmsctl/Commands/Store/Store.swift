@@ -5,16 +5,16 @@ import RelayCore
 import RelayStorage
 import TTMSProtocol
 
-/// The store of a relay that does not run. There is nobody to ask, so this reads the files themselves.
+/// Commands on the store of a relay that is not running. They read its files directly.
 struct Store: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check or export the store of a relay that does not run, or accept what it has lost.",
-        discussion: "Only accept changes anything in the store. A relay cannot start on it in the meantime.",
+        abstract: "Check or export the store of a relay that is not running, or accept its loss.",
+        discussion: "Only accept changes the store. No relay can start on the store while a command uses it.",
         subcommands: [StoreCheck.self, StoreExport.self, StoreAccept.self]
     )
 }
 
-/// Which store a command reads.
+/// The store that a command uses.
 struct StoreOptions: ParsableArguments {
     @Option(
         name: .customLong("data-dir"),
@@ -22,13 +22,13 @@ struct StoreOptions: ParsableArguments {
     )
     var dataDirectory: String?
 
-    /// Where the store is.
+    /// The directory of the store.
     var path: String {
         let directory = RelayLocation.dataDirectory(self.dataDirectory, environment: ProcessInfo.processInfo.environment)
         return "\(directory)/\(Endpoints.storeDirectoryName)"
     }
 
-    /// Opens the store and lets `read` look at it. One that is too damaged to be opened has that for a result.
+    /// Opens the store and returns the result of `read`. A store that is too damaged to be opened is a result, too.
     func inspect(_ read: (StoreInspection) throws(Failure) -> InspectionResult) throws(Failure) -> InspectionResult {
         let inspection: StoreInspection
         do {
@@ -51,12 +51,12 @@ struct StoreOptions: ParsableArguments {
 
     static func message(_ error: StoreError, path: String) -> String {
         guard error.code == .inUse else { return error.message }
-        return "A relay works on the store in \(path). Stop it first, or look at a copy of its data directory."
+        return "A relay is using the store in \(path). Stop it first, or use a copy of its data directory."
     }
 }
 
 extension InspectionResult.Finding {
-    /// For people.
+    /// The finding in one line, for people.
     var line: String {
         self.kind.rawValue + ": " + (self.ccid.map { "terminal \($0): " } ?? "") + self.message
     }

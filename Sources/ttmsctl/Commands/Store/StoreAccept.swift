@@ -2,15 +2,15 @@ import ArgumentParser
 import RelayCore
 import RelayStorage
 
-/// Accepts what a store has lost.
+/// Accepts the loss of a store.
 struct StoreAccept: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "accept",
-        abstract: "Accept what is left of a store whose end is missing, or may be.",
+        abstract: "Accept the rest of a store whose end is missing, or may be.",
         discussion: """
-            A relay does not start on a store that has lost the end of its log, or whose file `committed`, which would tell, is \
-            missing or damaged: frames that senders were told are safe may be gone. This accepts that. What is left must not \
-            contradict itself; nothing else is changed. Keep a copy of the data directory.
+            A relay does not start on a store that has lost the end of its log. Nor does it start if the file `committed`, \
+            which records that end, is missing or damaged. Frames whose senders have receipts may be lost: this command \
+            accepts that. The rest must not contradict itself; nothing else is changed. Copy the data directory first.
             """
     )
 
@@ -25,8 +25,8 @@ struct StoreAccept: AsyncParsableCommand {
         }
         Console.write(
             """
-            The store in \(self.store.path) is accepted as it is: it ends with commit \(result.commit), and keeps \
-            \(result.totals.frames) frames for \(result.totals.terminals) terminals.
+            The store in \(self.store.path) is accepted as it is: it ends with commit \(result.commit), and has \
+            \(result.totals.frames) frames queued for \(result.totals.terminals) terminals.
             """
         )
     }

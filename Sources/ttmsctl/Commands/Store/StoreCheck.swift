@@ -4,20 +4,20 @@ import RelayCore
 import RelayStorage
 import TTMSProtocol
 
-/// Whether a store is whole.
+/// Checks a store.
 struct StoreCheck: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Read everything in the store, and say what is wrong with it.",
+        abstract: "Read everything in the store, and report all damage.",
         discussion: """
-            Every record and every frame is read with its checksum, and held against the store's ledger and its counts per \
-            terminal. Ends with 0 when the store is sound, and with 1 when it is damaged.
+            Every record and every frame is read with its checksum, and compared with the store's ledger and its counts per \
+            terminal. The exit code is 0 if the store is sound, and 1 if it is damaged.
             """
     )
 
     @OptionGroup var store: StoreOptions
 
-    @Option(help: "How to print: for people, or as JSON for programs.")
+    @Option(help: "The output format: a table for people, or JSON for programs.")
     var output = OutputFormat.table
 
     func run() async throws {
@@ -34,25 +34,25 @@ struct StoreCheck: AsyncParsableCommand {
         let fields = Table.fields([
             ("store", store),
             ("last commit", "\(result.commit)"),
-            ("ever taken", "\(totals.appended) frames"),
+            ("appended", "\(totals.appended) frames"),
             ("delivered", "\(totals.removed)"),
             ("expired", "\(totals.expired)"),
             ("deleted", "\(totals.deleted)"),
             ("evicted", "\(totals.evicted)"),
-            ("refused", "\(totals.rejected), never taken"),
-            ("kept", "\(totals.frames) frames, \(totals.bytes) bytes, for \(totals.terminals) terminals"),
+            ("rejected", "\(totals.rejected), never appended"),
+            ("queued", "\(totals.frames) frames, \(totals.bytes) bytes, for \(totals.terminals) terminals"),
             ("found", "\(found.frames) frames, \(found.bytes) bytes, for \(found.terminals) terminals"),
-            ("dead", "\(result.deadFrames) frames whose room has not come back yet"),
-            ("remembered", "\(result.traces) messages by their traces, and \(result.keys) idempotency keys"),
+            ("dead", "\(result.deadFrames) frames whose space is not reclaimed yet"),
+            ("traces", "\(result.traces) messages, and \(result.keys) idempotency keys"),
         ])
         guard !result.isSound else { return fields + ["The store is sound."] }
         return fields + ["The store is damaged:"] + result.lines.map { "  \($0)" }
     }
 }
 
-/// What `store check` prints for programs.
+/// The JSON output of `store check`.
 struct StoreCheckReport: Codable, Equatable {
-    /// What was found of the frames that are kept.
+    /// The frames and records that the check has found.
     struct Found: Codable, Equatable {
         var terminals: Int
         var frames: Int
@@ -68,7 +68,7 @@ struct StoreCheckReport: Codable, Equatable {
         }
     }
 
-    /// Something that is wrong.
+    /// One flaw of the store.
     struct Finding: Codable, Equatable {
         var kind: String
         @Nullable var ccid: String?
@@ -79,7 +79,7 @@ struct StoreCheckReport: Codable, Equatable {
     var sound: Bool
     /// A 64-bit number in decimal.
     var commit: String
-    /// What the store counts.
+    /// The counts that the store has recorded.
     var recorded: StatusResource.Store
     var found: Found
     var findings: [Finding]

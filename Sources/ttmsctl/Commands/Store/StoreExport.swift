@@ -5,20 +5,20 @@ import RelayCore
 import RelayStorage
 import TTMSProtocol
 
-/// Everything that a store keeps, for programs.
+/// Exports the messages in a store, for programs.
 struct StoreExport: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Write the messages in the store as JSON, one per line.",
         discussion: """
-            Terminal by terminal, each one's messages in the order in which it would get them. What cannot be read is left out and \
-            told on standard error; the command then ends with 1.
+            The messages for one terminal follow each other in the order of delivery. Unreadable messages are left out and \
+            reported on standard error; the exit code is then 1.
             """
     )
 
     @OptionGroup var store: StoreOptions
 
-    @Option(help: .ccid("Only what is kept for this terminal."))
+    @Option(help: .ccid("Only messages for this terminal."))
     var ccid: CCID?
 
     func run() async throws {
@@ -30,7 +30,7 @@ struct StoreExport: AsyncParsableCommand {
         guard !result.isSound else { return }
         throw Failure(
             .refused,
-            "The store is damaged; what could be read was written.\n" + result.lines.joined(separator: "\n")
+            "The store is damaged; the readable messages were written.\n" + result.lines.joined(separator: "\n")
         )
     }
 }
@@ -42,9 +42,9 @@ struct ExportedMessage: Codable, Equatable {
     var source: String
     var acceptedAt: String
     @Nullable var expiresAt: String?
-    /// In base64.
+    /// The payload in base64.
     var payload: String
-    /// What happened to it, in order; `nil` when it is not traced.
+    /// The message's states in order; `nil` when it is not traced.
     @Nullable var history: [MessageEvent]?
 
     enum CodingKeys: String, CodingKey {
@@ -70,7 +70,7 @@ struct ExportedMessage: Codable, Equatable {
     }
 }
 
-/// Lines on their way to standard output: a system call per line would take most of the time of a large export.
+/// Buffers lines for standard output: a system call per line would take most of the time of a large export.
 private struct LineBuffer {
     private static let size = 64 << 10
     private var bytes = Data()

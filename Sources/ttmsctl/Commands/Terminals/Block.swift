@@ -1,13 +1,13 @@
 import AdminAPI
 import ArgumentParser
 
-/// Shuts a terminal or addresses out.
+/// Blocks a terminal, an address or a network.
 struct Block: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shut out a terminal, an address or a network.",
+        abstract: "Block a terminal, an address or a network.",
         discussion: """
-            Its connections are closed, and new ones are refused; of a terminal that shares its connection with others, the whole \
-            connection. Nothing is lost: what is sent to a blocked terminal is kept for it.
+            Open connections of the target are closed, and new ones are refused. A connection that a blocked terminal shares \
+            with others is closed as a whole. Nothing is lost: messages to a blocked terminal are queued.
             """
     )
 
@@ -16,11 +16,11 @@ struct Block: AsyncParsableCommand {
 
     @Option(
         name: .customLong("for"),
-        help: ArgumentHelp("How long, such as 15m or 7d. (default: until it is unblocked)", valueName: "time")
+        help: ArgumentHelp("The duration, such as 15m or 7d. (default: until it is unblocked)", valueName: "time")
     )
     var duration: TimeToLive?
 
-    @Option(help: "Why, for whoever finds it later.")
+    @Option(help: "The reason, listed with the block.")
     var reason: String?
 
     @OptionGroup var relay: RelayOptions
@@ -41,9 +41,9 @@ struct Block: AsyncParsableCommand {
     }
 }
 
-/// Lets in again who was shut out.
+/// Removes a block.
 struct Unblock: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Let in again what was blocked.")
+    static let configuration = CommandConfiguration(abstract: "Remove a block.")
 
     @Argument(help: "The CCID, address or network, as `blocks` lists it.")
     var target: String
@@ -56,9 +56,9 @@ struct Unblock: AsyncParsableCommand {
     }
 }
 
-/// Lists who is shut out.
+/// Lists the blocks.
 struct Blocks: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List what is blocked.")
+    static let configuration = CommandConfiguration(abstract: "List the blocks.")
 
     @OptionGroup var relay: RelayOptions
 

@@ -2,12 +2,12 @@ import AdminAPI
 import ArgumentParser
 import TTMSProtocol
 
-/// Connections, open and ended.
+/// Lists connections.
 struct Connections: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List connections, open and ended.",
         discussion:
-            "The relay remembers the latest connections that have ended, those that it refused included, and why they did."
+            "The relay records the latest connections that have ended or were refused, with their close reasons."
     )
 
     @Option(help: ArgumentHelp("Only those that are open, or closed.", valueName: "state"))
@@ -25,13 +25,13 @@ struct Connections: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only those that ended for this reason, such as idle_timeout.", valueName: "reason"))
     var reason: String?
 
-    @Option(help: ArgumentHelp("What to sort by.", valueName: "value"))
+    @Option(help: ArgumentHelp("The value to sort by.", valueName: "value"))
     var sort = ConnectionSort.id
 
-    @Flag(help: "The highest first.")
+    @Flag(help: "Sort from the highest to the lowest.")
     var descending = false
 
-    @Option(help: ArgumentHelp("Connections at the most. (default: all)", valueName: "number"))
+    @Option(help: ArgumentHelp("The largest number of connections. (default: all)", valueName: "number"))
     var limit: Int?
 
     @OptionGroup var relay: RelayOptions
@@ -70,7 +70,7 @@ struct Connections: AsyncParsableCommand {
 }
 
 extension ConnectionResource {
-    /// The first terminal, and how many more there are.
+    /// The first terminal, and the number of further ones.
     fileprivate var terminals: String {
         guard let first = self.ccids.first else { return "-" }
         return self.ccidCount > 1 ? "\(first) and \(self.ccidCount - 1) more" : first

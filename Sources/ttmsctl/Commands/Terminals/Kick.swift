@@ -6,7 +6,7 @@ import TTMSProtocol
 struct Kick: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Close a terminal's connection, or any connection.",
-        discussion: "The terminal may connect again at once. Nothing is lost: what it has not acknowledged is kept for it."
+        discussion: "The terminal may connect again at once. Nothing is lost: messages in flight are requeued."
     )
 
     @Argument(help: .ccid("The terminal"))

@@ -2,15 +2,15 @@ import AdminAPI
 import ArgumentParser
 import TTMSProtocol
 
-/// One terminal.
+/// Shows one terminal.
 struct Terminal: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at one terminal.",
+        abstract: "Show one terminal.",
         subcommands: [Show.self],
         defaultSubcommand: Show.self
     )
 
-    /// Everything about one terminal.
+    /// Shows everything about one terminal.
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show everything about one terminal.")
 
@@ -74,16 +74,16 @@ struct Terminal: AsyncParsableCommand {
                     "\(past.counters.framesReceived)", "\(past.counters.framesDelivered)",
                 ]
             }
-            return ["", "connections before, with their frames"] + table.lines(rows)
+            return ["", "earlier connections, with their frames"] + table.lines(rows)
         }
     }
 }
 
 extension TerminalResource.Cadence {
-    /// The habit, and how the terminal keeps to it.
+    /// The interval with its deviation, and whether the terminal is late.
     fileprivate var text: String {
         let seconds = { (milliseconds: Int64) in "\(Double(milliseconds) / 1_000) s" }
-        let habit = "every \(seconds(self.intervalMilliseconds)), give or take \(seconds(self.deviationMilliseconds))"
-        return self.late ? "\(habit); late since \(self.dueAt)" : habit
+        let cadence = "every \(seconds(self.intervalMilliseconds)), deviation \(seconds(self.deviationMilliseconds))"
+        return self.late ? "\(cadence); late since \(self.dueAt)" : cadence
     }
 }

@@ -1,7 +1,7 @@
 import AdminAPI
 import ArgumentParser
 
-/// Terminals online and known.
+/// Lists terminals.
 struct Terminals: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the terminals that are online or known.")
 
@@ -11,10 +11,10 @@ struct Terminals: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only those whose CCID begins with these hex digits.", valueName: "digits"))
     var prefix: String?
 
-    @Flag(inversion: .prefixedNo, help: "Only those whose heartbeat is overdue by their own habit, or is not.")
+    @Flag(inversion: .prefixedNo, help: "Only those that are late by their own cadence, or only those that are not.")
     var late: Bool?
 
-    @Flag(inversion: .prefixedNo, help: "Only those for which something is kept, or nothing is.")
+    @Flag(inversion: .prefixedNo, help: "Only those with a backlog, or only those without.")
     var backlog: Bool?
 
     @Option(help: ArgumentHelp("Only those connected from this IP address, or this network.", valueName: "address"))
@@ -23,13 +23,13 @@ struct Terminals: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only those that speak this dialect, such as total.", valueName: "dialect"))
     var dialect: String?
 
-    @Option(help: ArgumentHelp("What to sort by.", valueName: "value"))
+    @Option(help: ArgumentHelp("The value to sort by.", valueName: "value"))
     var sort = TerminalSort.ccid
 
-    @Flag(help: "The highest first.")
+    @Flag(help: "Sort from the highest to the lowest.")
     var descending = false
 
-    @Option(help: ArgumentHelp("Terminals at the most. (default: all)", valueName: "number"))
+    @Option(help: ArgumentHelp("The largest number of terminals. (default: all)", valueName: "number"))
     var limit: Int?
 
     @OptionGroup var relay: RelayOptions
