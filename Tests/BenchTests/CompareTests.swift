@@ -122,7 +122,7 @@ struct CompareTests {
     @Test("A server that is started hears signals, whatever our threads do with them")
     func hearsSignals() async throws {
         Interruption.shared.watch(0, directory: "/nowhere")
-        Interruption.shared.forget()
+        Interruption.shared.unwatch()
         let asking = ["-c", "grep -E 'SigBlk|SigIgn' /proc/self/status; exit 3"]
         let launch = ServerLaunch(name: "x", protocol: .ttms, program: "/bin/sh", arguments: asking)
         let error = await #expect(throws: LoadFailure.self) {

@@ -77,6 +77,6 @@ struct PeerTests {
         let error = await #expect(throws: LoadFailure.self) {
             _ = try await ScenarioRun.play(scenario, on: server, loops: 1, firstCCID: CCID(rawValue: 0), isQuiet: true)
         }
-        #expect(error?.description.contains("does not keep") == true)
+        #expect(error?.description.contains("does not store") == true)
     }
 }

@@ -131,9 +131,10 @@ struct WireTests {
     @Test(
         "What an MQTT broker says",
         arguments: [
-            ([0x20, 2, 0, 0], WireStep.other(size: 4)), ([0x20, 2, 0, 5], .refusal("the broker has not taken the connection")),
+            ([0x20, 2, 0, 0], WireStep.other(size: 4)),
+            ([0x20, 2, 0, 5], .refusal("the broker has not accepted the connection")),
             ([0x90, 3, 0, 1, 0], .answer(size: 5)),
-            ([0x90, 3, 0, 1, 0x80], .refusal("the broker has not taken the subscription")),
+            ([0x90, 3, 0, 1, 0x80], .refusal("the broker has not accepted the subscription")),
             ([0xd0, 0], .answer(size: 2)), ([0x30, 0], .refusal("PUBLISH without a topic")),
             ([0x30, 2, 0, 9], .refusal("a topic longer than its packet")),
             ([0x30, 4, 0, 1, 0x74, 0x21], .message(payload: 5..<6, size: 6)),

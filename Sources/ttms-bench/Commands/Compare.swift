@@ -2,14 +2,14 @@ import ArgumentParser
 import Foundation
 import Glibc
 
-/// The relay and its peers, side by side.
+/// Compares the relay with its peers.
 struct Compare: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Start the relay and its peers one after the other, give them the same work, and print them side by side.",
+        abstract: "Start the relay and its peers one after the other, give them the same work, and compare the results.",
         discussion: """
-            Each scenario is played by each server in turn, every time by one that was just started, on the loopback. The figure to \
-            compare is the work per server CPU-second: the generator has the same processors, so that the rates of fast servers are \
-            its own. Machines differ, and are noisy: only ratios within one run count.
+            Each scenario is played by each server in turn, each time by a newly started one, over the loopback. The figure to \
+            compare is the work per CPU-second of the server: the generator has the same processors, and limits the rates of \
+            fast servers. Machines differ and are noisy: only ratios within one run are meaningful.
             """
     )
 
@@ -21,28 +21,28 @@ struct Compare: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Another server: what it is called, what it speaks (ttms, nats, mqtt), and how it is started. Can be given several times.",
+            "Another server: its name, its protocol (ttms, nats, mqtt) and its command line. Can be given several times.",
             valueName: "name=protocol:program {port}"
         )
     )
     var server: [ServerLaunch] = []
 
-    @Flag(help: "Without nats-server and mosquitto.")
+    @Flag(help: "Leave out nats-server and mosquitto.")
     var alone = false
 
-    @Option(help: "A file of scenarios instead of the usual ones; see run --help.")
+    @Option(help: "A file of scenarios instead of the default ones; see run --help.")
     var scenario: String?
 
     @Option(help: "Only scenarios with these names, with commas between them.")
     var only: String?
 
-    @Option(help: "How often each is played; the one in the middle counts.")
+    @Option(help: "The number of runs of each scenario; the median run counts.")
     var times = 1
 
-    @Option(help: "A directory for results.json and the plots; it is made.")
+    @Option(help: "A directory for results.json and the plots; it is created.")
     var output: String?
 
-    @Option(help: "A Markdown page whose results are replaced by these.")
+    @Option(help: "A Markdown page whose results are replaced.")
     var page: String?
 
     @OptionGroup var load: LoadOptions
@@ -54,7 +54,7 @@ struct Compare: AsyncParsableCommand {
     func run() async throws {
         let scenarios = try self.scenarios()
         let launches = self.launches()
-        // The servers inherit it.
+        // The servers inherit the limit.
         _ = OpenFiles.raiseLimit()
         var results: [ScenarioResult] = []
         let loadBefore = ResultFile.load
@@ -62,7 +62,7 @@ struct Compare: AsyncParsableCommand {
             let played = await self.play(scenario, launches)
             for line in ResultTable.lines(played) { print(line) }
             print()
-            // Also when it goes into a file: it takes minutes.
+            // Each table is written at once, also into a file: a comparison takes minutes.
             fflush(nil)
             results += played
         }
@@ -91,13 +91,13 @@ struct Compare: AsyncParsableCommand {
             if let program = ServerLaunch.find(name, path: path) {
                 launches.append(launch(program))
             } else {
-                print("\(name) is not installed, and left out. On Debian: apt-get install \(name)\n")
+                print("\(name) is not installed, and is left out. On Debian: apt-get install \(name)\n")
             }
         }
         return launches
     }
 
-    /// Plays a scenario with all servers in turn, as often as wanted: what disturbs the machine then disturbs all.
+    /// Plays a scenario with all servers in turn, `times` times, so that a disturbance of the machine affects all of them.
     private func play(_ scenario: Scenario, _ launches: [ServerLaunch]) async -> [ScenarioResult] {
         var runs: [String: [ScenarioResult]] = [:]
         for _ in 0..<self.times {
@@ -108,7 +108,7 @@ struct Compare: AsyncParsableCommand {
 
     private func play(_ scenario: Scenario, _ launch: ServerLaunch) async -> ScenarioResult {
         if !launch.isRelay, scenario.needsStore || scenario.adminRate > 0 || scenario.badAdminClients > 0 {
-            return ScenarioResult(server: launch.name, scenario: scenario, failure: "not played: this is the relay's alone")
+            return ScenarioResult(server: launch.name, scenario: scenario, failure: "not played: only the relay supports it")
         }
         do {
             let launched = try await LaunchedServer(launch)
@@ -126,7 +126,7 @@ struct Compare: AsyncParsableCommand {
         for scenario in Set(file.results.map(\.scenario.name)).sorted() {
             var part = file
             part.results = file.results.filter { $0.scenario.name == scenario }
-            // A closed loop's latency is its window's, more than the server's.
+            // The latency of a closed loop depends on its window more than on the server.
             guard part.results.contains(where: { $0.scenario.rate != nil && !$0.phases.isEmpty }) else { continue }
             let name = scenario.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
             try part.plot(to: "\(output)/latency-\(name).svg", title: "Latency: \(scenario)")

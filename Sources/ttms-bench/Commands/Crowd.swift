@@ -1,22 +1,23 @@
 import ArgumentParser
 
-/// A crowd that does nothing.
+/// Measures idle terminals.
 struct Idle: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "What does an idle terminal cost?",
+        abstract: "Measure the cost of an idle terminal.",
         discussion: """
-            Terminals connect and register; each sends one frame, to itself; then each sends heartbeats, eight at \
-            once, the next when these are answered: a day's worth in minutes. The server's memory is measured after each of these.
+            Terminals connect and register. Then each sends one frame to itself. Then each sends heartbeats, eight at once, \
+            the next after these are answered: as many as in a day, within minutes. The server's memory is measured after each \
+            step.
             """
     )
 
-    @Option(help: "Terminals.")
+    @Option(help: "The number of terminals.")
     var count = 15_000
 
-    @Option(help: "Heartbeats of each; 1440 are a day, one a minute.")
+    @Option(help: "Heartbeats of each terminal; 1440 are those of a day, one per minute.")
     var heartbeats = 1_440
 
-    @Option(help: "Seconds after which a step that is not done is given up.")
+    @Option(help: "Seconds after which an unfinished step is given up.")
     var limit = 600.0
 
     @OptionGroup var server: ServerOptions
@@ -30,29 +31,29 @@ struct Idle: AsyncParsableCommand {
     }
 }
 
-/// A fleet that comes back.
+/// Measures the reconnection of a fleet.
 struct Storm: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "A fleet comes back at once, and drains what was kept for it, while pairs go on; then all close at once.",
-        discussion: "The latencies are those of the pairs: before, while the fleet comes, and while it goes."
+        abstract: "Reconnect a fleet at once, let it drain its queues beside pairs that send, and close it at once.",
+        discussion: "The latencies are those of the pairs: before, while the fleet connects, and while it closes."
     )
 
-    @Option(help: "Terminals that come back.")
+    @Option(help: "Terminals of the fleet.")
     var count = 15_000
 
-    @Option(help: "Frames kept for each.")
+    @Option(help: "Frames queued for each.")
     var frames = 10
 
-    @Option(help: "Pairs that go on meanwhile.")
+    @Option(help: "Pairs that send all the time.")
     var senders = 100
 
-    @Option(help: "Frames a second of these pairs, together.")
+    @Option(help: "Frames per second of all these pairs.")
     var rate = 5_000
 
-    @Option(help: "How long the pairs are measured before the fleet comes, and after it goes.")
+    @Option(help: "Seconds for which the pairs are measured before the fleet connects, and after it closes.")
     var seconds = 3.0
 
-    @Option(help: "Seconds after which a step that is not done is given up.")
+    @Option(help: "Seconds after which an unfinished step is given up.")
     var limit = 120.0
 
     @OptionGroup var server: ServerOptions
@@ -69,30 +70,30 @@ struct Storm: AsyncParsableCommand {
     }
 }
 
-/// Queues for terminals that are away.
+/// Measures the queues of offline terminals.
 struct BacklogLoad: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backlog",
-        abstract: "Fill the queues of terminals that are away, drain them while others are filled, and drain those.",
+        abstract: "Fill the queues of offline terminals, drain them while others are filled, and drain those.",
         discussion: """
-            A frame counts as stored when the relay has answered a heartbeat behind it, which it does when it is on disk; as \
-            drained when its terminal has it.
+            A frame counts as stored when the relay has answered a later heartbeat, which it does when the frame is durable. \
+            It counts as drained when its terminal has received it.
             """
     )
 
     @Option(help: "Terminals of each half.")
     var count = 10_000
 
-    @Option(help: "Frames for each.")
+    @Option(help: "Frames for each terminal.")
     var frames = 100
 
     @Option(help: "Terminals that send.")
     var senders = 100
 
-    @Option(help: "Bytes of the payloads, such as 64 or 64,1000: a sender's frames take turns.")
+    @Option(help: "Payload sizes in bytes, such as 64 or 64,1000; a sender's frames have them in turn.")
     var payload: Sizes = Sizes([64])
 
-    @Option(help: "Seconds after which a step that is not done is given up.")
+    @Option(help: "Seconds after which an unfinished step is given up.")
     var limit = 120.0
 
     @OptionGroup var server: ServerOptions

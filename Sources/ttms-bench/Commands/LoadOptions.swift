@@ -2,29 +2,29 @@ import ArgumentParser
 import Foundation
 import TTMSProtocol
 
-/// Where the server is, and what is measured of it.
+/// The options that name the server and its process.
 struct ServerOptions: ParsableArguments {
-    @Option(help: "The data directory of a relay on this machine: its address, process, queue and admin API are found there.")
+    @Option(help: "The data directory of a relay on this machine; it names the relay's address, process, store and admin API.")
     var dataDir: String?
 
-    @Option(help: "Where terminals connect: an IPv4 address and a port, or an IPv6 address in brackets.")
+    @Option(help: "The address for terminals: an IPv4 address and a port, or an IPv6 address in brackets.")
     var address: SocketAddress?
 
-    @Option(help: "What the server at --address speaks: ttms, nats or mqtt.")
+    @Option(help: "The protocol of the server at --address: ttms, nats or mqtt.")
     var `protocol`: WireProtocol = .ttms
 
     @Option(
         help:
-            "The process of the server at --address, when it runs on this machine: its processor time and memory are measured."
+            "The process id of the server at --address, on this machine: its processor time and memory are measured."
     )
     var pid: Int32?
 
     func validate() throws {
         guard (self.dataDir == nil) != (self.address == nil) else {
-            throw ValidationError("Say where the server is: by --data-dir for a relay on this machine, or by --address.")
+            throw ValidationError("Name the server: by --data-dir for a relay on this machine, or by --address.")
         }
         guard self.dataDir == nil || self.pid == nil && self.protocol == .ttms else {
-            throw ValidationError("--pid and --protocol go with --address.")
+            throw ValidationError("--pid and --protocol need --address.")
         }
     }
 
@@ -41,7 +41,7 @@ struct ServerOptions: ParsableArguments {
     }
 }
 
-/// How the load is made, and where its results go.
+/// The options of the generator and of its results.
 struct LoadOptions: ParsableArguments {
     @Option(help: "Threads of the generator, 1...64.")
     var loops = 1
@@ -52,10 +52,10 @@ struct LoadOptions: ParsableArguments {
     @Option(help: "Write all results to this file, as JSON.")
     var json: String?
 
-    @Option(help: "Write latency by percentile to this file, as SVG.")
+    @Option(help: "Write the latency by percentile to this file, as SVG.")
     var plot: String?
 
-    @Flag(help: "Say nothing until the results are there.")
+    @Flag(help: "Print nothing before the results.")
     var quiet = false
 
     func validate() throws {
@@ -75,7 +75,7 @@ struct LoadOptions: ParsableArguments {
         if results.contains(where: { $0.failure != nil }) { throw ExitCode.failure }
     }
 
-    /// Plays a scenario; what goes wrong is in the result.
+    /// Plays a scenario. A failure is recorded in the result.
     func play(_ scenario: Scenario, on server: Server) async -> ScenarioResult {
         var result = ScenarioResult(server: server.name, scenario: scenario)
         do {
@@ -92,7 +92,7 @@ struct LoadOptions: ParsableArguments {
         return result
     }
 
-    /// Writes the files that are wanted.
+    /// Writes the requested files.
     func write(_ file: ResultFile, title: String) throws {
         if let json { try file.write(to: json) }
         if let plot { try file.plot(to: plot, title: title) }

@@ -3,16 +3,16 @@ import ArgumentParser
 /// Plays the scenarios of a file.
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Play the scenarios of a file against a server that runs.",
+        abstract: "Play the scenarios of a file against a running server.",
         discussion: """
-            The file is YAML or JSON: {"scenarios": [{"kind": "pairs", "count": 50, "window": 256}, …]}. The keys are kind (pairs, \
-            many-to-one, one-to-many, random, idle, storm, backlog), count, and name, window or rate, payloads, seconds, warmup, \
-            slow_pairs, admin_rate, bad_admin_clients, frames, heartbeats, senders and limit, which mean what the options of the same \
-            names do.
+            The file is YAML or JSON: {"scenarios": [{"kind": "pairs", "count": 50, "window": 256}, …]}. The keys are kind \
+            (pairs, many-to-one, one-to-many, random, idle, storm, backlog), count, name, window or rate, payloads, seconds, \
+            warmup, slow_pairs, admin_rate, bad_admin_clients, frames, heartbeats, senders and limit. They mean the same as \
+            the options of these names.
             """
     )
 
-    @Option(help: "The file.")
+    @Option(help: "The scenario file.")
     var scenario: String
 
     @OptionGroup var server: ServerOptions

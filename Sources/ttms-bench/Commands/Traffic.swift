@@ -1,29 +1,29 @@
 import ArgumentParser
 
-/// What the commands for traffic have in common.
+/// The options of all commands for traffic.
 struct TrafficOptions: ParsableArguments {
-    @Option(help: "Closed loop: frames that each sender has under way.")
+    @Option(help: "Closed loop: unreceived frames of each sender.")
     var window: Int?
 
-    @Option(help: "Open loop: frames a second in all, at times that are fixed in advance.")
+    @Option(help: "Open loop: frames per second of all senders, at times that are fixed in advance.")
     var rate: Int?
 
-    @Option(help: "Bytes of the payloads, such as 64 or 64,1000: a sender's frames take turns.")
+    @Option(help: "Payload sizes in bytes, such as 64 or 64,1000; a sender's frames have them in turn.")
     var payload: Sizes = Sizes([64])
 
-    @Option(help: "How long it is measured.")
+    @Option(help: "Seconds of the measurement.")
     var seconds = 3.0
 
-    @Option(help: "How long it goes on before it is measured.")
+    @Option(help: "Seconds of traffic before the measurement.")
     var warmup = 1.0
 
-    @Option(help: "Pairs beside the others whose receivers take some 40 kB/s; needs --rate.")
+    @Option(help: "Further pairs whose receivers read about 40 kB/s; needs --rate.")
     var slowPairs = 0
 
-    @Option(help: "Requests a second to the relay's admin API beside the traffic; needs --data-dir.")
+    @Option(help: "Requests per second to the relay's admin API beside the traffic; needs --data-dir.")
     var adminRate = 0
 
-    @Option(help: "Clients beside the traffic that do to the relay's admin API what they should not; needs --data-dir.")
+    @Option(help: "Clients beside the traffic that misuse the relay's admin API; needs --data-dir.")
     var badAdminClients = 0
 
     func scenario(_ kind: Scenario.Kind, _ count: Int) -> Scenario {
@@ -55,11 +55,11 @@ struct Sizes: ExpressibleByArgument, CustomStringConvertible {
     var description: String { self.values.map(String.init).joined(separator: ",") }
 }
 
-/// Pairs of terminals.
+/// Plays pairs of terminals.
 struct Pairs: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One end of each pair sends to the other.")
+    static let configuration = CommandConfiguration(abstract: "Send from one end of each pair to the other.")
 
-    @Option(help: "Pairs.")
+    @Option(help: "The number of pairs.")
     var count = 50
 
     @OptionGroup var traffic: TrafficOptions
@@ -71,9 +71,9 @@ struct Pairs: AsyncParsableCommand {
     }
 }
 
-/// Many senders, one receiver.
+/// Plays many senders and one receiver.
 struct ManyToOne: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Many terminals send to one.")
+    static let configuration = CommandConfiguration(abstract: "Send from many terminals to one.")
 
     @Option(help: "Terminals that send.")
     var count = 100
@@ -87,9 +87,9 @@ struct ManyToOne: AsyncParsableCommand {
     }
 }
 
-/// One sender, many receivers.
+/// Plays one sender and many receivers.
 struct OneToMany: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One terminal sends to many in turn.")
+    static let configuration = CommandConfiguration(abstract: "Send from one terminal to many in turn.")
 
     @Option(help: "Terminals that receive.")
     var count = 100
@@ -103,11 +103,11 @@ struct OneToMany: AsyncParsableCommand {
     }
 }
 
-/// Everybody to anybody.
+/// Plays terminals that send to random others.
 struct Random: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Terminals send to each other at random.")
+    static let configuration = CommandConfiguration(abstract: "Send between terminals at random.")
 
-    @Option(help: "Terminals.")
+    @Option(help: "The number of terminals.")
     var count = 200
 
     @OptionGroup var traffic: TrafficOptions

@@ -2,21 +2,21 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Where a relay's admin API is, and what opens it.
+/// The address of a relay's admin API, and the token for it.
 struct AdminEndpoint: Equatable, Sendable {
     var address: SocketAddress
-    /// What goes behind `Bearer`.
+    /// The text after `Bearer`.
     var token: String
 }
 
-/// A connection to the admin API that asks one thing at a time.
+/// A connection to the admin API with at most one request at a time.
 ///
 /// Confined to its event loop; `@unchecked Sendable` because channel initializers have to be `Sendable`.
 final class AdminClient: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
-    /// What the relay has answered.
+    /// The relay's answer.
     struct Answer: Sendable {
         var status: Int
         var body: ByteBuffer
@@ -33,7 +33,6 @@ final class AdminClient: ChannelInboundHandler, @unchecked Sendable {
         self.eventLoop = eventLoop
     }
 
-    /// Connects.
     static func connect(_ endpoint: AdminEndpoint, on eventLoop: any EventLoop) async throws -> AdminClient {
         let client = AdminClient(endpoint, on: eventLoop)
         _ = try await ClientBootstrap(group: eventLoop)
@@ -47,7 +46,7 @@ final class AdminClient: ChannelInboundHandler, @unchecked Sendable {
         return client
     }
 
-    /// Asks for a path; on the event loop, and when nothing else is asked for.
+    /// Requests a path; called on the event loop, when no other request is open.
     func get(_ path: String) -> EventLoopFuture<Answer> {
         let promise = self.eventLoop.makePromise(of: Answer.self)
         guard let context, self.promise == nil else {
@@ -70,7 +69,7 @@ final class AdminClient: ChannelInboundHandler, @unchecked Sendable {
         self.eventLoop.flatSubmit { self.context?.close() ?? self.eventLoop.makeSucceededVoidFuture() }
     }
 
-    // MARK: Its channel
+    // MARK: Channel
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context

@@ -6,18 +6,18 @@ import TTMSProtocol
 
 /// Operators and monitoring beside the traffic: reads of the admin API at a fixed rate, as an open loop.
 ///
-/// Confined to its event loop; `@unchecked Sendable` because others `submit` to it.
+/// Confined to its event loop; `@unchecked Sendable` because other threads `submit` to it.
 final class AdminLoad: @unchecked Sendable {
-    /// What has been asked.
+    /// The answers since the last measurement.
     struct Measurement: Sendable {
         var answered = 0
         /// Answers with another status than 200.
         var refused = 0
-        /// From when a request was due to the end of its answer, in nanoseconds.
+        /// The time from a request's due time to the end of its answer, in nanoseconds.
         var latency = Measurements.histogram()
     }
 
-    /// Clients at once: a dashboard, a script, and two collectors of metrics.
+    /// The number of clients: a dashboard, a script, and two collectors of metrics.
     private static let clients = 4
 
     private let eventLoop: any EventLoop
@@ -27,13 +27,13 @@ final class AdminLoad: @unchecked Sendable {
     private var waiting: Deque<UInt64> = []
     private var schedule: Schedule?
     private var next: UInt64 = 0
-    private var asked = 0
+    private var requested = 0
     private var measurement = Measurement()
     private var failure: (any Error)?
 
     /// Connects.
     ///
-    /// - Parameter terminal: one that exists, to be looked at.
+    /// - Parameter terminal: an existing terminal, whose resources are requested.
     static func connect(_ endpoint: AdminEndpoint, terminal: CCID, on eventLoop: any EventLoop) async throws -> AdminLoad {
         var clients: [AdminClient] = []
         for _ in 0..<Self.clients { clients.append(try await AdminClient.connect(endpoint, on: eventLoop)) }
@@ -54,15 +54,15 @@ final class AdminLoad: @unchecked Sendable {
         ]
     }
 
-    /// Begins to ask, `rate` times a second.
+    /// Begins to send `rate` requests per second.
     func start(rate: Int) async throws {
         try await self.eventLoop.submit {
             self.schedule = Schedule(start: LoadClock.now, frames: UInt64(max(rate, 1)))
-            self.ask()
+            self.sendDue()
         }.get()
     }
 
-    /// What was measured since the last time.
+    /// Returns the measurement since the last call.
     func take() async throws -> Measurement {
         try await self.eventLoop.submit {
             if let failure = self.failure { throw failure }
@@ -71,13 +71,13 @@ final class AdminLoad: @unchecked Sendable {
         }.get()
     }
 
-    /// Stops asking, and closes the connections.
+    /// Stops the requests, and closes the connections.
     func stop() async throws {
         try await self.eventLoop.submit { self.schedule = nil }.get()
         for client in self.all { try? await client.close().get() }
     }
 
-    private func ask() {
+    private func sendDue() {
         guard let schedule, self.failure == nil else { return }
         let due = schedule.due(at: LoadClock.now)
         while self.next < due {
@@ -87,7 +87,7 @@ final class AdminLoad: @unchecked Sendable {
         self.sendWaiting()
         let time = schedule.time(of: self.next)
         let now = LoadClock.now
-        self.eventLoop.scheduleTask(in: .nanoseconds(time > now ? Int64(clamping: time - now) : 0)) { self.ask() }
+        self.eventLoop.scheduleTask(in: .nanoseconds(time > now ? Int64(clamping: time - now) : 0)) { self.sendDue() }
     }
 
     private func sendWaiting() {
@@ -96,8 +96,8 @@ final class AdminLoad: @unchecked Sendable {
                 self.idle.append(client)
                 return
             }
-            let path = self.paths[self.asked % self.paths.count]
-            self.asked += 1
+            let path = self.paths[self.requested % self.paths.count]
+            self.requested += 1
             client.get(path).whenComplete { result in
                 switch result {
                 case .success(let answer):
@@ -107,7 +107,7 @@ final class AdminLoad: @unchecked Sendable {
                     self.idle.append(client)
                     self.sendWaiting()
                 case .failure(let error):
-                    // At the end the connections are closed under a request.
+                    // ``stop()`` closes connections whose request is open; that is no failure.
                     if self.schedule != nil { self.failure = error }
                 }
             }

@@ -2,15 +2,15 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Bad clients of the admin API beside the traffic: each goes through all ``BadHabit``s in turn, a connection for each, with a pause
-/// in between. The relay serves some of them at a time; the others wait to be let in.
+/// Bad clients of the admin API beside the traffic. Each plays all ``BadHabit``s in turn, with a connection for each and a
+/// pause after it. The relay serves some of them at a time; the others wait for admission.
 ///
-/// They have a thread of their own, so that the traffic is not late because of them. Confined to its event loop; `@unchecked
-/// Sendable` because others `submit` to it.
+/// They have a thread of their own, so that they do not delay the traffic. Confined to its event loop; `@unchecked Sendable`
+/// because other threads `submit` to it.
 final class BadAdminLoad: @unchecked Sendable {
-    /// Between two connections of a client.
+    /// The time between two connections of a client.
     private static let pause = TimeAmount.seconds(1)
-    /// Between two bytes of a body that drips.
+    /// The time between two bytes of a body that is sent byte by byte.
     private static let drip = TimeAmount.milliseconds(100)
 
     private let group: MultiThreadedEventLoopGroup
@@ -27,14 +27,14 @@ final class BadAdminLoad: @unchecked Sendable {
         self.eventLoop = self.group.next()
     }
 
-    /// Begins, with all clients at once, each with another habit.
+    /// Begins with all clients at once, each with another habit.
     func start(clients: Int) async throws {
         try await self.eventLoop.submit {
             for number in 0..<clients { self.connect(number) }
         }.get()
     }
 
-    /// Connections that ended since the last time, and attempts to connect that failed.
+    /// Returns the connections that ended since the last call, and the attempts to connect that failed.
     func take() async throws -> (ended: Int, unconnected: Int) {
         try await self.eventLoop.submit {
             defer { (self.ended, self.unconnected) = (0, 0) }
@@ -51,7 +51,7 @@ final class BadAdminLoad: @unchecked Sendable {
         try await self.group.shutdownGracefully()
     }
 
-    /// - Parameter turn: rises with each connection of a client.
+    /// - Parameter turn: increases with each connection of a client.
     private func connect(_ turn: Int) {
         guard !self.isStopped else { return }
         let habit = BadHabit.allCases[turn % BadHabit.allCases.count]
@@ -62,7 +62,7 @@ final class BadAdminLoad: @unchecked Sendable {
                 case .success(let channel): self.behave(habit, channel, turn)
                 case .failure:
                     self.unconnected += 1
-                    self.goOn(after: turn)
+                    self.connectNext(after: turn)
                 }
             }
     }
@@ -73,10 +73,10 @@ final class BadAdminLoad: @unchecked Sendable {
         channel.closeFuture.whenComplete { _ in
             self.open[ObjectIdentifier(channel)] = nil
             self.ended += 1
-            self.goOn(after: turn)
+            self.connectNext(after: turn)
         }
         let (bytes, end) = habit.script(self.endpoint)
-        // What the relay does about it, also while it is being sent, is seen by the end of the connection.
+        // The relay's reaction, even during the write, is observed only as the end of the connection.
         channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenSuccess { self.finish(end, channel) }
     }
 
@@ -98,7 +98,7 @@ final class BadAdminLoad: @unchecked Sendable {
         self.eventLoop.scheduleTask(in: Self.drip) { self.drip(bytes.dropFirst(), channel) }
     }
 
-    private func goOn(after turn: Int) {
+    private func connectNext(after turn: Int) {
         guard !self.isStopped else { return }
         self.eventLoop.scheduleTask(in: Self.pause) { self.connect(turn + 1) }
     }

@@ -1,7 +1,7 @@
 import AdminAPI
 import NIOCore
 
-/// What a bad client of the admin API does with a connection.
+/// The behaviour of a bad client of the admin API on one connection.
 enum BadHabit: CaseIterable, Sendable {
     case hasNoToken
     case sendsGarbage
@@ -15,21 +15,21 @@ enum BadHabit: CaseIterable, Sendable {
     case leavesWithinTheBody
     case resets
 
-    /// How it goes on when it has sent its bytes.
+    /// The behaviour after its bytes are sent.
     enum End: Equatable {
-        /// It waits until the relay closes the connection.
+        /// The client waits until the relay closes the connection.
         case waits
-        /// It sends these one by one, and then waits.
+        /// The client sends these bytes one by one, and then waits.
         case drips([UInt8])
-        /// It sends its FIN, and waits.
+        /// The client sends its FIN, and waits.
         case halfCloses
-        /// It closes.
+        /// The client closes the connection.
         case leaves
-        /// It resets the connection.
+        /// The client resets the connection.
         case resets
     }
 
-    /// What it sends at once, and what it does then.
+    /// The bytes that are sent at once, and the behaviour after them.
     func script(_ endpoint: AdminEndpoint) -> (bytes: [UInt8], end: End) {
         let unknown = #"{"payload":"hi","payload_encoding":"utf8","nothing":1}"#
         let sound = #"{"payload":"hi","payload_encoding":"utf8"}"#
@@ -52,7 +52,7 @@ enum BadHabit: CaseIterable, Sendable {
         }
     }
 
-    /// One byte more than the relay takes.
+    /// One byte more than the relay accepts.
     private static let tooMuch = (1 << 20) + 1
 
     private static func post(_ endpoint: AdminEndpoint, _ length: Int) -> [UInt8] {

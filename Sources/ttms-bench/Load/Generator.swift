@@ -1,13 +1,13 @@
 import NIOCore
 import NIOPosix
 
-/// All event loops of a load, for those who are on none of them.
+/// All event loops of a load, for callers on other threads.
 final class Generator: Sendable {
     let plan: LoadPlan
     let loops: [LoadLoop]
     private let group: MultiThreadedEventLoopGroup
 
-    /// Makes a load whose terminals are all away.
+    /// Makes a load whose terminals are all offline.
     init(_ plan: LoadPlan) async throws {
         self.plan = plan
         let group = MultiThreadedEventLoopGroup(numberOfThreads: plan.loops)
@@ -23,7 +23,7 @@ final class Generator: Sendable {
         try await self.group.shutdownGracefully()
     }
 
-    /// Connects terminals, and waits until each is answered and has got `frames` frames.
+    /// Connects terminals, and waits until each has registered and has received `frames` frames.
     ///
     /// - Throws: ``LoadFailure``.
     func arrive(_ indices: Range<Int>, frames: Int = 0) async throws {
@@ -35,16 +35,16 @@ final class Generator: Sendable {
         try await self.onAll { $0.close(indices) }
     }
 
-    /// Has terminals send heartbeats, some at once, the next when these are answered.
+    /// Has terminals send heartbeats, several at once, and the next after these are answered.
     ///
     /// - Throws: ``LoadFailure``.
     func heartbeats(_ indices: Range<Int>, count: Int) async throws {
         try await self.onAll { $0.heartbeats(indices, count: count) }
     }
 
-    /// Has senders send frames for terminals that are away, and waits until the server keeps them.
+    /// Has senders send frames for offline terminals, and waits until the server has stored them.
     ///
-    /// - Parameter frames: how many each sender sends.
+    /// - Parameter frames: the number of frames of each sender.
     /// - Throws: ``LoadFailure``.
     func store(_ senders: [Sender], frames: [Int]) async throws {
         try await self.onAll { $0.store(senders, frames: frames) }
@@ -71,15 +71,15 @@ final class Generator: Sendable {
         }
     }
 
-    /// Slow readers become fast ones.
-    func hurry() async throws {
+    /// Makes slow readers read as fast as they can.
+    func readFast() async throws {
         try await self.onAll { loop in
-            for terminal in loop.terminals { terminal?.hurry() }
+            for terminal in loop.terminals { terminal?.readFast() }
             return loop.eventLoop.makeSucceededVoidFuture()
         }
     }
 
-    /// What was measured since the last time.
+    /// Returns the measurements since the last call.
     ///
     /// - Throws: ``LoadFailure`` when the load cannot go on.
     func take() async throws -> Measurements {
@@ -90,7 +90,7 @@ final class Generator: Sendable {
         return sum
     }
 
-    /// What was counted since ``take()``.
+    /// Returns the counts since the last ``take()``.
     ///
     /// - Throws: ``LoadFailure`` when the load cannot go on.
     func counts() async throws -> LoadCounts {
@@ -101,12 +101,12 @@ final class Generator: Sendable {
         return sum
     }
 
-    /// Gives up: what is waited for fails.
+    /// Gives up: all that is awaited fails.
     func fail(_ failure: LoadFailure) async {
         for loop in self.loops { try? await loop.eventLoop.submit { loop.fail(failure) }.get() }
     }
 
-    /// For what goes on beside the terminals.
+    /// An event loop for clients beside the terminals.
     var eventLoop: any EventLoop { self.loops.first?.eventLoop ?? self.group.next() }
 
     private static func check(_ loop: LoadLoop) throws -> LoadLoop {

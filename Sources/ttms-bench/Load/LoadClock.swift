@@ -1,6 +1,6 @@
 import Glibc
 
-/// The one clock of a load: monotonic, in nanoseconds.
+/// The only clock of a load: monotonic, in nanoseconds.
 enum LoadClock {
     static let second: UInt64 = 1_000_000_000
 

@@ -2,29 +2,29 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Terminals that come, and are served when the server has answered them and sent what it kept for each.
+/// Terminals that connect. Each is served when the server has answered its registration and sent its queued frames.
 struct Arrival {
     /// Indices that have not been connected yet, the last first.
     var waiting: [Int]
     /// Terminals that are not served yet.
     var unserved: Int
-    /// Frames that each of them waits for, besides the answer.
+    /// Frames that each terminal waits for, besides the answer.
     var frames: Int
     var begin: UInt64
     var promise: EventLoopPromise<Void>
 }
 
 extension LoadLoop {
-    /// Connections that are being made at once. A storm has them all at once; but the kernel's queue of a listener has an end, and
-    /// a lost SYN, which costs a second, is the network's matter and not the server's.
+    /// Connections that are being made at the same time. A storm would make all of them at once, but a listener's queue in the
+    /// kernel is limited. A lost SYN costs a second, which is the network's time and not the server's.
     private static let connecting = 512
     /// `IP_BIND_ADDRESS_NO_PORT`: the port is chosen at `connect`, so that only the whole four-tuple has to be free.
     private static let bindWithoutPort: CInt = 24
 
-    /// Connects those of `indices` that belong here.
+    /// Connects the terminals among `indices` that belong to this loop.
     ///
-    /// - Parameter frames: that each of them waits for, besides the answer to its registration.
-    /// - Returns: when all are served.
+    /// - Parameter frames: the frames that each terminal waits for, besides the answer to its registration.
+    /// - Returns: a future that succeeds when all are served.
     func arrive(_ indices: Range<Int>, frames: Int) -> EventLoopFuture<Void> {
         let promise = self.eventLoop.makePromise(of: Void.self)
         let own = indices.filter { self.plan.loop(of: $0) == self.index }
@@ -45,10 +45,10 @@ extension LoadLoop {
         return promise.futureResult
     }
 
-    /// The server has answered a terminal's registration: the next one may come.
+    /// Connects the next terminal, after the server has answered a registration.
     func registered() { self.connectNext() }
 
-    /// A terminal has got what it came for.
+    /// Counts a terminal that has received its answer and its frames.
     func served(now: UInt64) {
         guard let begin = self.arrival?.begin else { return }
         self.measurements.counts.served += 1
@@ -59,7 +59,7 @@ extension LoadLoop {
         arrival.promise.succeed()
     }
 
-    /// Closes all terminals among `indices`, at once.
+    /// Closes all terminals among `indices` at once.
     func close(_ indices: Range<Int>) -> EventLoopFuture<Void> {
         let closing = indices.compactMap { index -> EventLoopFuture<Void>? in
             defer { self.terminals[index] = nil }
@@ -77,8 +77,8 @@ extension LoadLoop {
             self.fail(
                 LoadFailure(
                     """
-                    no connection to \(self.plan.address) for terminal \(index + 1) of \(self.plan.terminals): \(error). Is the \
-                    server running there, and may it have so many connections?
+                    no connection to \(self.plan.address) for terminal \(index + 1) of \(self.plan.terminals): \(error). Is \
+                    the server running there, and may it have this many connections?
                     """
                 )
             )
@@ -102,8 +102,8 @@ extension LoadLoop {
                 .channelOption(.maxMessagesPerRead, value: 1)
         }
         guard self.plan.address.host == "127.0.0.1" else { return bootstrap }
-        // On the loopback terminals come from many addresses: one address has 28,000 ports, and each stays taken for a minute after
-        // its connection, so that a second run would find none.
+        // On the loopback, terminals connect from many addresses. One address has 28,000 ports, and each is unavailable for a
+        // minute after its connection: a second run would find none.
         let own = "127.0.1.\(1 + terminal.index % 250)"
         guard let address = try? NIOCore.SocketAddress(ipAddress: own, port: 0) else { return bootstrap }
         return

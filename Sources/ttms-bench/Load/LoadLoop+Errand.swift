@@ -1,28 +1,28 @@
 import NIOCore
 
-/// Something that every one of some terminals does until it is done, each answered by the server.
+/// Work that each of several terminals does to its end, each step answered by the server.
 struct Errand {
     enum Kind {
-        /// Heartbeats, a few at a time.
+        /// Heartbeats, several at a time.
         case heartbeats
-        /// Frames for terminals that are away, each batch followed by a heartbeat: the relay answers that only when everything
-        /// that came before is on disk.
+        /// Frames for offline terminals, each batch followed by a heartbeat. The relay answers it only when all earlier frames
+        /// are durable.
         case store
     }
 
     var kind: Kind
-    /// Terminals that are not done.
+    /// Terminals that have not finished.
     var unfinished: Int
     var promise: EventLoopPromise<Void>
 }
 
 extension LoadLoop {
-    /// Frames that a storing sender sends before it asks whether they are kept, and such batches that it has under way: what is
-    /// between the two processes stays bounded, and the store never waits for the generator.
+    /// The frames that a sender sends before each heartbeat, and the batches without an answer. The data between the two
+    /// processes is bounded, and the store never waits for the generator.
     private static let storeBatch = (frames: 256, underWay: 4)
 
-    /// Heartbeats that a terminal sends at once, when the ones before are answered: a day goes by in minutes, and what is written to a
-    /// terminal stays as small as what it gets in the field.
+    /// Heartbeats that a terminal sends at once, after the last ones are answered. A day's heartbeats take minutes, and the
+    /// bytes written to a terminal at once stay as few as in the field.
     private static let heartbeatsAtOnce = 8
 
     /// Has every connected terminal among `indices` send `count` heartbeats.
@@ -32,13 +32,13 @@ extension LoadLoop {
         return self.begin(.heartbeats, own)
     }
 
-    /// Has senders send frames, so many each, for terminals that are away.
+    /// Has each sender send its number of `frames` to offline terminals.
     func store(_ senders: [Sender], frames: [Int]) -> EventLoopFuture<Void> {
         var own: [LoadTerminal] = []
         for (sender, frames) in zip(senders, frames) {
             guard let terminal = self.terminals[sender.index] else { continue }
             terminal.begin(sender.target)
-            // The round over its destinations begins with the first, so that each gets as many.
+            // The first frame is for the first destination, so that each gets the same number.
             terminal.number = 0
             terminal.remaining = frames
             own.append(terminal)
@@ -59,7 +59,7 @@ extension LoadLoop {
         return promise.futureResult
     }
 
-    /// The server has answered a heartbeat of an errand.
+    /// Continues an errand after the server has answered a heartbeat.
     func answered(_ terminal: LoadTerminal, now: UInt64) {
         guard let errand, !terminal.unanswered.isEmpty else { return }
         let batch = terminal.unanswered.removeFirst()

@@ -1,25 +1,25 @@
 import NIOCore
 
-/// What the senders of one event loop do.
+/// The sending mode of the senders of one event loop.
 enum LoopPace {
     case none
     case closed(window: Int)
-    /// The part of the schedule that this loop's senders have; `next` is the first frame that has not had its turn.
+    /// The part of the schedule that belongs to this loop's senders; `next` is the first frame whose turn has not come.
     case open(Schedule, next: UInt64)
 }
 
 extension LoadLoop {
-    /// Two turns of an open loop are at least so far apart. A timer costs a system call: with this, what is due within 20 µs goes
-    /// out together, and the generator stays below one core at any rate.
+    /// The shortest time between two turns of an open loop. A timer costs a system call: frames due within 20 µs are sent
+    /// together, and the generator needs less than one core at any rate.
     private static let shortestWait = TimeAmount.microseconds(20)
-    /// Nanoseconds after which a turn ends with frames still due: a generator that cannot keep up would otherwise send longer each
-    /// time, and never look at what arrives.
+    /// Nanoseconds after which a turn ends even if frames are due. A generator that cannot keep pace would otherwise send for
+    /// longer each time, and never read.
     private static let longestTurn: UInt64 = 1_000_000
-    /// The senders begin together, when all event loops know of it.
+    /// Nanoseconds from the start command to the first frame, so that all event loops begin together.
     static let leadTime: UInt64 = 2_000_000
 
-    /// Gets ready to send, and for what others send: has to be over on all loops before one of them starts. A frame that arrives on a
-    /// loop that knows of no window would make no room in it, and a few of those stop the sender for good.
+    /// Prepares for sending and receiving; must have ended on all loops before one of them starts. A frame that arrives on a
+    /// loop that knows no window frees no room in it. A few such frames stop their sender for good.
     ///
     /// - Parameter all: the senders of all loops.
     func prepare(_ all: [Sender], pace: Pace) {
@@ -28,7 +28,7 @@ extension LoadLoop {
             terminal.begin(sender.target)
             return terminal
         }
-        // Also without senders: what arrives here makes room for those of other loops.
+        // Also without senders: frames that arrive here free room for senders of other loops.
         if case .closed(let window) = pace { self.pace = .closed(window: window) }
     }
 
@@ -36,7 +36,7 @@ extension LoadLoop {
     ///
     /// - Parameters:
     ///   - all: the senders of all loops.
-    ///   - start: when an open loop's first frame is due.
+    ///   - start: the due time of an open loop's first frame.
     func start(_ all: [Sender], pace: Pace, at start: UInt64) {
         switch pace {
         case .once:
@@ -59,7 +59,7 @@ extension LoadLoop {
         }
     }
 
-    /// Ends sending; what is under way still arrives.
+    /// Ends sending; frames on their way still arrive.
     func stop() {
         self.pace = .none
         self.senders = []
@@ -75,7 +75,7 @@ extension LoadLoop {
         guard case .open(let schedule, let next) = self.pace, self.failure == nil else { return }
         let now = LoadClock.now
         let due = schedule.due(at: now)
-        // A sender sends all that it has missed at once: after a round nobody has missed anything.
+        // A sender sends all its due frames at once, so after one round no frame is due.
         let senders = UInt64(self.senders.count)
         let round = max(next, min(due, next + senders))
         var turn = next

@@ -1,34 +1,34 @@
 import NIOCore
 import NIOPosix
 
-/// One event loop of the generator, with its terminals and what it has counted.
+/// One event loop of the generator, with its terminals and its counts.
 ///
-/// `@unchecked Sendable` because other threads hold it to `submit` work to `eventLoop`; everything else happens there.
+/// `@unchecked Sendable` because other threads hold it to `submit` work to `eventLoop`; all else is confined to that loop.
 final class LoadLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let plan: LoadPlan
     let index: Int
-    /// All of the generator, this one among them.
+    /// All event loops of the generator, including this one.
     var loops: [LoadLoop] = []
-    /// By index; those of other loops, and those that are away, are `nil`.
+    /// The terminals by index; `nil` for those of other loops and for offline ones.
     var terminals: [LoadTerminal?]
     var measurements = Measurements()
     var random: SplitMix64
-    /// Why the load cannot go on; the first reason stays.
+    /// The first reason why the load cannot go on.
     private(set) var failure: LoadFailure?
 
-    /// What senders do.
+    /// The sending mode of all senders.
     var pace = LoopPace.none
-    /// In the order of their turns.
+    /// The senders of this loop, in the order of their turns.
     var senders: [LoadTerminal] = []
-    /// Senders with room in their window, to be filled when the read is over.
+    /// Senders with room in their window, which send after the read.
     var withRoom: [LoadTerminal] = []
-    /// Room that frames read here have made for senders on other loops.
+    /// Senders on other loops, by loop, whose frames have arrived here.
     var roomElsewhere: [[UInt32]]
 
-    /// Terminals that are to come.
+    /// The terminals that are connecting.
     var arrival: Arrival?
-    /// What is waited for besides: senders that store, terminals with heartbeats to send.
+    /// The errand in progress: senders that store frames, or terminals that send heartbeats.
     var errand: Errand?
 
     init(_ eventLoop: any EventLoop, plan: LoadPlan, index: Int) {
@@ -40,7 +40,7 @@ final class LoadLoop: @unchecked Sendable {
         self.roomElsewhere = Array(repeating: [], count: plan.loops)
     }
 
-    /// Something that should not happen has happened.
+    /// Ends the load with `failure`.
     func fail(_ failure: LoadFailure) {
         if self.failure == nil { self.failure = failure }
         self.arrival?.promise.fail(failure)
@@ -49,14 +49,14 @@ final class LoadLoop: @unchecked Sendable {
         self.errand = nil
     }
 
-    /// The server has closed a connection, or it broke.
+    /// Ends the load after the server has closed a connection, or it broke.
     func lost(_ terminal: LoadTerminal, because reason: String) {
         self.terminals[terminal.index] = nil
         self.measurements.counts.closed += 1
         self.fail(LoadFailure("the connection of terminal \(self.plan.ccid(of: terminal.index)) ended: \(reason)"))
     }
 
-    /// What was measured since the last time.
+    /// Returns the measurements since the last call.
     func take() -> Measurements {
         defer { self.measurements = Measurements() }
         return self.measurements
@@ -64,7 +64,7 @@ final class LoadLoop: @unchecked Sendable {
 
     // MARK: Room in the windows
 
-    /// A frame of `source` has arrived: it may send another one.
+    /// Frees room for one frame of `source`, after one has arrived.
     @inline(__always)
     func giveRoom(to source: UInt32) {
         let index = Int(source)
@@ -76,7 +76,7 @@ final class LoadLoop: @unchecked Sendable {
         }
     }
 
-    /// Has those send for whom there is room now.
+    /// Lets the senders with room send.
     func useRoom() {
         while let sender = self.withRoom.popLast() { sender.fillWindow() }
         guard self.loops.count > 1 else { return }
@@ -91,9 +91,9 @@ final class LoadLoop: @unchecked Sendable {
     }
 }
 
-/// Why a load cannot go on, or could not begin.
+/// The reason why a load cannot go on, or could not begin.
 struct LoadFailure: Error, CustomStringConvertible, Equatable {
-    /// What happened, what it means, and what to do.
+    /// A text that says what happened, what it means and what to do.
     let description: String
 
     init(_ description: String) {

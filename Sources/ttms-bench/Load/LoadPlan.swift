@@ -1,21 +1,21 @@
 import TTMSProtocol
 
-/// What all event loops of a load have to know of it.
+/// The description of a load that all its event loops share.
 struct LoadPlan: Sendable {
     var address: SocketAddress
     var `protocol`: WireProtocol
     /// The CCID of the terminal with index 0; the others follow.
     var firstCCID: CCID
-    /// How many terminals there are, connected or not.
+    /// The number of terminals, online or offline.
     var terminals: Int
-    /// Payload sizes in bytes, of which the frames of a sender take turns; not empty, each at least ``Stamp/size``.
+    /// Payload sizes in bytes, which a sender's frames have in turn; not empty, each at least ``Stamp/size``.
     var payloads: [Int]
-    /// Indices of the terminals that read slowly, and of those that send to them; they are not measured with the others.
+    /// Indices of the terminals that read slowly and of their senders; they are measured apart from the others.
     var slow: Range<Int> = 0..<0
     /// Threads of the generator, 1 or more; with a crowd, 2 or more.
     var loops = 1
-    /// Indices of the terminals of a storm. They have the last event loop for themselves: what it costs to open and close thousands of
-    /// connections at once must not hold up those who measure what the server makes of it.
+    /// Indices of the terminals of a storm. They alone use the last event loop: opening and closing thousands of connections at
+    /// once must not delay the terminals that measure the server.
     var crowd: Range<Int> = 0..<0
     /// See ``Stamp/run``.
     var run = UInt32.random(in: 0...UInt32.max)
@@ -24,23 +24,23 @@ struct LoadPlan: Sendable {
         CCID(rawValue: self.firstCCID.rawValue &+ UInt32(truncatingIfNeeded: index))
     }
 
-    /// Which event loop has a terminal. Both ends of a pair are on the same one.
+    /// The event loop of a terminal. Both ends of a pair have the same one.
     func loop(of index: Int) -> Int {
         guard !self.crowd.isEmpty else { return index / 2 % self.loops }
         return self.crowd.contains(index) ? self.loops - 1 : index / 2 % (self.loops - 1)
     }
 
-    /// The receivers of the slow pairs.
+    /// Whether the terminal is the receiver of a slow pair.
     func readsSlowly(_ index: Int) -> Bool { self.slow.contains(index) && index % 2 == 1 }
 }
 
-/// To whom a sender sends.
+/// The destinations of a sender.
 enum Target: Equatable, Sendable {
-    /// Always to the same terminal.
+    /// One terminal.
     case one(Int)
-    /// To `first`, `first + step`... in turn, `count` of them.
+    /// The terminals `first`, `first + step`... in turn, `count` of them.
     case each(first: Int, count: Int, step: Int)
-    /// To any of `count` terminals from `first` on.
+    /// Random ones of `count` terminals from `first` on.
     case any(first: Int, count: Int)
 }
 
@@ -50,12 +50,12 @@ struct Sender: Equatable, Sendable {
     var target: Target
 }
 
-/// When senders send.
+/// The times at which senders send.
 enum Pace: Equatable, Sendable {
-    /// Each sender one frame.
+    /// Each sender sends one frame.
     case once
-    /// As many frames as are missing from `window` under way, for each sender.
+    /// Each sender sends while fewer than `window` of its frames are on their way.
     case closed(window: Int)
-    /// So many frames a second, of all senders together.
+    /// All senders together send `rate` frames per second.
     case open(rate: Int)
 }

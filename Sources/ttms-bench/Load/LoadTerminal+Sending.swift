@@ -2,10 +2,10 @@ import NIOCore
 import TTMSProtocol
 
 extension LoadTerminal {
-    /// Bytes that one write has at most, and a frame more: what else there is goes out in others.
+    /// Bytes of one write at most, and a frame more; further frames are sent in other writes.
     private static let batch = 128 << 10
 
-    /// It becomes a sender.
+    /// Makes the terminal a sender.
     func begin(_ target: Target) {
         self.target = target
         self.underWay = 0
@@ -15,9 +15,9 @@ extension LoadTerminal {
 
     // MARK: Closed loop
 
-    /// A frame has arrived.
+    /// Frees room in the window for a frame that has arrived.
     ///
-    /// - Returns: whether there is room for so many that it should send, and it does not stand in line for that yet.
+    /// - Returns: whether the terminal has enough room to send, and is not in line for that yet.
     @inline(__always)
     func giveRoom() -> Bool {
         self.underWay &-= 1
@@ -28,14 +28,14 @@ extension LoadTerminal {
         return true
     }
 
-    /// Sends as many frames as there is room for in its window. It waits until that is a quarter of the window: one write for
-    /// each frame that arrives would not be pipelined.
+    /// Sends as many frames as its window has room for, once that is a quarter of the window. A write for each frame that
+    /// arrives would not be pipelined.
     func fillWindow() {
         self.isInLine = false
         guard self.context != nil, self.target != nil, case .closed(let window) = self.loop.pace else { return }
         while (window &- self.underWay) &* 4 >= window, window > self.underWay, self.context?.channel.isWritable == true {
             self.outbound.clear()
-            // Counted before it is flushed, which may call this again.
+            // Counted before the flush, which may call this function again.
             self.underWay &+= self.put(window &- self.underWay, .now(LoadClock.now))
             self.flush()
         }
@@ -43,13 +43,13 @@ extension LoadTerminal {
 
     // MARK: Open loop
 
-    /// It takes turns with the others at a schedule's frames.
+    /// Makes the terminal send its part of a schedule's frames.
     func follow(_ schedule: Schedule, position: UInt64, of senders: UInt64) {
         self.turn = (schedule, position, senders, 0)
     }
 
-    /// Sends its frames that are due and not sent, as many as one write may have. While the socket takes nothing they stay due:
-    /// they are late then, and their latency says so.
+    /// Sends its frames that are due and not sent, as many as one write may have. While the socket accepts nothing, they stay
+    /// due, and their latency includes that delay.
     func catchUp(due: UInt64, now: UInt64) {
         guard let turn else { return }
         let owed = Schedule.share(of: due, position: turn.position, senders: turn.senders)
@@ -67,7 +67,7 @@ extension LoadTerminal {
 
     // MARK: Frames
 
-    /// When the frames of a write should have been sent.
+    /// The due times of the frames of a write.
     enum Due {
         case now(UInt64)
         case due(Schedule, first: UInt64, step: UInt64)
@@ -88,7 +88,7 @@ extension LoadTerminal {
         self.flush()
     }
 
-    /// Puts at most `count` frames into ``outbound``, as many as one write may have; counts them as sent.
+    /// Appends at most `count` frames to ``outbound``, as many as one write may have, and counts them as sent.
     func put(_ count: Int, _ due: Due) -> Int {
         let sent =
             switch self.loop.plan.protocol {

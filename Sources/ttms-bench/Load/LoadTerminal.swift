@@ -1,7 +1,7 @@
 import NIOCore
 import TTMSProtocol
 
-/// A simulated terminal's connection: reads what comes, and sends what its loop's pace says.
+/// A simulated terminal's connection: reads frames, and sends at its loop's pace.
 ///
 /// Confined to its event loop; `@unchecked Sendable` because channel initializers have to be `Sendable`.
 final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
@@ -11,32 +11,32 @@ final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
     let index: Int
     let loop: LoadLoop
     private(set) var context: ChannelHandlerContext?
-    /// What has come of an unfinished frame.
+    /// The bytes of an unfinished frame.
     private var unparsed = ByteBuffer()
-    /// What is being written; its memory is used again and again.
+    /// The bytes of the next write; its memory is reused.
     var outbound = ByteBuffer()
 
     /// Whether the server has answered the registration.
     private var isRegistered = false
-    /// Frames that it waits for until it is served.
+    /// Frames that it still waits for before it is served.
     private var awaiting: Int
-    /// The source of the last frame that came, and the frame's number.
+    /// The source and the number of the last frame that arrived.
     private var last: (source: UInt32, number: UInt32)?
     private var isClosing = false
-    /// What the server has refused.
+    /// The reason why the connection ends.
     private var refusal: String?
 
-    /// To whom it sends; `nil` for terminals that only receive.
+    /// The destinations of its frames; `nil` for terminals that only receive.
     var target: Target?
-    /// Of the next frame.
+    /// The number of the next frame.
     var number: UInt32 = 0
     /// Frames sent that have not arrived, in a closed loop.
     var underWay = 0
-    /// It stands in ``LoadLoop/withRoom``.
+    /// Whether it is in ``LoadLoop/withRoom``.
     var isInLine = false
-    /// Its part of an open loop's schedule, and how many of those frames it has sent.
+    /// Its part of an open loop's schedule, and the number of those frames that it has sent.
     var turn: (schedule: Schedule, position: UInt64, senders: UInt64, sent: UInt64)?
-    /// Batches of an errand that the server has not answered, the oldest first: how many frames, and when.
+    /// Batches of an errand that the server has not answered, the oldest first: the frames of each, and the time.
     var unanswered: [(frames: Int, sentAt: UInt64)] = []
     /// Frames or heartbeats of an errand that are not sent yet.
     var remaining = 0
@@ -47,7 +47,7 @@ final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
         self.awaiting = awaiting
     }
 
-    // MARK: Its connection
+    // MARK: Connection
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
@@ -78,7 +78,7 @@ final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
-    /// Closes the connection, and expects it to end.
+    /// Closes the connection; its end is then no failure.
     func close() -> EventLoopFuture<Void>? {
         self.isClosing = true
         return self.context?.close()
@@ -86,9 +86,9 @@ final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: A slow reader
 
-    /// Bytes that a slow reader takes at once, and holds at most in its kernel, more or less.
+    /// Bytes of one read of a slow reader, and about the size of its receive buffer in the kernel.
     static let slowRead = 4_096
-    /// Between two of its reads: it takes some 40 kB/s.
+    /// The time between two reads, which gives about 40 kB/s.
     private static let slowInterval = TimeAmount.milliseconds(100)
 
     private func readSlowly() {
@@ -97,13 +97,13 @@ final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
         self.loop.eventLoop.scheduleTask(in: Self.slowInterval) { self.readSlowly() }
     }
 
-    /// From now on it reads as fast as it can.
-    func hurry() {
+    /// Makes a slow reader read as fast as it can.
+    func readFast() {
         guard let context, self.loop.plan.readsSlowly(self.index) else { return }
         _ = context.channel.setOption(.autoRead, value: true)
     }
 
-    // MARK: What comes
+    // MARK: Received bytes
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = self.unwrapInboundIn(data)
@@ -125,7 +125,7 @@ final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
         self.loop.useRoom()
     }
 
-    /// Takes all that is whole off `bytes`, and says how much that was.
+    /// Handles all whole units in `bytes`, and returns their size.
     private func consume<W: Wire>(_ bytes: UnsafeRawBufferPointer, _ wire: W.Type, now: UInt64) -> Int {
         var offset = 0
         while offset < bytes.count {
@@ -175,7 +175,7 @@ final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
         if case .closed = loop.pace { loop.giveRoom(to: stamp.source) }
     }
 
-    /// A frame that has waited: its age says nothing.
+    /// Counts a frame that was queued; its age is no latency.
     private func drain(now: UInt64) {
         self.loop.measurements.counts.drained &+= 1
         self.awaiting &-= 1
@@ -192,9 +192,9 @@ final class LoadTerminal: ChannelInboundHandler, @unchecked Sendable {
         self.loop.answered(self, now: now)
     }
 
-    // MARK: What it writes
+    // MARK: Writing
 
-    /// Sends what has been put into ``outbound``.
+    /// Sends the bytes of ``outbound``.
     func flush() {
         guard let context, self.outbound.readableBytes > 0 else { return }
         context.writeAndFlush(self.wrapOutboundOut(self.outbound), promise: nil)

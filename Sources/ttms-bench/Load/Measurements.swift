@@ -1,31 +1,31 @@
 import Histogram
 
-/// What a load counts; one for each event loop, added up at the end of a phase.
+/// The counts of a load; one for each event loop, added up at the end of a phase.
 struct LoadCounts: Equatable, Sendable {
     /// Frames sent to terminals that read as fast as they can.
     var sent = 0
-    /// Those of them that arrived.
+    /// Frames of ``sent`` that arrived.
     var delivered = 0
     /// Frames sent to slow readers.
     var sentToSlow = 0
-    /// Those of them that arrived.
+    /// Frames of ``sentToSlow`` that arrived.
     var deliveredToSlow = 0
-    /// Frames for terminals that are away, of which the server has said that it keeps them.
+    /// Frames for offline terminals that the server has confirmed as stored.
     var stored = 0
-    /// Frames that were waiting for a terminal and that it got; they are not among the delivered.
+    /// Queued frames that their terminal has received; they are not among the delivered.
     var drained = 0
     /// Heartbeats answered.
     var heartbeats = 0
-    /// Terminals that have come, and got what was waiting for them.
+    /// Terminals that have registered and received their queued frames.
     var served = 0
-    /// Frames that this run has not sent.
+    /// Frames of other runs.
     var foreign = 0
-    /// Frames that came after a later one of the same source. Neighbours are compared; `verify` compares all.
+    /// Frames that arrived after a later one of the same source. Only successive frames are compared; `verify` compares all.
     var outOfOrder = 0
     /// Connections that the server closed.
     var closed = 0
 
-    /// Nothing is under way between terminals that are there.
+    /// Whether all frames between online terminals have arrived.
     var isComplete: Bool { self.delivered >= self.sent && self.deliveredToSlow >= self.sentToSlow }
 
     static func += (left: inout LoadCounts, right: LoadCounts) {
@@ -46,14 +46,14 @@ struct LoadCounts: Equatable, Sendable {
 /// Counts and times of a phase, in nanoseconds.
 struct Measurements: Sendable {
     var counts = LoadCounts()
-    /// From when a frame was due to its arrival; of heartbeats, to their answer.
+    /// The time from a frame's due time to its arrival, or from a heartbeat to its answer.
     var latency = Measurements.histogram()
-    /// From when a frame was due to when it was written: what the generator itself has added.
+    /// The time from a frame's due time to its write: the delay of the generator itself.
     var lateness = Measurements.histogram()
-    /// From the beginning of an arrival to when a terminal was served.
+    /// The time from the beginning of an arrival until a terminal was served.
     var serving = Measurements.histogram()
 
-    /// Longer times count as this: ten minutes.
+    /// The longest recorded time, ten minutes; longer times count as this.
     static let longest: UInt64 = 600 * LoadClock.second
 
     static func histogram() -> Histogram<UInt64> {

@@ -1,8 +1,8 @@
 import Foundation
 
-/// Latency by percentile as SVG: to the right each line is a nine more, upwards each is ten times as long.
+/// Latency by percentile as SVG. Each vertical line is one more nine, each horizontal line ten times the latency.
 ///
-/// Both axes are logarithmic because what matters stands far out: the one frame in a thousand that took a hundred times as long.
+/// Both axes are logarithmic because rare, long latencies matter: one frame in a thousand may take a hundred times as long.
 struct LatencyPlot {
     struct Series: Equatable {
         var name: String
@@ -10,21 +10,21 @@ struct LatencyPlot {
     }
 
     var title: String
-    /// Below the title: when, where and how it was measured.
+    /// The text below the title: date and machine of the measurement.
     var note: String
     var series: [Series]
 
     private static let size = (width: 900.0, height: 540.0)
     private static let plot = (left: 80.0, right: 690.0, top: 70.0, bottom: 480.0)
-    /// Told apart by people who see colours differently, too (Okabe and Ito).
+    /// Colours that people with a colour vision deficiency can distinguish, too (Okabe and Ito).
     private static let colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"]
 
-    /// The nines at a percentile: 0 at 0, 1 at 90, 2 at 99.
+    /// The number of nines of a percentile: 0 at 0, 1 at 90, 2 at 99.
     static func nines(_ percentile: Double) -> Double {
         -log10(max(1 - percentile / 100, 1e-9))
     }
 
-    /// The picture.
+    /// The plot as SVG.
     var svg: String {
         let points = self.series.flatMap(\.points)
         let times = points.map { max($0.microseconds, 0.1) }
@@ -62,7 +62,7 @@ struct LatencyPlot {
         }
         let middle = (Self.plot.left + Self.plot.right) / 2
         lines.append(
-            Self.text("of a hundred frames, so many took at most so long", x: middle, y: 520, "text-anchor=\"middle\"")
+            Self.text("per cent of the frames that took at most this time", x: middle, y: 520, "text-anchor=\"middle\"")
         )
         for (index, series) in self.series.enumerated() where !series.points.isEmpty {
             let colour = Self.colours[index % Self.colours.count]

@@ -1,6 +1,6 @@
 import Histogram
 
-/// A histogram as it is printed and written: times in microseconds.
+/// The figures of a histogram that are printed and written; times in microseconds.
 struct LatencySummary: Encodable, Equatable, Sendable {
     var count: Int
     var minimum: Double
@@ -11,7 +11,7 @@ struct LatencySummary: Encodable, Equatable, Sendable {
     var p999: Double
     var p9999: Double
     var maximum: Double
-    /// The curve: so many of a hundred took at most so long.
+    /// The curve of latency by percentile.
     var curve: [Point]
 
     struct Point: Encodable, Equatable, Sendable {
@@ -20,7 +20,7 @@ struct LatencySummary: Encodable, Equatable, Sendable {
         var microseconds: Double
     }
 
-    /// Of times in nanoseconds; `nil` when there are none.
+    /// Summarises a histogram of nanoseconds; `nil` when it is empty.
     init?(_ histogram: Histogram<UInt64>) {
         guard histogram.totalCount > 0 else { return nil }
         func percentile(_ value: Double) -> Double { Double(histogram.valueAtPercentile(value)) / 1_000 }
@@ -36,7 +36,7 @@ struct LatencySummary: Encodable, Equatable, Sendable {
         self.curve = Self.percentiles(of: histogram.totalCount).map { Point(percentile: $0, microseconds: percentile($0)) }
     }
 
-    /// Ten points for every nine, as far as there are values behind them.
+    /// The percentiles of the curve: about ten for each nine, as far as values exist beyond them.
     static func percentiles(of count: UInt64) -> [Double] {
         var percentiles: [Double] = []
         var beyond = 1.0

@@ -1,23 +1,23 @@
-/// What was measured in one part of a scenario. Times of latencies are in microseconds.
+/// The measurements of one phase of a scenario. Latencies are in microseconds.
 struct PhaseResult: Encodable, Equatable, Sendable {
-    /// Which part; empty when the scenario has only one.
+    /// The name of the phase; empty when the scenario has only one.
     var name: String
-    /// What was done, such as `frames`.
+    /// The unit of the work, such as `frames`.
     var unit: String
-    /// How much of it.
+    /// The amount of work.
     var work: Int
-    /// How long it took.
+    /// The duration of the phase.
     var seconds: Double
-    /// Processor time that the server used meanwhile; `nil` when it is not known.
+    /// Processor time that the server used during the phase; `nil` when it is not known.
     var serverCPUSeconds: Double?
-    /// Processor time that the generator used meanwhile.
+    /// Processor time that the generator used during the phase.
     var generatorCPUSeconds: Double
-    /// The server at the end.
+    /// The server's memory, threads and files at the end.
     var server: ServerUse?
     var latency: LatencySummary?
-    /// How late the generator itself was, in an open loop.
+    /// The delay of the generator itself, in an open loop.
     var lateness: LatencySummary?
-    /// What else there is to say, by name.
+    /// Further figures by name.
     var figures: [String: Double] = [:]
 
     struct ServerUse: Encodable, Equatable, Sendable {
@@ -44,10 +44,11 @@ struct PhaseResult: Encodable, Equatable, Sendable {
         }
     }
 
-    /// Work in a second.
+    /// Work per second.
     var rate: Double { self.seconds > 0 ? Double(self.work) / self.seconds : 0 }
 
-    /// Work in a second of the server's processor time: the figure to compare. `nil` when too little time was used to be counted.
+    /// Work per second of the server's processor time: the figure to compare. `nil` when too little time was used to be
+    /// counted.
     var ratePerCPUSecond: Double? {
         self.serverCPUSeconds.flatMap { $0 >= 0.05 ? Double(self.work) / $0 : nil }
     }
@@ -76,20 +77,21 @@ struct PhaseResult: Encodable, Equatable, Sendable {
     }
 }
 
-/// What became of a scenario with one server.
+/// The result of a scenario with one server.
 struct ScenarioResult: Encodable, Equatable, Sendable {
     var server: String
     var scenario: Scenario
     var phases: [PhaseResult] = []
-    /// Why it was not played, or not to its end.
+    /// The reason why it was not played, or not to its end.
     var failure: String?
 
-    /// For comparing runs of the same: the last thing that was counted, by the server's processor time if that is known.
+    /// The value by which runs of the same scenario are ordered: the sum of the phases' rates, by the server's processor time
+    /// if that is known.
     var merit: Double {
         self.phases.reduce(0) { $0 + ($1.ratePerCPUSecond ?? $1.rate) }
     }
 
-    /// The one in the middle of several runs; those that failed only when all did.
+    /// The median of several runs; failed runs count only when all failed.
     static func median(of results: [ScenarioResult]) -> ScenarioResult? {
         let whole = results.filter { $0.failure == nil }.sorted { $0.merit < $1.merit }
         return whole.isEmpty ? results.first : whole[(whole.count - 1) / 2]

@@ -1,17 +1,17 @@
 import Foundation
 import Glibc
 
-/// Says on standard error how far a step is, and gives it up when it takes too long.
+/// Reports the progress of a step on standard error, and gives the step up when it takes too long.
 struct Progress: Sendable {
-    /// Of what is going on, such as `relay: storm`.
+    /// The server and the scenario, such as `relay: storm`.
     var title: String
-    /// Nothing is printed when it is not wanted.
+    /// Whether nothing is printed.
     var isQuiet = false
 
     private static let isTerminal = isatty(STDERR_FILENO) == 1
     private static let interval: Duration = Self.isTerminal ? .milliseconds(500) : .seconds(2)
 
-    /// Does `body`, and meanwhile says what is counted.
+    /// Runs `body`, and reports the counts meanwhile.
     ///
     /// - Parameter limit: seconds after which the load is given up.
     /// - Throws: what `body` throws; ``LoadFailure`` when it was given up.
@@ -30,10 +30,11 @@ struct Progress: Sendable {
                     if Task.isCancelled { break }
                     let seconds = Double(LoadClock.now - begin) / 1e9
                     guard let counts = try? await generator.counts() else { break }
-                    self.say("\(step), \(Int(seconds)) s: \(Self.line(counts))")
+                    self.report("\(step), \(Int(seconds)) s: \(Self.line(counts))")
                     if seconds > limit {
+                        let counts = Self.line(counts)
                         await generator.fail(
-                            LoadFailure("\(step) was not done within \(Int(limit)) s, and was given up: \(Self.line(counts))")
+                            LoadFailure("\(step) has not finished within \(Int(limit)) s, and is given up: \(counts)")
                         )
                     }
                 }
@@ -56,11 +57,11 @@ struct Progress: Sendable {
             ("served", counts.served),
             ("heartbeats", counts.heartbeats), ("to slow readers", counts.deliveredToSlow),
         ]
-        let told = parts.filter { $0.1 > 0 }.map { "\($0.0) \(Quantity.count($0.1))" }
-        return told.isEmpty ? "nothing yet" : told.joined(separator: ", ")
+        let shown = parts.filter { $0.1 > 0 }.map { "\($0.0) \(Quantity.count($0.1))" }
+        return shown.isEmpty ? "nothing yet" : shown.joined(separator: ", ")
     }
 
-    private func say(_ text: String) {
+    private func report(_ text: String) {
         guard !self.isQuiet else { return }
         Self.write(Self.isTerminal ? "\r\u{1b}[K\(self.title): \(text)" : "\(self.title): \(text)\n")
     }

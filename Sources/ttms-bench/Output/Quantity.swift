@@ -2,14 +2,14 @@ import Foundation
 
 /// Numbers for people.
 enum Quantity {
-    /// With a comma at each thousand.
+    /// A count with a comma at each thousand.
     static func count(_ value: Int) -> String {
         var digits = Array(String(value.magnitude))
         for position in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: position) }
         return (value < 0 ? "-" : "") + String(digits)
     }
 
-    /// With as many digits behind the point as are needed for three in all.
+    /// A number with about three digits.
     static func short(_ value: Double) -> String {
         guard value.isFinite else { return "-" }
         let size = abs(value)

@@ -1,11 +1,11 @@
 import Foundation
 import Glibc
 
-/// All that a run has measured, with what one has to know to repeat it.
+/// All measurements of a run, with the facts that are needed to repeat it.
 struct ResultFile: Encodable, Sendable {
     var date: String
     var machine: String
-    /// Processes that wanted a processor in the minute before it began, on average: more than a few, and others were measured, too.
+    /// The load average of the minute before the run. If it exceeds a few processes, they were measured, too.
     var loadBefore: Double
     var command: String
     var results: [ScenarioResult]
@@ -25,7 +25,7 @@ struct ResultFile: Encodable, Sendable {
         case loadBefore = "load_before"
     }
 
-    /// See ``loadBefore``; to be asked before anything is started.
+    /// The present load average; read before anything is started.
     static var load: Double {
         var averages = [0.0]
         getloadavg(&averages, 1)
@@ -53,7 +53,7 @@ struct ResultFile: Encodable, Sendable {
         try Data(plot.svg.utf8).write(to: URL(filePath: path))
     }
 
-    /// Processor, number of them, and kernel.
+    /// The number and model of the processors, and the kernel.
     static var thisMachine: String {
         let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let model = information.split(separator: "\n").first { $0.hasPrefix("model name") }

@@ -2,7 +2,7 @@ import Foundation
 
 /// Results as Markdown, and the page that holds them between two marks.
 enum ResultPage {
-    /// Stand alone on a line before and after what is replaced.
+    /// The marks before and after the results, each alone on a line.
     static let marks = (begin: "<!-- Made by `make bench-page`. -->", end: "<!-- The end of what is made. -->")
 
     /// The results of all scenarios.
@@ -28,7 +28,7 @@ enum ResultPage {
         return lines.joined(separator: "\n")
     }
 
-    /// Replaces what stands between the marks in a page.
+    /// Replaces the text between the marks in a page.
     ///
     /// - Throws: ``LoadFailure`` when the page has no marks.
     static func replace(in path: String, with file: ResultFile) throws {

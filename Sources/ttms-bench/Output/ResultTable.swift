@@ -1,6 +1,6 @@
-/// Results under aligned columns, one table for each scenario, the servers below each other.
+/// Results under aligned columns: one table for each scenario, with a row for each server and phase.
 enum ResultTable {
-    /// Of the columns; the first two are words, the others numbers.
+    /// The titles of the columns; the first two columns are words, the others numbers.
     static let titles = [
         "server", "phase", "work", "per s", "per server CPU-s", "CPU", "p50", "p99", "p99.9", "max", "resident",
     ]
@@ -12,7 +12,7 @@ enum ResultTable {
             + self.remarks(results).map { "  " + $0 }
     }
 
-    /// A scenario's name, and what it does.
+    /// A scenario's name and its parameters.
     static func heading(_ results: [ScenarioResult]) -> String {
         results.first.map { "\($0.scenario.name) (\(self.text($0.scenario)))" } ?? ""
     }
@@ -22,7 +22,7 @@ enum ResultTable {
         result.phases.map { self.row(result.server, $0) }
     }
 
-    /// What has no column: ratios, further figures, and what went wrong.
+    /// The lines below the table: ratios, further figures and failures.
     static func remarks(_ results: [ScenarioResult]) -> [String] {
         var lines = self.ratios(results).map { [$0] } ?? []
         for result in results {
@@ -36,7 +36,7 @@ enum ResultTable {
         return lines
     }
 
-    /// The work for a server's processor time, of that of the first one.
+    /// The work per processor time of each server, in per cent of the first one's.
     private static func ratios(_ results: [ScenarioResult]) -> String? {
         let rates = results.compactMap { result in result.phases.first?.ratePerCPUSecond.map { (result.server, $0) } }
         guard let first = rates.first, rates.count > 1, results.first?.scenario.isTraffic == true else { return nil }

@@ -1,17 +1,17 @@
-/// Which of a scenario's terminals do what. Indices are those of ``LoadPlan``.
+/// The roles of a scenario's terminals. Indices are those of ``LoadPlan``.
 struct Layout: Equatable, Sendable {
-    /// All terminals.
+    /// The number of all terminals.
     var terminals: Int
-    /// Those that are connected for traffic; the others come later, or never.
+    /// The terminals that are online for traffic; the others connect later, or never.
     var online: Range<Int>
     /// Terminals that send traffic.
     var senders: [Sender]
     /// See ``LoadPlan/slow``.
     var slow: Range<Int> = 0..<0
-    /// Terminals that come when there are frames for them, group after group.
+    /// Terminals that connect after frames are queued for them, group by group.
     var groups: [Range<Int>] = []
 
-    /// Pairs stand side by side, so that both ends are on the same event loop.
+    /// Gives both ends of a pair successive indices, so that they are on the same event loop.
     init(_ scenario: Scenario) {
         let count = scenario.count
         switch scenario.kind {
@@ -55,9 +55,9 @@ struct Layout: Equatable, Sendable {
         (0..<count).map { Sender(index: first + 2 * $0, target: .one(first + 2 * $0 + 1)) }
     }
 
-    /// The senders, each with its part of a group of terminals that are away.
+    /// The senders, each with its part of a group of offline terminals.
     ///
-    /// - Returns: with how many terminals each sender has.
+    /// - Returns: each sender with the number of its terminals.
     func storing(for group: Range<Int>) -> [(sender: Sender, terminals: Int)] {
         let senders = Array(self.senders.prefix(group.count))
         return senders.enumerated().map { position, sender in

@@ -4,7 +4,7 @@ extension Scenario {
         change(&self)
     }
 
-    /// What `compare` plays when no file says otherwise: about five minutes for three servers.
+    /// The default scenarios of `compare`: about five minutes for three servers.
     static let comparison: [Scenario] = [
         Scenario("pipelined", .pairs, 50) { $0.window = 256 },
         Scenario("one at a time", .pairs, 1_000) { $0.window = 1 },

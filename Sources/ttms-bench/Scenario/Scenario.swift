@@ -1,4 +1,4 @@
-/// What a load does, as a scenario file or the command line says it. `Scenario+Default.swift` holds those of `compare`.
+/// The description of a load, from a scenario file or the command line. `Scenario+Default.swift` holds those of `compare`.
 struct Scenario: Codable, Equatable, Sendable {
     enum Kind: String, Codable, CaseIterable, Sendable {
         /// `count` pairs, one end of which sends to the other.
@@ -9,42 +9,42 @@ struct Scenario: Codable, Equatable, Sendable {
         case oneToMany = "one-to-many"
         /// `count` terminals send to each other at random.
         case random
-        /// `count` terminals connect, send one frame each, and then heartbeats: what does each cost?
+        /// `count` terminals connect, send one frame each, and then heartbeats; the cost of each terminal is measured.
         case idle
-        /// `count` terminals come back at once, with frames waiting for them, while pairs go on; then all close.
+        /// `count` terminals with queued frames reconnect at once, while pairs send; then all close.
         case storm
-        /// Senders fill the queues of `count` terminals that are away; then these drain them, while others are filled.
+        /// Senders fill the queues of `count` offline terminals; then these drain them, while others are filled.
         case backlog
     }
 
-    /// Names the scenario in what is printed.
+    /// The name of the scenario in the results.
     var name: String
     var kind: Kind
-    /// How many; see ``Kind``.
+    /// The number of terminals or pairs; see ``Kind``.
     var count: Int
-    /// Frames that each sender has under way; for a closed loop.
+    /// Frames of each sender that have not arrived, at most; for a closed loop.
     var window: Int?
-    /// Frames a second in all; for an open loop. In a storm, those of the pairs.
+    /// Frames per second of all senders, for an open loop; in a storm, those of the pairs.
     var rate: Int?
-    /// Bytes of the payloads; a sender's frames take turns.
+    /// Payload sizes in bytes, which a sender's frames have in turn.
     var payloads: [Int] = [64]
-    /// How long traffic is measured.
+    /// Seconds of measured traffic.
     var seconds = 3.0
-    /// How long traffic goes on before it is measured.
+    /// Seconds of traffic before the measurement.
     var warmup = 1.0
-    /// Pairs beside the others whose receivers take some 40 kB/s. They are not measured, the others are.
+    /// Further pairs whose receivers read about 40 kB/s. They are measured apart from the others.
     var slowPairs = 0
-    /// Requests a second to the admin API beside the traffic.
+    /// Requests per second to the admin API beside the traffic.
     var adminRate = 0
-    /// Clients beside the traffic that do to the admin API what they should not.
+    /// Clients beside the traffic that misuse the admin API.
     var badAdminClients = 0
     /// Frames for each terminal, in a storm and a backlog.
     var frames = 10
-    /// Heartbeats of each terminal, in an idle crowd: 1,440 are a day, one a minute.
+    /// Heartbeats of each terminal in an idle fleet: 1,440 are those of a day, one per minute.
     var heartbeats = 1_440
-    /// Pairs that go on during a storm; terminals that fill a backlog.
+    /// Pairs that send during a storm; terminals that fill a backlog.
     var senders = 100
-    /// Seconds after which a step that is not done is given up.
+    /// Seconds after which an unfinished step is given up.
     var limit = 120.0
 
     init(name: String, kind: Kind, count: Int) {
@@ -53,7 +53,7 @@ struct Scenario: Codable, Equatable, Sendable {
         self.count = count
     }
 
-    /// Whether it is about terminals that send all the time.
+    /// Whether its terminals send all the time.
     var isTraffic: Bool {
         switch self.kind {
         case .pairs, .manyToOne, .oneToMany, .random: true
@@ -61,10 +61,10 @@ struct Scenario: Codable, Equatable, Sendable {
         }
     }
 
-    /// Whether the server has to keep frames for terminals that are away.
+    /// Whether the server has to store frames for offline terminals.
     var needsStore: Bool { self.kind == .storm || self.kind == .backlog }
 
-    /// How senders send.
+    /// The sending mode of the senders.
     var pace: Pace {
         if let rate { return .open(rate: rate) }
         return .closed(window: self.window ?? 1)
@@ -77,7 +77,7 @@ struct Scenario: Codable, Equatable, Sendable {
         case badAdminClients = "bad_admin_clients"
     }
 
-    /// Reads what a file says; what it does not say has its default.
+    /// Reads a scenario; missing keys have their defaults.
     init(from decoder: any Decoder) throws {
         try UnknownKey.refuse(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
         let keys = try decoder.container(keyedBy: CodingKeys.self)

@@ -1,6 +1,6 @@
 /// A scenario that cannot be played.
 struct ScenarioError: Error, CustomStringConvertible, Equatable {
-    /// What is wrong, and what is allowed.
+    /// A text that names the flaw, and the allowed values.
     let description: String
 
     init(_ description: String) {
@@ -9,13 +9,13 @@ struct ScenarioError: Error, CustomStringConvertible, Equatable {
 }
 
 extension Scenario {
-    /// The most of each that a load may be told: it ends by itself, and fits into a machine.
+    /// The allowed values, with which a load ends by itself and fits into a machine.
     private static let allowed = (
         count: 1...1_000_000, window: 1...65_536, rate: 1...10_000_000, payload: Stamp.size...65_522, seconds: 0.1...3_600,
         frames: 1...1_000_000, heartbeats: 0...1_000_000, senders: 1...10_000
     )
 
-    /// Refuses what has no meaning.
+    /// Refuses a scenario that cannot be played.
     ///
     /// - Throws: ``ScenarioError``.
     func validate() throws(ScenarioError) {
@@ -40,13 +40,13 @@ extension Scenario {
             throw self.error("it needs a window (closed loop) or a rate (open loop)")
         }
         guard self.kind != .storm || self.rate != nil else {
-            throw self.error("a storm needs the rate of the pairs that go on: they measure it")
+            throw self.error("a storm needs the rate of its pairs, which measure it")
         }
         guard self.slowPairs == 0 || self.isTraffic && self.rate != nil else {
-            throw self.error("slow_pairs needs traffic with a rate: in a closed loop nothing more is sent to whoever is slow")
+            throw self.error("slow_pairs needs traffic with a rate: a closed loop sends nothing more to a slow terminal")
         }
         guard self.adminRate == 0 && self.badAdminClients == 0 || self.isTraffic else {
-            throw self.error("admin_rate and bad_admin_clients go beside traffic only")
+            throw self.error("admin_rate and bad_admin_clients need traffic")
         }
     }
 
@@ -56,7 +56,7 @@ extension Scenario {
         }
     }
 
-    private func error(_ what: String) -> ScenarioError {
-        ScenarioError("scenario \"\(self.name)\": \(what).")
+    private func error(_ flaw: String) -> ScenarioError {
+        ScenarioError("scenario \"\(self.name)\": \(flaw).")
     }
 }

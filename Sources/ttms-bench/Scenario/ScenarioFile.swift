@@ -1,7 +1,7 @@
 import Foundation
 import Yams
 
-/// A file of scenarios: YAML, of which JSON is a part.
+/// A file of scenarios in YAML or JSON.
 ///
 ///     scenarios:
 ///       - { name: pipelined, kind: pairs, count: 50, window: 256 }
@@ -68,7 +68,7 @@ struct ScenarioFile: Decodable, Equatable {
     }
 }
 
-/// Keys that nobody knows are refused: what is misspelt would silently have its default.
+/// A check that refuses unknown keys: a misspelt key would otherwise silently have its default.
 struct UnknownKey: CodingKey {
     let stringValue: String
     var intValue: Int? { nil }

@@ -3,7 +3,7 @@ import FoundationEssentials
 import NIOCore
 
 extension ScenarioRun {
-    /// Queues are filled, drained while others are filled, and drained alone.
+    /// Fills queues, drains them while others are filled, and drains those alone.
     func backlog() async throws -> [PhaseResult] {
         let generator = self.generator
         guard self.layout.groups.count == 2 else { return [] }
@@ -32,7 +32,7 @@ extension ScenarioRun {
         return phases
     }
 
-    /// How long it takes until nothing is queued any more.
+    /// Measures the time until no frame is queued or in flight.
     private func secondsUntilRemoved() async throws -> Double? {
         guard let endpoint = self.server.admin else { return nil }
         let admin = try await AdminClient.connect(endpoint, on: self.generator.eventLoop)
@@ -51,17 +51,17 @@ extension ScenarioRun {
     }
 }
 
-/// How long several things took that went on at once.
+/// The durations of several concurrent tasks.
 private actor Durations {
     private(set) var seconds: [String: Double] = [:]
 
     nonisolated func measure(_ name: String, _ body: @Sendable () async throws -> Void) async throws {
         let begin = LoadClock.now
         try await body()
-        await self.note(name, Double(LoadClock.now - begin) / 1e9)
+        await self.record(name, Double(LoadClock.now - begin) / 1e9)
     }
 
-    private func note(_ name: String, _ seconds: Double) {
+    private func record(_ name: String, _ seconds: Double) {
         self.seconds[name] = seconds
     }
 }

@@ -1,5 +1,5 @@
 extension ScenarioRun {
-    /// A fleet comes back at once, with frames waiting for each terminal, while pairs go on.
+    /// Reconnects a fleet with queued frames at once, while pairs send.
     func storm() async throws -> [PhaseResult] {
         let generator = self.generator
         guard let crowd = self.layout.groups.first else { return [] }
@@ -29,20 +29,20 @@ extension ScenarioRun {
         return phases
     }
 
-    /// What is measured is the pairs': what comes to the crowd is drained, not delivered.
+    /// Measures the pairs; frames for the fleet are drained, not delivered.
     private func pairsDuring(_ name: String, _ body: @escaping @Sendable () async throws -> Void) async throws -> Measured {
         try await self.measure(name, "frames", work: \.delivered, body)
     }
 
-    /// Fills the queues of terminals that are away, and waits until the server keeps all of it.
+    /// Fills the queues of offline terminals, and measures the time until the server has stored all frames.
     func store(for group: Range<Int>) async throws -> Measured {
         try await self.measure("store", "frames", work: \.stored) { try await self.fill(group) }
     }
 
-    /// Fills the queues of terminals that are away.
+    /// Fills the queues of offline terminals.
     func fill(_ group: Range<Int>) async throws {
         let frames = self.scenario.frames
-        // Those with a terminal more have more to do.
+        // The parts differ by one terminal at most.
         let senders = self.layout.storing(for: group)
         try await self.generator.store(senders.map(\.sender), frames: senders.map { $0.terminals * frames })
     }

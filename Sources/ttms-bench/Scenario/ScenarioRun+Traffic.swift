@@ -1,11 +1,11 @@
 extension ScenarioRun {
-    /// Seconds without any frame, at the end, after which what has not come is lost, or was dropped: longer than a busy machine keeps a
-    /// process from running.
+    /// Seconds without any frame, at the end, after which missing frames count as lost or dropped. This is longer than a busy
+    /// machine stops a process.
     private static let standstill = 10.0
-    /// Seconds after which the end is not awaited any longer.
+    /// Seconds for which the end is awaited at most.
     private static let settling = 60.0
 
-    /// Terminals that send all the time: how much, how fast, at what cost.
+    /// Measures terminals that send all the time: throughput, latency and cost.
     func traffic() async throws -> [PhaseResult] {
         let generator = self.generator
         try await self.step("connecting") { try await generator.arrive(self.layout.online) }
@@ -22,13 +22,13 @@ extension ScenarioRun {
         var total = measured.earlier
         total += measured.measurements.counts
         if let admin {
-            let asked = try await admin.take()
-            measured.result.figures["admin requests/s"] = Double(asked.answered) / measured.result.seconds
-            if let times = LatencySummary(asked.latency) {
+            let answers = try await admin.take()
+            measured.result.figures["admin requests/s"] = Double(answers.answered) / measured.result.seconds
+            if let times = LatencySummary(answers.latency) {
                 measured.result.figures["admin p50 µs"] = times.p50
                 measured.result.figures["admin p99 µs"] = times.p99
             }
-            if asked.refused > 0 { measured.result.figures["admin requests REFUSED"] = Double(asked.refused) }
+            if answers.refused > 0 { measured.result.figures["admin requests REFUSED"] = Double(answers.refused) }
             try await admin.stop()
         }
         if let bad {
@@ -51,13 +51,13 @@ extension ScenarioRun {
         return [measured.result]
     }
 
-    /// Waits for what is under way, slow readers now as fast as they can.
+    /// Waits for frames on their way; slow readers now read as fast as they can.
     ///
-    /// - Parameter counts: what was sent and delivered until now.
-    /// - Returns: the same at the end.
+    /// - Parameter counts: the frames sent and delivered until now.
+    /// - Returns: the frames sent and delivered at the end.
     private func settle(_ counts: LoadCounts) async throws -> LoadCounts {
         let generator = self.generator
-        try await generator.hurry()
+        try await generator.readFast()
         var counts = counts
         var last = LoadClock.now
         let end = last + UInt64(Self.settling * 1e9)
@@ -88,7 +88,7 @@ extension ScenarioRun {
         get throws {
             if let admin = self.server.admin { return admin }
             throw LoadFailure(
-                "not played: \(self.server.name) has no admin API that is known; a relay's is found by --data-dir"
+                "not played: the admin API of \(self.server.name) is not known; that of a relay is found by --data-dir"
             )
         }
     }

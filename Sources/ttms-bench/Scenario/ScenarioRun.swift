@@ -1,6 +1,6 @@
 import TTMSProtocol
 
-/// One scenario, played against one server. `ScenarioRun+…` hold what each kind does.
+/// One scenario, played against one server. `ScenarioRun+…` hold the steps of each kind.
 struct ScenarioRun: Sendable {
     let scenario: Scenario
     let server: Server
@@ -12,7 +12,7 @@ struct ScenarioRun: Sendable {
     ///
     /// - Parameters:
     ///   - loops: threads of the generator.
-    ///   - firstCCID: of the scenario's first terminal; the others follow.
+    ///   - firstCCID: the CCID of the scenario's first terminal; the others follow.
     /// - Throws: ``LoadFailure``, ``ScenarioError``.
     static func play(
         _ scenario: Scenario,
@@ -26,8 +26,8 @@ struct ScenarioRun: Sendable {
         guard UInt64(firstCCID.rawValue) + UInt64(layout.terminals) <= UInt64(UInt32.max) + 1 else {
             throw LoadFailure("From \(firstCCID) on there are no \(layout.terminals) CCIDs. Give a lower --first-ccid.")
         }
-        guard !scenario.needsStore || server.keepsMessages else {
-            throw LoadFailure("not played: as it is used here, \(server.name) does not keep messages for who is away")
+        guard !scenario.needsStore || server.storesMessages else {
+            throw LoadFailure("not played: as used here, \(server.name) does not store messages for offline terminals")
         }
         let ownLimit = OpenFiles.raiseLimit()
         let connections = layout.connections + scenario.badAdminClients
@@ -71,15 +71,15 @@ struct ScenarioRun: Sendable {
 
     // MARK: Measuring
 
-    /// What a phase has done, for the one that counts it.
+    /// The measurements of a phase, and its result.
     struct Measured: Sendable {
         var measurements: Measurements
-        /// What was counted before it began, since the last phase.
+        /// The counts between the last phase and this one.
         var earlier: LoadCounts
         var result: PhaseResult
     }
 
-    /// Does `body`, and measures what it costs and brings.
+    /// Runs `body`, and measures its work and its cost.
     func measure(
         _ name: String,
         _ unit: String,
@@ -114,13 +114,13 @@ struct ScenarioRun: Sendable {
         return Measured(measurements: measurements, earlier: earlier, result: result)
     }
 
-    /// Does `body` with progress, and within the scenario's limit.
+    /// Runs `body` with progress, within the scenario's limit.
     func step<Value: Sendable>(_ name: String, _ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let title = name.isEmpty ? "under load" : name
         return try await self.progress.during(title, of: self.generator, limit: self.scenario.limit, body)
     }
 
-    /// Lets time pass while senders send.
+    /// Waits while senders send.
     static func pass(_ seconds: Double) async throws {
         try await Task.sleep(for: .seconds(seconds))
     }

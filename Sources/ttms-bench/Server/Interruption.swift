@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// What happens when somebody stops a comparison: the server that it has started has to end with it.
+/// Ends the started server when a comparison is interrupted.
 ///
 /// A started process has a process group of its own, so Ctrl-C does not reach it.
 final class Interruption: Sendable {
@@ -17,13 +17,14 @@ final class Interruption: Sendable {
     private let watched = Mutex<Watched?>(nil)
     private let sources = Mutex<[any DispatchSourceSignal]>([])
 
-    /// From now on the process ends, and its directory goes, when this one is told to end.
+    /// Registers a process, to be killed when this process is interrupted, and its directory, to be removed.
     func watch(_ pid: Int32, directory: String) {
         self.watched.withLock { $0 = Watched(pid: pid, directory: directory) }
         self.sources.withLock { sources in
             guard sources.isEmpty else { return }
             sources = [SIGINT, SIGTERM].map { number in
-                // Not ignored: that is inherited by what is started later, and would make it deaf to being told to end.
+                // A handler, because an ignored signal would be inherited by servers that are started later, which could then
+                // not be ended.
                 signal(number) { _ in }
                 let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
                 source.setEventHandler { self.end(number) }
@@ -33,8 +34,8 @@ final class Interruption: Sendable {
         }
     }
 
-    /// It has ended.
-    func forget() {
+    /// Ends the registration, after the process has ended.
+    func unwatch() {
         self.watched.withLock { $0 = nil }
     }
 

@@ -1,19 +1,19 @@
 import Foundation
 import Glibc
 
-/// A server that was started for one scenario, with a directory of its own that goes with it.
+/// A server that was started for one scenario, with a directory of its own that is removed with it.
 final class LaunchedServer {
-    /// How to reach it, and what to measure.
+    /// The server's address and process.
     let server: Server
     private let process: Process
     private let directory: URL
 
-    /// How long a server may take to listen, and to end.
+    /// Seconds that a server may take to listen, and to end.
     private static let patience = 20.0
 
-    /// Starts a server, and waits until it takes connections.
+    /// Starts a server, and waits until it accepts connections.
     ///
-    /// - Throws: ``LoadFailure``, with the end of what it has printed.
+    /// - Throws: ``LoadFailure``, with the end of the server's output.
     init(_ launch: ServerLaunch) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "ttms-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -48,18 +48,18 @@ final class LaunchedServer {
         Interruption.shared.watch(process.processIdentifier, directory: directory.path)
     }
 
-    /// Ends it, and removes what it has written.
+    /// Ends the server, and removes its directory.
     func stop() async {
         self.process.terminate()
         let end = LoadClock.now + UInt64(Self.patience * 1e9)
         while self.process.isRunning, LoadClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
         if self.process.isRunning { kill(self.process.processIdentifier, SIGKILL) }
-        Interruption.shared.forget()
+        Interruption.shared.unwatch()
         try? FileManager.default.removeItem(at: self.directory)
     }
 
-    /// Swift's threads block most signals, and a process inherits that from the thread that starts it: it would never hear that it
-    /// is to end.
+    /// Swift's threads block most signals, and a process inherits that from the thread that starts it. SIGTERM would not reach
+    /// it.
     private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
         var (none, before) = (sigset_t(), sigset_t())
         sigemptyset(&none)
@@ -78,10 +78,10 @@ final class LaunchedServer {
                 }
             } else {
                 let address = SocketAddress(host: "127.0.0.1", port: port)
-                // `Stream` connects and says nothing: a server has to bear that.
+                // `Stream` connects and sends nothing, which a server has to tolerate.
                 if (try? Stream(address)) != nil {
                     var server = Server(name: launch.name, protocol: launch.protocol, address: address)
-                    server.keepsMessages = false
+                    server.storesMessages = false
                     server.process = ServerProcess(pid: process.processIdentifier)
                     return server
                 }
@@ -91,7 +91,7 @@ final class LaunchedServer {
         throw LoadFailure("it did not listen within \(Int(Self.patience)) s")
     }
 
-    /// A port of the loopback that nobody listens on.
+    /// A port of the loopback on which no process listens.
     private static func freePort() throws -> UInt16 {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }

@@ -3,25 +3,25 @@ import Foundation
 
 /// A server under load: the relay, or a peer.
 struct Server: Sendable {
-    /// What it is called in what is printed.
+    /// The name in the results.
     var name: String
     var `protocol`: WireProtocol
     var address: SocketAddress
-    /// `nil` when it runs elsewhere: what it costs is not known then.
+    /// The measured process; `nil` when the server runs elsewhere, so that its cost is not known.
     var process: ServerProcess?
-    /// `nil` for peers.
+    /// The admin API; `nil` for peers.
     var admin: AdminEndpoint?
-    /// Whether it keeps frames for terminals that are away.
-    var keepsMessages: Bool
+    /// Whether it stores frames for offline terminals.
+    var storesMessages: Bool
 
-    init(name: String, protocol: WireProtocol, address: SocketAddress, keepsMessages: Bool? = nil) {
+    init(name: String, protocol: WireProtocol, address: SocketAddress, storesMessages: Bool? = nil) {
         self.name = name
         self.protocol = `protocol`
         self.address = address
-        self.keepsMessages = keepsMessages ?? `protocol`.wire.keepsMessages
+        self.storesMessages = storesMessages ?? `protocol`.wire.storesMessages
     }
 
-    /// Finds a relay by what it has left in its data directory.
+    /// Finds a relay by the files in its data directory.
     ///
     /// - Throws: ``LoadFailure``.
     static func relay(in directory: String, name: String = "relay") throws(LoadFailure) -> Server {
@@ -30,7 +30,7 @@ struct Server: Sendable {
             let endpoints = try? APIJSON.decode(Endpoints.self, from: data)
         else { throw LoadFailure("No relay was found: \(path) cannot be read. A relay writes it when it is ready.") }
         guard let terminals = endpoints.terminals.lazy.compactMap({ SocketAddress(argument: $0) }).first else {
-            throw LoadFailure("\(path) names no address that terminals connect to.")
+            throw LoadFailure("\(path) names no address for terminals.")
         }
         let store = "\(directory)/\(Endpoints.storeDirectoryName)"
         var server = Server(name: name, protocol: .ttms, address: terminals.reachable)
@@ -45,7 +45,7 @@ struct Server: Sendable {
 }
 
 extension SocketAddress {
-    /// The address to connect to on this machine, where a server listens on this one.
+    /// The address to connect to on this machine, for a server that listens on this one.
     var reachable: SocketAddress {
         switch self.host {
         case "0.0.0.0": SocketAddress(host: "127.0.0.1", port: self.port)

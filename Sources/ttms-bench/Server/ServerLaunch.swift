@@ -1,20 +1,21 @@
 import Foundation
 
-/// A server that `compare` can start: a program, and how it is told where to listen.
+/// A server that `compare` can start: a program and its arguments.
 struct ServerLaunch: Equatable, Sendable {
     var name: String
     var `protocol`: WireProtocol
     var program: String
-    /// `{port}` and `{directory}` are replaced: a free port of the loopback, and a directory of its own.
+    /// The arguments, in which `{port}` is replaced by a free port of the loopback, and `{directory}` by the server's own
+    /// directory.
     var arguments: [String]
-    /// Written into its directory before it starts, with the same replacements, by name.
+    /// Files by name, written into the directory before the start, with the same replacements.
     var files: [String: String] = [:]
-    /// Whether it is a relay of ours, which says in its data directory where it listens, and keeps frames.
+    /// Whether it is a TTMS relay, which publishes its address in its data directory and stores frames.
     var isRelay = false
 
-    /// The relay, on ports that it picks itself.
+    /// The relay, on free ports that it chooses itself.
     ///
-    /// - Parameter settings: each `key=value`.
+    /// - Parameter settings: settings as `key=value`.
     static func relay(_ program: String, settings: [String]) -> ServerLaunch {
         let base = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir", "{directory}/data"]
         return ServerLaunch(
@@ -26,12 +27,12 @@ struct ServerLaunch: Equatable, Sendable {
         )
     }
 
-    /// NATS without JetStream: nothing is kept.
+    /// NATS without JetStream, which stores nothing.
     static func nats(_ program: String) -> ServerLaunch {
         ServerLaunch(name: "nats", protocol: .nats, program: program, arguments: ["-a", "127.0.0.1", "-p", "{port}"])
     }
 
-    /// Mosquitto that keeps nothing on disk, and drops nothing before its memory ends.
+    /// Mosquitto that stores nothing on disk, and drops nothing while it has memory.
     static func mosquitto(_ program: String) -> ServerLaunch {
         ServerLaunch(
             name: "mosquitto",
@@ -42,7 +43,7 @@ struct ServerLaunch: Equatable, Sendable {
         )
     }
 
-    /// Another one: `name=protocol:program arguments`, without quotes; one of the arguments holds `{port}`.
+    /// Reads `name=protocol:program arguments`, without quotes; one of the arguments holds `{port}`.
     init?(argument: String) {
         guard let equals = argument.firstIndex(of: "="), let colon = argument[equals...].firstIndex(of: ":"),
             let wire = WireProtocol(rawValue: String(argument[argument.index(after: equals)..<colon])),
@@ -74,7 +75,7 @@ struct ServerLaunch: Equatable, Sendable {
         self.isRelay = isRelay
     }
 
-    /// Where an installed program is. Debian puts servers where the PATH of most users does not lead.
+    /// The path of an installed program. Debian installs servers in folders that are not in the PATH of most users.
     static func find(_ program: String, path: String) -> String? {
         (path.split(separator: ":").map(String.init) + ["/usr/sbin", "/usr/local/sbin"])
             .map { $0 + "/" + program }.first { FileManager.default.isExecutableFile(atPath: $0) }

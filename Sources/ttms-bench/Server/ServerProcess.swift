@@ -1,31 +1,31 @@
 import Foundation
 import Glibc
 
-/// What a server's process has used, as `/proc` says.
+/// The use of processor, memory and files by a server's process, from `/proc`.
 struct ServerSample: Equatable, Sendable {
     /// Processor time since the process began, user and system, in seconds; the kernel counts in hundredths.
     var cpuSeconds: Double
-    /// The part of it that SwiftNIO's event loops have used, in seconds: what relaying costs in a relay that does other things beside
-    /// it. `nil` for a server without such threads.
+    /// The part used by SwiftNIO's event loops, in seconds: the cost of relaying in a relay that also does other work. `nil`
+    /// for a server without such threads.
     var eventLoopSeconds: Double?
     /// Bytes of its memory that are in RAM.
     var residentBytes: Int
-    /// The same, with what it shares with other processes counted in parts; `nil` where that may not be read.
+    /// The same, with memory shared with other processes counted in parts; `nil` if it may not be read.
     var proportionalBytes: Int?
     var threads: Int
-    /// Open files; `nil` where they may not be counted.
+    /// Open files; `nil` if they may not be counted.
     var openFiles: Int?
-    /// Bytes that its queue takes on disk; `nil` when it is not known where that is.
+    /// Bytes of its store on disk; `nil` if its place is not known.
     var storeBytes: Int?
 }
 
-/// A process that is measured. It may belong to somebody else: what cannot be read then is left out.
+/// A process that is measured. It may belong to another user: values that cannot be read then are left out.
 struct ServerProcess: Equatable, Sendable {
     var pid: Int32
-    /// Where its queue is, if it has one.
+    /// The directory of its store, if it has one.
     var storeDirectory: String?
 
-    /// Looks at it.
+    /// Reads the present values.
     ///
     /// - Throws: ``LoadFailure`` when it has ended.
     func sample() throws(LoadFailure) -> ServerSample {
@@ -43,7 +43,7 @@ struct ServerProcess: Equatable, Sendable {
         )
     }
 
-    /// The files that it may have open; `nil` where that may not be read.
+    /// The number of files that it may have open; `nil` if that may not be read.
     var openFileLimit: Int? {
         guard let line = self.read("limits")?.split(separator: "\n").first(where: { $0.hasPrefix("Max open files") }) else {
             return nil
@@ -51,14 +51,14 @@ struct ServerProcess: Equatable, Sendable {
         return line.split(separator: " ").dropFirst(3).first.flatMap { Int($0) }
     }
 
-    /// Threads that are SwiftNIO's event loops are called so by it; the kernel keeps the first 15 bytes of a name.
+    /// The beginning of the names that SwiftNIO gives its event loops' threads. The kernel stores the first 15 bytes of a name.
     private static let eventLoopName = "NIO-ELT-"
 
     private var eventLoopSeconds: Double? {
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(self.pid)/task")) ?? []
         let seconds = threads.compactMap { thread -> Double? in
             guard self.read("task/\(thread)/comm")?.hasPrefix(Self.eventLoopName) == true else { return nil }
-            // Nanoseconds on a processor come first; see the kernel's documentation of schedstat.
+            // The first number is the time on a processor in nanoseconds; see the kernel's documentation of schedstat.
             return self.read("task/\(thread)/schedstat")?.split(separator: " ").first.flatMap { Double($0) }.map { $0 / 1e9 }
         }
         return seconds.isEmpty ? nil : seconds.reduce(0, +)
@@ -68,12 +68,12 @@ struct ServerProcess: Equatable, Sendable {
         (try? Data(contentsOf: URL(filePath: "/proc/\(self.pid)/\(file)"))).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    // MARK: Reading what /proc says
+    // MARK: Reading /proc
 
-    /// From `/proc/<pid>/stat`; see proc(5). The name in parentheses may itself hold spaces and parentheses.
+    /// Reads `/proc/<pid>/stat`; see proc(5). The name in parentheses may itself hold spaces and parentheses.
     static func usage(stat: String, tick: Int) -> (cpuSeconds: Double, threads: Int, residentPages: Int)? {
         guard let end = stat.lastIndex(of: ")"), tick > 0 else { return nil }
-        // The first behind the name is field 3.
+        // The first field after the name is field 3.
         let fields = stat[stat.index(after: end)...].split(whereSeparator: \.isWhitespace)
         guard fields.count > 21, let user = Int(fields[11]), let system = Int(fields[12]), let threads = Int(fields[17]),
             let pages = Int(fields[21])
@@ -81,13 +81,13 @@ struct ServerProcess: Equatable, Sendable {
         return (Double(user + system) / Double(tick), threads, pages)
     }
 
-    /// The number behind a name, in a file of one name a line.
+    /// The number after a name, in a file with one name per line.
     static func field(_ name: String, of text: String) -> Int? {
         text.split(separator: "\n").first { $0.hasPrefix(name) }
             .flatMap { $0.dropFirst(name.count).split(separator: " ").first }.flatMap { Int($0) }
     }
 
-    /// What the files below a directory take; a file that goes away meanwhile takes nothing.
+    /// The bytes on disk of the files below a directory; a file that is removed meanwhile counts as 0.
     private static func bytesOnDisk(_ directory: String) -> Int {
         let files = FileManager.default.enumerator(atPath: directory)
         var bytes = 0

@@ -1,4 +1,4 @@
-/// The CRC-32 of Ethernet and zlib: unlike the XOR of a frame it sees bytes that have changed places.
+/// The CRC-32 of Ethernet and zlib: unlike the XOR of a frame, it detects bytes that have changed places.
 enum CRC32 {
     private static let table: [UInt32] = (0..<256).map { index in
         (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? 0xedb8_8320 ^ (value >> 1) : value >> 1 }

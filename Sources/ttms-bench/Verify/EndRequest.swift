@@ -2,16 +2,16 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Somebody ends a run before everything is sent, by `SIGINT` (Ctrl-C) or `SIGTERM`: what was sent is accounted for all the same.
+/// A request to end the sending early, by `SIGINT` (Ctrl-C) or `SIGTERM`; the frames sent are still accounted for.
 final class EndRequest: Sendable {
     private let made = Atomic(false)
     private let sources = Mutex<[any DispatchSourceSignal]>([])
 
-    /// From now on these signals are such a request. A second one ends the process at once.
+    /// Takes these signals as such a request from now on. A second one ends the process at once.
     init() {
         self.sources.withLock { sources in
             sources = [SIGINT, SIGTERM].map { number in
-                // A handler that does nothing keeps the process alive; what there is to do, the source does.
+                // The empty handler prevents the signal from ending the process; the source handles it.
                 signal(number) { _ in }
                 let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
                 source.setEventHandler { [weak self] in

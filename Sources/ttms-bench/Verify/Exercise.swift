@@ -1,7 +1,7 @@
 import Glibc
 import TTMSProtocol
 
-/// A run: one thread polls the sockets of all terminals, gives each its turn to send, and writes everything into the history.
+/// A run: one thread polls the sockets of all terminals, gives each its turn to send, and records everything in the history.
 struct Exercise {
     private let plan: Plan
     private var history: History
@@ -14,7 +14,8 @@ struct Exercise {
 
     init(_ plan: Plan) {
         var random = SplitMix64(seed: plan.seed)
-        // Not the seed alone: payloads that an earlier run with the same seed has left have to look foreign.
+        // A random number besides the seed: payloads left by an earlier run with the same seed have to be recognised as
+        // foreign.
         let run = UInt64.random(in: 0...UInt64.max)
         self.plan = plan
         self.history = History(run: run, terminals: plan.terminals, firstCCID: plan.firstCCID.rawValue)
@@ -63,7 +64,7 @@ struct Exercise {
 
     private var isAllSent: Bool { self.history.tally.sent >= self.plan.frames || self.request.isMade }
 
-    /// Every terminal has asked for a reply after everything had arrived, and has got it.
+    /// Whether every terminal has sent a heartbeat after everything had arrived, and has received the reply.
     private var isOver: Bool { self.terminals.allSatisfy(\.hasSeenTheEnd) }
 
     // MARK: A terminal's turn
@@ -71,9 +72,9 @@ struct Exercise {
     private mutating func takeTurn(_ index: Int) {
         switch self.terminals[index].state {
         case .away(let until):
-            // When all are away, nobody would send what one of them waits for.
+            // If all terminals are offline, none sends the payloads that another one waits for.
             guard self.history.tally.sent >= until || self.isAllSent || self.areAllAway else { return }
-            // While the relay is away this fails until it is back, or until patience ends.
+            // While the relay is down this fails, until it is back or the patience ends.
             if (try? self.connect(index)) != nil { self.reconnections += 1 }
         case .active where self.terminals[index].stream?.isBroken == false: self.work(index)
         case .active, .registering, .leaving, .finishing: break
@@ -135,19 +136,19 @@ struct Exercise {
         self.terminals[index].state = .away(until: self.history.tally.sent + payloads)
     }
 
-    /// The relay has closed a connection that should have stayed.
+    /// Handles a connection that the relay has closed without reason.
     private mutating func broken(_ index: Int) {
         self.brokenConnections += 1
         self.history.abandon(index)
         self.disconnect(index, for: 0)
     }
 
-    /// Around `reconnectEvery`, so that the terminals do not leave all at once.
+    /// A number around `reconnectEvery`, so that the terminals do not leave at the same time.
     private static func patience(_ plan: Plan, _ random: inout SplitMix64) -> Int {
         plan.reconnectEvery == 0 ? 0 : Int.random(in: 1...plan.reconnectEvery * 2, using: &random)
     }
 
-    // MARK: What comes
+    // MARK: Received frames
 
     private mutating func pollSockets() {
         let connected = self.terminals.indices.filter { self.terminals[$0].stream != nil }
@@ -156,7 +157,7 @@ struct Exercise {
             let events = POLLIN | (stream.map { $0.unsent > 0 } ?? false ? POLLOUT : 0)
             return pollfd(fd: stream?.descriptor ?? -1, events: Int16(events), revents: 0)
         }
-        // Whoever has something to send does not wait for what comes.
+        // While terminals have payloads to send, the poll does not wait long for received ones.
         guard poll(&descriptors, nfds_t(descriptors.count), self.isAllSent || connected.isEmpty ? 50 : 1) > 0 else { return }
         for (index, descriptor) in zip(connected, descriptors) where descriptor.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0
         {

@@ -1,11 +1,11 @@
-/// What was sent and what arrived, and whether that is right. Pure: it knows numbers, not sockets.
+/// The payloads sent and received, and the judgement of them. Pure: it has numbers, no sockets.
 ///
-/// A payload is *confirmed* when the relay has answered a heartbeat that the same connection sent after it: the relay has taken
-/// it then, and it must arrive. One whose connection broke before that is *uncertain*: it may arrive, and must not arrive twice.
+/// A payload is *confirmed* when the relay has answered a heartbeat that the same connection sent after it: it is accepted, and
+/// must arrive. A payload whose connection broke before that is *uncertain*: it may arrive, and must not arrive twice.
 ///
-/// Order and duplicates are judged per pair of terminals. Within one connection of the receiver every counter has to be higher
-/// than the one before. On a later connection the relay may begin again with payloads that it could not know to have arrived;
-/// those are *redelivered*. What has not arrived before must never come after a higher counter.
+/// Order and duplicates are judged per pair of terminals. Within one connection of the receiver, every counter has to be higher
+/// than the one before. On a later connection the relay may send payloads again that it could not know to have arrived; those
+/// are *redelivered*. A payload that has not arrived before must never arrive after a higher counter.
 struct History {
     let run: UInt64
     private let terminals: Int
@@ -15,7 +15,7 @@ struct History {
     /// Payloads that are uncertain and have not arrived.
     private(set) var uncertain = 0
 
-    /// Makes the history of a run of so many terminals, whose CCIDs follow each other.
+    /// Makes the history of a run of `terminals` terminals with successive CCIDs.
     init(run: UInt64, terminals: Int, firstCCID: UInt32) {
         self.run = run
         self.terminals = terminals
@@ -25,7 +25,7 @@ struct History {
 
     // MARK: The sender's side
 
-    /// The next payload of a pair; it counts as sent.
+    /// Returns the next payload of a pair, and counts it as sent.
     mutating func send(from source: Int, to destination: Int) -> NumberedPayload {
         let index = source * self.terminals + destination
         self.tally.sent += 1
@@ -37,17 +37,17 @@ struct History {
         )
     }
 
-    /// The terminal sends a heartbeat: its reply will confirm all that was sent before.
+    /// Marks a heartbeat that the terminal sends: its reply will confirm all payloads sent before.
     mutating func mark(_ source: Int) {
         for index in self.pairs(of: source) { self.pairs[index].mark() }
     }
 
-    /// The reply to the marked heartbeat has come.
+    /// Confirms all payloads before the marked heartbeat, after its reply.
     mutating func confirm(_ source: Int) {
         for index in self.pairs(of: source) { self.pairs[index].confirm() }
     }
 
-    /// The terminal's connection has broken: what was not confirmed is uncertain.
+    /// Makes all unconfirmed payloads uncertain, after the terminal's connection broke.
     mutating func abandon(_ source: Int) {
         for index in self.pairs(of: source) {
             self.uncertain += self.pairs[index].abandon()
@@ -60,7 +60,7 @@ struct History {
 
     // MARK: The receiver's side
 
-    /// A payload has arrived.
+    /// Judges a payload that has arrived.
     ///
     /// - Parameters:
     ///   - frameSource: the source that the frame names.
@@ -103,14 +103,14 @@ struct History {
         }
     }
 
-    /// Something arrived that is no frame of the relay's, or not a sound one.
+    /// Counts received bytes that are no sound frame of the relay.
     mutating func receiveGarbage() {
         self.tally.corrupted += 1
     }
 
     // MARK: The result
 
-    /// Whether everything has arrived that is not uncertain.
+    /// Whether all payloads have arrived that are not uncertain.
     var isComplete: Bool { self.tally.arrived + self.uncertain == self.tally.sent }
 
     /// Payloads that are confirmed and have not arrived.
@@ -120,7 +120,7 @@ struct History {
     var undecided: Int { self.pairs.reduce(0) { $0 + Int($1.sent - $1.decided) } }
 }
 
-/// Everything from one terminal to another.
+/// All payloads from one terminal to another.
 private struct Pair {
     enum Verdict {
         case arrived
@@ -131,17 +131,17 @@ private struct Pair {
     }
 
     private(set) var sent: UInt64 = 0
-    /// All up to here are confirmed or uncertain.
+    /// The counter up to which all payloads are confirmed or uncertain.
     private(set) var decided: UInt64 = 0
-    /// Those of the decided ones that are uncertain, and have not arrived.
+    /// The counters that are uncertain, and have not arrived.
     private(set) var uncertain: Set<UInt64> = []
-    /// `sent` when the heartbeat was sent whose reply is awaited.
+    /// The value of `sent` when the last heartbeat was sent.
     private var marked: UInt64 = 0
     /// The highest counter that arrived.
     private var highest: UInt64 = 0
     /// Counters below `highest` that have not arrived.
     private var missing: Set<UInt64> = []
-    /// The receiver's connection on which one arrived last, and that one's counter.
+    /// The receiver's connection on which the last payload arrived, and its counter.
     private var connection = -1
     private var last: UInt64 = 0
 
@@ -158,7 +158,7 @@ private struct Pair {
         self.decided = max(self.decided, self.marked)
     }
 
-    /// - Returns: how many are uncertain now that were not before.
+    /// - Returns: the number of payloads that have become uncertain.
     mutating func abandon() -> Int {
         let before = self.uncertain.count
         for counter in self.decided..<self.sent where !self.hasArrived(counter + 1) { self.uncertain.insert(counter + 1) }

@@ -1,11 +1,11 @@
-/// A payload that says of itself everything that its receiver has to check.
+/// A payload that contains everything that its receiver has to check.
 ///
 ///     offset 0      4     12       16            20        28       32     size - 4
 ///            magic  run   source   destination   counter   length   fill   CRC-32 of all before it
 ///
 /// All numbers are big-endian.
 struct NumberedPayload: Equatable {
-    /// Tells this run's payloads from those that an earlier run has left in the relay.
+    /// A random number of the run, which distinguishes its payloads from those that an earlier run has left in the relay.
     var run: UInt64
     var source: UInt32
     var destination: UInt32
@@ -16,9 +16,9 @@ struct NumberedPayload: Equatable {
     static let minimumSize = 36
     private static let magic: UInt32 = 0x5454_5631
 
-    /// Why bytes are no payload of ours.
+    /// The reason why bytes are no payload of a run.
     enum Defect: Error, Equatable {
-        /// Magic, length or CRC are not right.
+        /// Magic, length or CRC are wrong.
         case damaged
     }
 
@@ -32,7 +32,7 @@ struct NumberedPayload: Equatable {
         bytes.append(bigEndian: self.destination)
         bytes.append(bigEndian: self.counter)
         bytes.append(bigEndian: UInt32(size))
-        // The fill differs from payload to payload, so that bytes of one within another do not go unnoticed.
+        // The fill differs from payload to payload, so that bytes of one within another are detected.
         let fill = UInt8(truncatingIfNeeded: self.counter &* 31 &+ UInt64(self.source))
         for offset in stride(from: 32, to: size - 4, by: 1) { bytes.append(fill &+ UInt8(truncatingIfNeeded: offset)) }
         bytes.append(bigEndian: CRC32.of(bytes))
@@ -46,7 +46,7 @@ struct NumberedPayload: Equatable {
         self.counter = counter
     }
 
-    /// Reads what ``encoded(size:)`` has written.
+    /// Reads the bytes of ``encoded(size:)``.
     ///
     /// - Throws: ``Defect``.
     init(_ bytes: ArraySlice<UInt8>) throws(Defect) {
@@ -71,7 +71,7 @@ extension [UInt8] {
 }
 
 extension ArraySlice<UInt8> {
-    /// Reads a number, its highest byte first; all its bytes have to be there.
+    /// Reads a number, its highest byte first; the slice must hold all its bytes.
     func integer<Number: FixedWidthInteger>(at index: Int, as: Number.Type = Number.self) -> Number {
         self[index..<index + MemoryLayout<Number>.size].reduce(0) { $0 << 8 | Number($1) }
     }

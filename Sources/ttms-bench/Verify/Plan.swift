@@ -1,6 +1,6 @@
 import TTMSProtocol
 
-/// What a run does; see the options of `verify`.
+/// The parameters of a run; see the options of `verify`.
 struct Plan {
     var address: SocketAddress
     var terminals: Int
@@ -12,16 +12,18 @@ struct Plan {
     var firstCCID: CCID
     var patience: Duration
 
-    /// A terminal stays away for so many payloads in all at the most: long enough for others to send something that has to be cached.
+    /// Payloads of all terminals for which a terminal stays offline at most: enough that others send some that have to be
+    /// queued.
     var longestAbsence: Int { min(max(self.frames / 20, 1), 5_000) }
 
-    /// A terminal asks for a receipt, by a heartbeat, after so many payloads.
+    /// The number of payloads after which a terminal sends a heartbeat, for a receipt.
     static let receiptInterval = 32
-    /// A terminal sends no more after so many payloads while it waits for a receipt: what the kernels of both sides would take
-    /// meanwhile is far more, and all of it uncertain when the connection breaks.
+    /// The number of payloads after which a terminal stops sending while it waits for a receipt. The kernels of both sides
+    /// would buffer far more, all of it uncertain when the connection breaks.
     static let receiptWindow = 128
-    /// A terminal sends no more while so many bytes wait for its socket: memory stays bounded when the relay holds back.
+    /// The number of bytes waiting for its socket at which a terminal stops sending: memory stays bounded while the relay
+    /// applies back pressure.
     static let unsentLimit = 32 << 10
-    /// Payloads that a terminal sends before the next one has its turn.
+    /// Payloads of one terminal in one turn.
     static let turn = 8
 }

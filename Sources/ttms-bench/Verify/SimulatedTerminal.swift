@@ -1,18 +1,18 @@
 import TTMSProtocol
 
-/// One terminal of a run: whether it is there, and what it waits for.
+/// One terminal of a run: its state, and the replies that it waits for.
 struct SimulatedTerminal {
-    /// The life of a terminal, in this order, again and again.
+    /// The states of a terminal, in this order, repeated.
     enum State {
-        /// Away until so many payloads have been sent in all.
+        /// Offline until `until` payloads of all terminals have been sent.
         case away(until: Int)
         /// Its first heartbeat has not been answered.
         case registering
         /// It sends and receives.
         case active
-        /// It sends nothing more and waits for the reply to its last heartbeat.
+        /// It sends nothing more, and waits for the reply to its last heartbeat.
         case leaving
-        /// It has said that it sends nothing more, and reads what comes until the relay closes.
+        /// It has sent its FIN, and reads until the relay closes.
         case finishing
     }
 
@@ -20,17 +20,17 @@ struct SimulatedTerminal {
     let ccid: CCID
     var state: State
     var stream: Stream?
-    /// Counts its connections.
+    /// The number of its connections.
     var connection = 0
     /// Payloads that it may receive before it leaves.
     var patience: Int
     /// Payloads sent since the last heartbeat.
     var sinceHeartbeat = 0
-    /// A heartbeat waits for its reply.
+    /// Whether a heartbeat waits for its reply.
     var awaitsReply = false
-    /// That heartbeat was sent when everything had arrived.
+    /// Whether that heartbeat was sent after everything had arrived.
     var asksForTheEnd = false
-    /// It was answered: what came to this terminal too much would have come before the reply.
+    /// Whether that heartbeat was answered: a duplicate for this terminal would have arrived before the reply.
     var hasSeenTheEnd = false
 
     init(index: Int, ccid: CCID, patience: Int) {
@@ -40,13 +40,13 @@ struct SimulatedTerminal {
         self.state = .away(until: 0)
     }
 
-    /// Whether enough of what it has sent is on its way.
+    /// Whether it may send: few bytes wait for its socket, and few payloads for a receipt.
     var maySend: Bool {
         guard let stream, stream.unsent < Plan.unsentLimit else { return false }
         return !self.awaitsReply || self.sinceHeartbeat < Plan.receiptWindow
     }
 
-    /// Writes a frame in the dialect `total` to be sent.
+    /// Queues a frame in the dialect `total` for sending.
     func put(address: UInt32, command: Command, content: [UInt8]) {
         var frame = Array("$TTMS".utf8)
         frame.append(bigEndian: UInt16(Frame.minimumSize + content.count))

@@ -1,7 +1,7 @@
 import Glibc
 import TTMSProtocol
 
-/// A terminal's socket that never blocks, with what waits to be sent and what has been received of an unfinished frame.
+/// A terminal's non-blocking socket, with the bytes to send and the bytes of an unfinished frame.
 final class Stream {
     /// The relay cannot be reached.
     struct ConnectError: Error, CustomStringConvertible {
@@ -30,7 +30,7 @@ final class Stream {
         defer { freeaddrinfo(info) }
         self.descriptor = socket(info.pointee.ai_family, type, 0)
         guard self.descriptor >= 0 else { throw ConnectError(address: address, code: errno) }
-        // Connecting blocks: over the loopback it takes no time, and fails at once while the relay is away.
+        // Connecting blocks: over the loopback it takes no time, and fails at once while the relay is down.
         guard connect(self.descriptor, info.pointee.ai_addr, info.pointee.ai_addrlen) == 0 else {
             let code = errno
             close(self.descriptor)
@@ -43,7 +43,7 @@ final class Stream {
 
     deinit { close(self.descriptor) }
 
-    /// Writing has failed; only what had come before can still be read.
+    /// Whether a write has failed; only bytes that had arrived before can still be read.
     private(set) var isBroken = false
 
     /// Bytes that wait for the socket.
@@ -53,8 +53,8 @@ final class Stream {
         self.outbound += bytes
     }
 
-    /// Sends what the socket takes. On a broken connection the bytes are dropped; reading still gives what had come before, and
-    /// then says that it has ended.
+    /// Sends as much as the socket accepts. On a broken connection the bytes are dropped; reading still returns the bytes that
+    /// had arrived, and then the end.
     func flush() {
         var sent = 0
         defer { self.outbound.removeFirst(sent) }
@@ -71,16 +71,16 @@ final class Stream {
         }
     }
 
-    /// Says that nothing more will be sent.
+    /// Sends the FIN.
     func finish() {
         shutdown(self.descriptor, Int32(SHUT_WR))
     }
 
-    /// What a read has brought.
+    /// The result of a read.
     enum Inbound {
         case nothing
         case frames([[UInt8]])
-        /// The relay's bytes are no frame: what follows cannot be read.
+        /// The relay's bytes are no frame: the following bytes cannot be read.
         case garbage
         case ended
     }
@@ -96,7 +96,7 @@ final class Stream {
         return size == 0 ? .ended : self.frames()
     }
 
-    /// Takes the whole frames off the received bytes. All terminals here speak `total`, so all lengths do.
+    /// Takes the whole frames from the received bytes. All terminals of a run use `total`, so all length fields do.
     private func frames() -> Inbound {
         var frames: [[UInt8]] = []
         var offset = 0

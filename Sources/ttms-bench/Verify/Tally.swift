@@ -1,21 +1,21 @@
 /// Counts of a run.
 struct Tally: Equatable {
     var sent = 0
-    /// Each payload once.
+    /// Payloads that have arrived, each counted once.
     var arrived = 0
-    /// Again, on a later connection of the receiver.
+    /// Payloads that arrived again on a later connection of the receiver.
     var redelivered = 0
-    /// Left in the relay by an earlier run.
+    /// Payloads that an earlier run has left in the relay.
     var foreign = 0
-    /// Again, on the same connection.
+    /// Payloads that arrived again on the same connection.
     var duplicated = 0
-    /// After one that was sent later.
+    /// Payloads that arrived after one that was sent later.
     var outOfOrder = 0
-    /// At a terminal that it was not for.
+    /// Payloads that arrived at the wrong terminal.
     var misdirected = 0
-    /// From a terminal that did not send it.
+    /// Payloads with a source that did not send them.
     var misattributed = 0
-    /// Not as it was sent.
+    /// Payloads that arrived with other bytes than sent.
     var corrupted = 0
 }
 
@@ -30,10 +30,10 @@ struct Report: CustomStringConvertible {
     /// Connections that the relay closed.
     var brokenConnections: Int
     var toleratesRestarts: Bool
-    /// Why the run ended before everything had arrived; `nil` when it had.
+    /// The reason why the run ended before everything had arrived; `nil` when it had.
     var givenUp: String?
 
-    /// Whether the relay has done what it has to.
+    /// Whether the run found no fault of the relay.
     var isClean: Bool {
         self.givenUp == nil && self.faults.allSatisfy { $0.count == 0 }
     }

@@ -1,43 +1,43 @@
 import ArgumentParser
 import TTMSProtocol
 
-/// Terminals send numbered payloads to each other at random, and every one is accounted for on the other side.
+/// Checks the relay: terminals send numbered payloads to each other at random, and every payload is accounted for.
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Let terminals send numbered payloads to each other, and account for every one.",
+        abstract: "Send numbered payloads between terminals, and account for every one.",
         discussion: """
-            Each payload carries its run, source, destination, a counter for that pair, its length, a fill and a CRC. Afterwards \
-            the payloads that were lost, doubled, out of order, at the wrong terminal or damaged are reported, and any of them \
+            Each payload has its run, source, destination, a counter for that pair, its length, a fill and a CRC. At the end, the \
+            payloads that were lost, duplicated, out of order, at the wrong terminal or damaged are reported, and any of them \
             makes the exit code 1.
 
-            With --reconnect-every terminals leave and come back, so that frames are cached and drained. A terminal leaves in \
-            order: it waits for the receipt of its last heartbeat, says that it sends no more, and reads until the relay closes. \
-            What the relay sends again on the next connection is counted as redelivered, and is no fault: it could not know \
-            that the bytes had arrived.
+            With --reconnect-every, terminals leave and reconnect, so that frames are queued and drained. A terminal leaves in \
+            order: it waits for the receipt of its last heartbeat, sends its FIN, and reads until the relay closes. Payloads that \
+            the relay sends again on the next connection count as redelivered, which is no fault: the relay could not know that \
+            they had arrived.
 
-            Ctrl-C ends the sending; what was sent is then accounted for. A second one ends the run at once.
+            Ctrl-C ends the sending; the payloads sent until then are accounted for. A second Ctrl-C ends the run at once.
             """
     )
 
-    @Option(help: "Where the relay's terminals connect: an IPv4 address and a port, or an IPv6 address in brackets.")
+    @Option(help: "The relay's address for terminals: an IPv4 address and a port, or an IPv6 address in brackets.")
     var address: SocketAddress = SocketAddress(host: "127.0.0.1", port: 7222)
 
-    @Option(help: "Simulated terminals, 2...1000.")
+    @Option(help: "The number of terminals, 2...1000.")
     var terminals = 200
 
-    @Option(help: "Payloads that they send in all, 1...10000000.")
+    @Option(help: "Payloads of all terminals, 1...10000000.")
     var frames = 100_000
 
     @Option(help: "The largest payload in bytes, 36...65522.")
     var payload = 200
 
-    @Option(help: "Decides who sends what to whom; 0 for another run each time.")
+    @Option(help: "The seed of the random choices; 0 for another run each time.")
     var seed: UInt64 = 0
 
-    @Option(help: "A terminal leaves after receiving about so many payloads, and comes back later; 0 for never.")
+    @Option(help: "Received payloads after which a terminal leaves, on average; it reconnects later. 0 for never.")
     var reconnectEvery = 0
 
-    @Flag(help: "The relay may close connections: what was sent without receipt then may be lost, and is counted as uncertain.")
+    @Flag(help: "The relay may close connections: payloads without receipt may then be lost, and count as uncertain.")
     var tolerateRestarts = false
 
     @Option(help: "The CCID of the first terminal; the others follow.")

@@ -3,10 +3,10 @@ import TTMSProtocol
 
 /// MQTT 3.1.1 with QoS 0 and clean sessions: a terminal is a topic, `t/` and its eight digits.
 enum MQTTWire: Wire {
-    /// With clean sessions, what nobody listens to is dropped.
-    static let keepsMessages = false
+    /// With clean sessions, messages without a subscriber are dropped.
+    static let storesMessages = false
 
-    /// CONNECT and SUBSCRIBE at once: the SUBACK is the answer, and comes only to a client that was taken.
+    /// Appends CONNECT and SUBSCRIBE: the SUBACK is the answer, which only an accepted client gets.
     static func writeRegistration(of terminal: CCID, into buffer: inout ByteBuffer) {
         buffer.writeBytes([PacketType.connect, 12 + 8, 0, 4])
         buffer.writeStaticString("MQTT")
@@ -23,7 +23,7 @@ enum MQTTWire: Wire {
         buffer.writeBytes([PacketType.pingRequest, 0])
     }
 
-    /// A broker asks nothing.
+    /// Appends nothing: a broker sends no questions.
     static func writeAnswer(into buffer: inout ByteBuffer) {}
 
     @inline(__always)
@@ -47,7 +47,8 @@ enum MQTTWire: Wire {
 
     @inline(__always)
     static func step(_ bytes: UnsafeRawBufferPointer) -> WireStep {
-        // A type, and how many bytes follow: seven bits in each byte, the lowest first, and the highest bit says that more come.
+        // The type, and the number of bytes that follow: seven bits in each byte, the lowest first. The highest bit of a byte
+        // marks that another one follows.
         guard bytes.count >= 2 else { return .needsBytes }
         var (rest, offset) = (0, 1)
         while true {
@@ -66,10 +67,10 @@ enum MQTTWire: Wire {
             guard payload <= size else { return .refusal("a topic longer than its packet") }
             return .message(payload: payload..<size, size: size)
         case PacketType.connectAnswer:
-            guard rest == 2, bytes[offset &+ 1] == 0 else { return .refusal("the broker has not taken the connection") }
+            guard rest == 2, bytes[offset &+ 1] == 0 else { return .refusal("the broker has not accepted the connection") }
             return .other(size: size)
         case PacketType.subscribeAnswer:
-            guard rest == 3, bytes[offset &+ 2] == 0 else { return .refusal("the broker has not taken the subscription") }
+            guard rest == 3, bytes[offset &+ 2] == 0 else { return .refusal("the broker has not accepted the subscription") }
             return .answer(size: size)
         case PacketType.pingAnswer: return .answer(size: size)
         default: return .other(size: size)

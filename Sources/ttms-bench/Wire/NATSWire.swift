@@ -4,8 +4,8 @@ import TTMSProtocol
 
 /// The text protocol of NATS: a terminal is a subject, `t.` and its eight digits.
 enum NATSWire: Wire {
-    /// Without JetStream, what nobody listens to is dropped.
-    static let keepsMessages = false
+    /// Without JetStream, messages without a subscriber are dropped.
+    static let storesMessages = false
 
     static func writeRegistration(of terminal: CCID, into buffer: inout ByteBuffer) {
         buffer.writeString(
@@ -85,6 +85,6 @@ enum NATSWire: Wire {
     private static let message: UInt32 = 0x4d53_4720  // "MSG "
     private static let ping: UInt32 = 0x5049_4e47
     private static let pong: UInt32 = 0x504f_4e47
-    /// CR LF as it lies in memory.
+    /// CR LF in the byte order of memory.
     private static let lineEnd = UInt16(bigEndian: 0x0d0a)
 }

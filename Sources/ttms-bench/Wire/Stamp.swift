@@ -1,17 +1,17 @@
-/// What the load generator writes at the beginning of every payload: when it should have been sent, by whom, and its number.
+/// The beginning of every payload of the load generator: its due time, its sender and its number.
 ///
 ///     offset 0       8     12        16        20
 ///            time    run   source    number
 ///
 /// The numbers are in this machine's byte order: sender and receiver are the same process.
 struct Stamp: Equatable {
-    /// When the schedule wanted it sent, in nanoseconds of ``LoadClock``.
+    /// The due time, in nanoseconds of ``LoadClock``.
     var intended: UInt64
-    /// Tells this run's frames from those that an earlier one has left in the relay.
+    /// A random number of the run, which distinguishes its frames from those that an earlier one has left in the relay.
     var run: UInt32
     /// The sender's index in its run.
     var source: UInt32
-    /// Counts the frames of `source`.
+    /// The number of the frame among those of `source`.
     var number: UInt32
 
     /// Bytes of a stamp, the smallest payload.
@@ -27,7 +27,7 @@ struct Stamp: Equatable {
 }
 
 extension Stamp {
-    /// Reads the stamp of a payload; `nil` when that is too short.
+    /// Reads the stamp of a payload; `nil` when the payload is too short.
     @inline(__always)
     init?(_ payload: UnsafeRawBufferPointer) {
         guard payload.count >= Self.size else { return nil }

@@ -3,7 +3,7 @@ import TTMSProtocol
 
 /// The relay's own protocol, in the dialect `total`; see ``Frame``.
 enum TTMSWire: Wire {
-    static let keepsMessages = true
+    static let storesMessages = true
 
     static func writeRegistration(of terminal: CCID, into buffer: inout ByteBuffer) {
         self.writeHeartbeat(of: terminal, into: &buffer)
@@ -33,7 +33,7 @@ enum TTMSWire: Wire {
     @inline(__always)
     static func step(_ bytes: UnsafeRawBufferPointer) -> WireStep {
         guard bytes.count >= Frame.minimumSize, let frame = bytes.baseAddress else { return .needsBytes }
-        guard Self.word(frame) == Self.prefix else { return .refusal("what came does not begin with $TTM") }
+        guard Self.word(frame) == Self.prefix else { return .refusal("the received bytes do not begin with $TTM") }
         let size = Int(UInt16(bigEndian: frame.loadUnaligned(fromByteOffset: Frame.lengthOffset, as: UInt16.self)))
         guard size >= Frame.minimumSize else { return .refusal("a frame announces \(size) bytes") }
         guard size <= bytes.count else { return .needsBytes }
@@ -45,13 +45,13 @@ enum TTMSWire: Wire {
         }
     }
 
-    /// The relay asks nothing.
+    /// Appends nothing: the relay sends no questions.
     static func writeAnswer(into buffer: inout ByteBuffer) {}
 
-    /// A terminal's heartbeat has room for a time; what stands there does not matter.
+    /// The time in a terminal's heartbeat, which the relay ignores.
     private static let noTime: [UInt8] = [0, 0, 0, 0]
 
-    /// The header's first four bytes: the fifth differs between data and heartbeats, and the command tells them apart.
+    /// The header's first four bytes. The fifth differs between data and heartbeats, which the command distinguishes, too.
     private static let prefix: UInt32 = 0x2454_544d
 
     @inline(__always)

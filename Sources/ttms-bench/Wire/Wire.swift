@@ -1,15 +1,15 @@
 import NIOCore
 import TTMSProtocol
 
-/// What the load generator has to know of a server's protocol, so that every server gets the same work.
+/// A server's protocol, reduced to the operations of the load generator, so that every server gets the same work.
 ///
-/// A conversation is one: a terminal says who it is and is answered, sends payloads to others by number, and gets what is for it.
-/// Types, not values: what is called for every frame is then specialized, not looked up.
+/// All protocols have the same conversation: a terminal registers and is answered, sends payloads to others by number, and
+/// receives its own. These are types, not values: calls for every frame are then specialized, without dynamic dispatch.
 protocol Wire {
-    /// Appends what a terminal says first; the server answers it once (``WireStep/answer(size:)``).
+    /// Appends the first bytes of a terminal, its registration; the server answers them once (``WireStep/answer(size:)``).
     static func writeRegistration(of terminal: CCID, into buffer: inout ByteBuffer)
 
-    /// Appends what a registered terminal says to show that it lives; the server answers it once.
+    /// Appends a registered terminal's heartbeat; the server answers it once.
     static func writeHeartbeat(of terminal: CCID, into buffer: inout ByteBuffer)
 
     /// Appends a message whose payload begins with `stamp`.
@@ -17,39 +17,39 @@ protocol Wire {
     /// - Parameter payload: bytes of the payload, at least ``Stamp/size``.
     static func writeMessage(_ stamp: Stamp, to destination: CCID, payload: Int, into buffer: inout ByteBuffer)
 
-    /// Looks at what stands first in `bytes`.
+    /// Parses the first unit of `bytes`.
     static func step(_ bytes: UnsafeRawBufferPointer) -> WireStep
 
-    /// Appends what the server is owed after ``WireStep/question(size:)``.
+    /// Appends the answer to ``WireStep/question(size:)``.
     static func writeAnswer(into buffer: inout ByteBuffer)
 
-    /// Whether the server keeps messages for terminals that are away.
-    static var keepsMessages: Bool { get }
+    /// Whether the server stores messages for offline terminals.
+    static var storesMessages: Bool { get }
 }
 
-/// What a server's bytes begin with; sizes are those of the whole unit, in bytes.
+/// The first unit of a server's bytes; sizes are those of the whole unit, in bytes.
 enum WireStep: Equatable {
-    /// Nothing whole.
+    /// The unit is unfinished.
     case needsBytes
     /// A message, whose payload is `payload` of its bytes.
     case message(payload: Range<Int>, size: Int)
     /// The answer to a registration or a heartbeat.
     case answer(size: Int)
-    /// The server wants to know whether we live.
+    /// The server requests a sign of life.
     case question(size: Int)
-    /// Something that needs no notice.
+    /// A unit that the generator ignores.
     case other(size: Int)
-    /// The server has refused something, or what came cannot be read.
+    /// The server has refused something, or its bytes cannot be read.
     case refusal(String)
 }
 
-/// The protocols there are.
+/// The supported protocols.
 enum WireProtocol: String, CaseIterable, Codable, Sendable {
     case ttms
     case nats
     case mqtt
 
-    /// For what is not done for every frame.
+    /// The protocol's operations, for calls that are not made for every frame.
     var wire: any Wire.Type {
         switch self {
         case .ttms: TTMSWire.self
@@ -59,9 +59,9 @@ enum WireProtocol: String, CaseIterable, Codable, Sendable {
     }
 }
 
-/// The bytes that all payloads are filled with behind their stamp.
+/// The fill of all payloads, after their stamp.
 enum Fill {
-    /// What a payload is filled with: not a byte of any header.
+    /// The byte of the fill, which no header contains.
     static let byte = UInt8(ascii: "x")
 
     /// Writes `stamp` and the fill to `target`, which has room for `payload` bytes.
@@ -72,7 +72,7 @@ enum Fill {
     }
 }
 
-/// A CCID's eight hex digits, without a `String` for each message.
+/// Writes a CCID's eight hex digits without a `String` for each message.
 enum HexDigits {
     @inline(__always)
     static func write(_ value: UInt32, to target: UnsafeMutableRawPointer) {
