@@ -2,7 +2,7 @@ import RelayCore
 import RelayServer
 
 extension RelayEvent {
-    /// What happened to a traced message last, at the time that the store noted for it.
+    /// The last change of a traced message, at the time that the store has recorded for it.
     ///
     /// - Parameter clock: the store's.
     init(_ trace: MessageTrace, on clock: SteadyClock) {

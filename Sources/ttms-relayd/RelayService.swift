@@ -8,10 +8,11 @@ import RelayServer
 import RelayStorage
 import ServiceLifecycle
 
-/// The relay put together: store, terminals, admin API. The only place that knows all three.
+/// The composition of the relay: store, server for terminals, admin API. No other type uses all three.
 ///
-/// They start in this order, so that a terminal's frame can be kept from the first on, and the relay is found (`endpoints.json`)
-/// when all of it works. They stop the other way round but for the admin API, which answers until the last frame is on disk.
+/// They start in this order, so that the first frame of a terminal can be stored. The relay publishes its addresses
+/// (`endpoints.json`) when all parts work. They stop in the opposite order, except for the admin API, which answers until the
+/// last frame is on disk.
 final class RelayService: Service {
     private let groupCommit: GroupCommitThread
     private let settings: RunningSettings
@@ -22,12 +23,12 @@ final class RelayService: Service {
     private let log: LogQueue
     private let logger: Logger
 
-    /// Takes the data directory and opens the store.
+    /// Locks the data directory and opens the store.
     ///
     /// - Parameters:
-    ///   - options: the command line that the configuration was made from, to make it again.
-    ///   - level: what is logged; operators change it.
-    ///   - log: prints where the relay is found.
+    ///   - options: the command line, from which a reload makes the configuration again.
+    ///   - level: the log level, which operators can change.
+    ///   - log: prints the relay's addresses.
     init(
         _ configuration: RelayConfiguration,
         options: RelaydOptions,
@@ -41,7 +42,7 @@ final class RelayService: Service {
         self.directory = try DataDirectory(configuration.dataDirectory)
         let openFiles = OpenFiles.raiseLimit(logger: logger)
         var server = configuration.server
-        // Past the limit of open files, accepting fails anyway, and so would the store.
+        // Above the limit of open files, accepting would fail, and the store's files, too.
         server.connectionsWithFiles = max(16, openFiles - OpenFiles.reserved(of: openFiles))
         let store = try RocksDBStore(
             directory: self.directory.store,
@@ -49,11 +50,11 @@ final class RelayService: Service {
             logger: logger
         )
         if store.isNew {
-            // Somebody else has made the directory: the mount point of a disk looks like that when the disk is not mounted.
+            // The directory existed: the mount point of a disk that is not mounted is such a directory.
             logger.log(
                 level: self.directory.isNew ? .notice : .warning,
                 """
-                A new, empty store was made. Where messages are expected in it, stop the relay: the disk or volume that holds them is \
+                A new, empty store was made. If messages are expected in it, stop the relay: the disk or volume with them is \
                 not mounted, or data_dir names another directory
                 """,
                 metadata: ["data_dir": "\(configuration.dataDirectory)"]
@@ -103,9 +104,10 @@ final class RelayService: Service {
         )
     }
 
-    /// Serves until a graceful shutdown is asked for, by a signal or by an operator, or until the store on disk is lost.
+    /// Serves until a graceful shutdown is requested, by a signal or by an operator, or until the store is lost.
     ///
-    /// - Throws: what kept the relay from starting; `StoreError` when the store was lost, or what was pending could not be written.
+    /// - Throws: the error that prevented the start; `StoreError` when the store was lost, or when pending frames could not
+    ///   be written.
     func run() async throws {
         do {
             await self.admin.enforceBlocks()
@@ -128,7 +130,7 @@ final class RelayService: Service {
 
     /// Waits for a graceful shutdown, an operator's drain, or the loss of the store.
     ///
-    /// - Returns: why the store is lost.
+    /// - Returns: the reason why the store is lost; `nil` for a shutdown or a drain.
     private func waitForEnd() async -> StoreError? {
         let (drains, losses) = (self.server.drainRequests, self.groupCommit.losses)
         return await withTaskGroup(of: StoreError?.self) { group in
@@ -145,14 +147,14 @@ final class RelayService: Service {
         }
     }
 
-    /// Reads the settings and the admin token again, as at `SIGHUP`; the log says what came of it.
+    /// Reads the settings and the admin token again, as at `SIGHUP`, and logs the result.
     func reload() async {
         do {
             _ = try await self.settings.reload()
         } catch let error as StoreError {
-            self.logger.error("The store has not taken its settings", metadata: ["error": "\(error)"])
+            self.logger.error("The store has not applied its settings", metadata: ["error": "\(error)"])
         } catch {
-            // It has been logged, with all that is wrong.
+            // The settings have logged all errors.
         }
         do {
             try await self.admin.reload()
@@ -168,21 +170,21 @@ final class RelayService: Service {
             ttms-relayd \(Release.version) is ready.
               terminals connect to  \(endpoints.terminals.joined(separator: ", "))
               the admin API is at   \(endpoints.admin)
-              its token lies in     \(self.directory.tokenFile)
+              its token is in      \(self.directory.tokenFile)
               try                   \(curl)
 
             """
-        // By the log's thread: standard output may be a pipe that nobody reads, and often is the same one as the log.
+        // On the log's thread: standard output may be a pipe without a reader, and often is the same as the log.
         self.log.print(text)
     }
 
-    /// - Throws: `StoreError` when what was pending could not be written.
+    /// - Throws: `StoreError` when pending frames could not be written.
     private func stop() async throws {
         let schedule = StopSchedule(begin: .now, limit: self.configuration.stopPatience)
         self.endProcess(at: schedule)
         self.directory.withdraw()
-        // Beside the rest: on a slow disk each of its syncs takes seconds.
-        async let tokensKept: Void = self.admin.keepTokenUses()
+        // Concurrent with the rest: on a slow disk each of its syncs takes seconds.
+        async let tokenUses: Void = self.admin.keepTokenUses()
         await self.server.stop(grace: .nanoseconds(Int64(schedule.grace / .nanoseconds(1))))
         var failure: StoreError?
         do throws(StoreError) {
@@ -191,13 +193,14 @@ final class RelayService: Service {
             failure = error
         }
         await self.server.answerInjections()
-        await tokensKept
+        await tokenUses
         await self.admin.shutdown(since: schedule.begin, until: schedule.end)
         await self.server.close()
         if let failure { throw failure }
     }
 
-    /// Ends the process when the stop has not, on a thread of its own: a system call that does not return may hold all others.
+    /// Ends the process when the stop takes too long. This has a thread of its own, because a system call that does not return
+    /// may block all others.
     private func endProcess(at schedule: StopSchedule) {
         let thread = Thread {
             while case let rest = schedule.abandonment - .now, rest > .zero {
@@ -206,8 +209,8 @@ final class RelayService: Service {
             StandardStream.error.write(
                 """
                 ttms-relayd: the stop has taken \(schedule.abandonment - schedule.begin), longer than stop_timeout allows, because the \
-                disk does not answer; the process ends now. What is on disk is whole; what was only in memory (about \
-                \(self.groupCommit.pendingBytes) bytes) may be lost, and no sender was told that it is safe. Look at the disk and the \
+                disk does not answer; the process ends now. The data on disk is whole. Frames that were only in memory (about \
+                \(self.groupCommit.pendingBytes) bytes) may be lost; no sender has a receipt for them. Check the disk and the \
                 kernel's log.
 
                 """,

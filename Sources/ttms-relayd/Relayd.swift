@@ -5,35 +5,36 @@ import Logging
 import RelayCore
 import ServiceLifecycle
 
-/// The relay daemon's entry: reads the configuration, and runs the relay until it is told to stop.
+/// The entry of the relay daemon: reads the configuration, and runs the relay until a stop is requested.
 @main
 struct Relayd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ttms-relayd",
-        abstract: "Relays frames between field terminals, and keeps them for terminals that are away.",
+        abstract: "Relay frames between field terminals, and queue them for offline terminals.",
         discussion: """
-            Settings come from a YAML file (--config), TTMS_... environment variables and the command line; the later win.
-            SIGTERM and SIGINT (SIGQUIT, SIGPWR and SIGXCPU, too) stop the relay: what is not delivered is on disk, and the exit
-            code is 0. A stop takes stop_timeout at the most. SIGHUP reads the configuration again. SIGUSR1 and SIGUSR2 do nothing.
-            Exit codes: 0 stopped as told, 1 could not start or go on, 64 wrong usage, 78 wrong configuration.
+            Settings are read from a YAML file (--config), TTMS_... environment variables and the command line; later sources
+            have precedence. SIGTERM and SIGINT (SIGQUIT, SIGPWR and SIGXCPU, too) stop the relay: all that is not delivered is on
+            disk, and the exit code is 0. A stop takes at most stop_timeout. SIGHUP reads the configuration again. SIGUSR1 and
+            SIGUSR2 have no effect.
+            Exit codes: 0 stopped on request, 1 could not start or continue, 64 wrong usage, 78 wrong configuration.
             """,
         version: "ttms-relayd \(Release.version)"
     )
 
     @OptionGroup var options: RelaydOptions
 
-    /// Our own modules are built without these checks in release builds, and with them in debug builds, where the tests run. SwiftNIO's
-    /// are built as its package says, and make a quarter of the instructions of a frame that comes alone.
+    /// Disables the exclusivity checks of SwiftNIO's modules, which are a quarter of the instructions of an un-pipelined frame.
+    /// The relay's own modules have them only in debug builds, where the tests run.
     private static func skipExclusivityChecks() {
         #if !DEBUG
         swift_runtime_skip_exclusivity_checks()
         #endif
     }
 
-    /// Caught before anything else is done, and known to ``run()``, which ArgumentParser calls.
+    /// The signals; caught first of all, and static because ArgumentParser calls ``run()``.
     private static let signals = ProcessSignals()
 
-    /// Makes what the process was started with fit to work with, then parses the command line and runs.
+    /// Prepares the signals, the descriptors and the limits of the process, then parses the command line and runs.
     static func main() async {
         _ = Self.signals
         await Self.main(nil)
@@ -58,7 +59,7 @@ struct Relayd: AsyncParsableCommand {
 
         if let text = configuration.text, !configuration.readsSomething {
             logger.warning(
-                "The configuration file sets nothing, so that every setting has its default where nothing else sets it",
+                "The configuration file sets nothing: a setting without another source has its default",
                 metadata: ["file": "\(self.options.config ?? "")", "bytes": "\(text.bytes.count)"]
             )
         }
@@ -71,7 +72,7 @@ struct Relayd: AsyncParsableCommand {
         }
         let group = ServiceGroupConfiguration(
             services: [
-                // It returns by itself when an operator drains it.
+                // It returns by itself after an operator's drain.
                 .init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup),
                 .init(
                     service: SignalService(signals: Self.signals, relay: relay, logger: logger),
@@ -89,7 +90,7 @@ struct Relayd: AsyncParsableCommand {
         await Self.finish(log, .success)
     }
 
-    /// How long the end waits for somebody to read the log.
+    /// The longest wait for a reader of the log, at the end.
     private static let logPatience: Duration = .seconds(1)
 
     private func load() throws -> RelayConfiguration {
@@ -107,7 +108,8 @@ struct Relayd: AsyncParsableCommand {
         return .failure
     }
 
-    /// Has the log written. When nobody reads it, the process ends here: `exit` would wait for the stream that the log's thread holds.
+    /// Waits until the log is written. Without a reader the process ends here: `exit` would wait for the stream that the log's
+    /// thread holds.
     private static func finish(_ log: LogQueue, _ code: ExitCode) async {
         if await !log.flush(within: self.logPatience) { _exit(code.rawValue) }
     }

@@ -3,11 +3,11 @@ import Logging
 import RelayCore
 import RelayStorage
 
-/// The configuration while the relay runs: what is in force of it, what waits for a restart, and the log level, which an operator
-/// can change for a time.
+/// The configuration of the running relay: the settings in force, those that wait for a restart, and the log level, which an
+/// operator can change for a time.
 ///
-/// What a reload puts in force is what ``ConfigurationKey/isReloadable`` says: the log level, and the store's caps, policy and time
-/// to live. A wrong configuration changes nothing.
+/// A reload applies the keys with ``ConfigurationKey/isReloadable``: the log level, and the store's caps, policy and time to
+/// live. A wrong configuration changes nothing.
 actor RunningSettings: RelaySettings {
     /// A log level for a time.
     private struct Override {
@@ -22,16 +22,16 @@ actor RunningSettings: RelaySettings {
     private let groupCommit: GroupCommitThread
     private let log: LogQueue
     private let logger: Logger
-    /// What the relay was started with.
+    /// The configuration at the start of the relay.
     private let started: RelayConfiguration
-    /// What was read last.
+    /// The valid configuration that was read last.
     private var latest: RelayConfiguration
     private var reloads = 0
     private var refusedReloads = 0
-    /// The latest reload, where it was refused.
+    /// The latest reload, if it was refused.
     private var refused: RefusedReload?
     private var override: Override?
-    /// Counts overrides, so that the end of a former one does not end the next.
+    /// The number of overrides, so that the timer of a former one does not end the next.
     private var overrides = 0
 
     init(
@@ -130,20 +130,20 @@ actor RunningSettings: RelaySettings {
         return configuration
     }
 
-    /// Refuses contents of the file that look as if it were being written.
+    /// Refuses contents of the file that may be incomplete.
     private func checkCompleteness(of bytes: [UInt8], isSameFile: Bool) throws(ConfigurationErrors) {
         guard let path = self.options.config, let former = self.latest.text else { return }
         let error = IncompleteConfiguration.error(bytes, after: former.bytes, isSameFile: isSameFile, path: path)
         if let error { throw ConfigurationErrors(errors: [error]) }
     }
 
-    /// What monitoring sees of the configuration and of the log.
+    /// The metrics of the configuration and of the log.
     func metrics() -> [MetricFamily] {
         [
             MetricFamily(
                 "ttms_config_reloads_total",
                 .counter,
-                help: "Times that the configuration was to be read again, by what came of it.",
+                help: "Reloads of the configuration, by result.",
                 samples: [
                     .init(Double(self.reloads), labels: [.init("result", "applied")]),
                     .init(Double(self.refusedReloads), labels: [.init("result", "refused")]),
@@ -152,24 +152,24 @@ actor RunningSettings: RelaySettings {
             MetricFamily(
                 "ttms_config_last_reload_successful",
                 .gauge,
-                help: "0 while what was to be read last is wrong or incomplete, and the former configuration stays in force.",
+                help: "0 while the configuration that was read last is wrong or incomplete, and the former one stays in force.",
                 value: self.refused == nil ? 1 : 0
             ),
             MetricFamily(
                 "ttms_log_messages_lost_total",
                 .counter,
-                help: "Log messages that nobody read in time, or that standard error refused.",
+                help: "Log messages that were dropped because the log was not read in time, or that standard error refused.",
                 value: self.log.lostMessages
             ),
         ]
     }
 
-    /// What would be different with `configuration` from what is in force.
+    /// The differences of `configuration` from the settings in force.
     private func changes(to configuration: RelayConfiguration) -> SettingChanges {
         var changes = SettingChanges()
         for (index, key) in ConfigurationTable.keys.enumerated() {
             let inForce = key.isReloadable ? self.latest : self.started
-            // Of a secret, too: values are compared before they are redacted.
+            // Includes secrets: values are compared before they are redacted.
             guard key.show(inForce) != key.show(configuration) else { continue }
             let name = configuration.redactedEntries[index].key
             if key.isReloadable { changes.changed.append(name) } else { changes.needsRestart.append(name) }

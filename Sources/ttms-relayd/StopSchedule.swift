@@ -1,19 +1,19 @@
-/// When the stages of a stop have to be over. They share one limit, the setting `stop_timeout`, so that a stop in which all have to
-/// wait takes no longer than one in which one has to.
+/// The deadlines of a stop's stages. They share one limit, the setting `stop_timeout`: a stop in which all stages wait takes no
+/// longer than one in which a single stage waits.
 struct StopSchedule: Equatable, Sendable {
-    /// When the stop began.
+    /// The beginning of the stop.
     let begin: ContinuousClock.Instant
-    /// What it may take in all.
+    /// The longest time of the stop.
     let limit: Duration
 
-    /// What terminals get for each of two things: to acknowledge what they were sent, and to have that noted by the store; and what
-    /// clients of the admin API get to finish their requests, from the begin of the stop on.
+    /// The time that terminals get to acknowledge their frames, and again for the store to record that. Clients of the admin
+    /// API get as long, from the beginning of the stop, to finish their requests.
     var grace: Duration { min(.seconds(2), self.limit / 4) }
 
-    /// Until when the store tries to commit, and answers may leave.
+    /// The end of the store's attempts to commit, and of answers.
     var end: ContinuousClock.Instant { self.begin + self.limit }
 
-    /// When the process is ended in the middle of whatever it waits for: a system call of a broken disk may never return. With the
-    /// default limit that is before a container's supervisor would do it, after 10 s.
+    /// The time at which the process is ended even while it waits: a system call of a broken disk may never return. With the
+    /// default limit this is before a container's supervisor kills it, after 10 s.
     var abandonment: ContinuousClock.Instant { self.begin + max(self.limit + .milliseconds(1_500), .seconds(5)) }
 }

@@ -108,8 +108,8 @@ struct ConfigurationSourceTests {
     @Test("a file that cannot be used as a whole says so, with the line where there is one")
     func unusableFiles() throws {
         let table: [(file: String, line: Int?, problem: String)] = [
-            ("- a\n- b", 1, "it is no mapping"),
-            ("just words", 1, "it is no mapping"),
+            ("- a\n- b", 1, "it is not a mapping"),
+            ("just words", 1, "it is not a mapping"),
             ("event_loops: 1\nlisten: [", 3, "it is not YAML"),
             ("event_loops: 1\nevent_loops: 2", 1, "set twice: event_loops"),
         ]

@@ -39,7 +39,7 @@ struct DocumentationTests {
     @Test("the sample file holds each key with its default")
     func sample() throws {
         let head = """
-            # A configuration of ttms-relayd with every key at its default, each commented out. What is set here gives way to the
+            # A configuration of ttms-relayd with all keys at their defaults, each commented out. Settings in this file yield to the
             # environment (TTMS_ and the key in capitals) and to the command line (--set KEY=VALUE).
             #
             #   ttms-relayd --config ttms-relay.yaml --check-config

@@ -1,17 +1,17 @@
-/// Where a setting was made.
+/// The source of a setting.
 enum ConfigurationPlace: Equatable, Sendable {
-    /// Nowhere: it has its default.
+    /// No source: the setting has its default.
     case `default`
-    /// In the configuration file; `line` counts from 1, and is `nil` where the file as a whole is meant.
+    /// The configuration file; `line` counts from 1, and is `nil` for the file as a whole.
     case file(path: String, line: Int?)
-    /// In this environment variable.
+    /// An environment variable.
     case environment(String)
-    /// By this command-line option, as it was written.
+    /// A command-line option, as it was written.
     case commandLine(String)
 }
 
 extension ConfigurationPlace: CustomStringConvertible {
-    /// As an editor or a shell shows it.
+    /// The place in a form that editors and shells use.
     var description: String {
         switch self {
         case .default: "default"
@@ -22,34 +22,34 @@ extension ConfigurationPlace: CustomStringConvertible {
     }
 }
 
-/// One wrong key or value: its name, its place, what is wrong, and what is allowed instead.
+/// One wrong key or value: its name, its place, the problem, and the allowed values.
 struct ConfigurationError: Error, Equatable, Sendable {
     /// The key as it was written; empty when a source as a whole could not be read.
     var key: String
-    /// Where it stands.
+    /// The place of the key.
     var place: ConfigurationPlace
-    /// What is wrong; goes on after "key: ".
+    /// The problem; continues the text after "key: ".
     var problem: String
-    /// What is allowed; goes on after "Allowed: ".
+    /// The allowed values; continues the text after "Allowed: ".
     var allowed: String
 }
 
 extension ConfigurationError: CustomStringConvertible {
-    /// One line.
+    /// The error in one line.
     var description: String {
         let subject = self.key.isEmpty ? "" : "\(self.key): "
         return "\(self.place): \(subject)\(self.problem). Allowed: \(self.allowed)."
     }
 }
 
-/// Everything that is wrong with a configuration.
+/// All errors of a configuration.
 struct ConfigurationErrors: Error, Equatable, Sendable {
-    /// At least one.
+    /// The errors, at least one.
     var errors: [ConfigurationError]
 }
 
 extension ConfigurationErrors: CustomStringConvertible {
-    /// A heading, a line for each error, and what to do.
+    /// A heading, a line for each error, and a remedy.
     var description: String {
         let count = self.errors.count == 1 ? "1 error" : "\(self.errors.count) errors"
         return """

@@ -15,14 +15,14 @@ extension ConfigurationSource {
         ])
     }
 
-    /// What a file at `path` is that holds `data`: a mapping of keys to single values or lists of them, in YAML.
+    /// Reads `data`, the contents of the file at `path`: a YAML mapping of keys to single values or lists of them.
     ///
-    /// - Throws: what makes the file as a whole unusable; wrong keys and values are found later.
+    /// - Throws: the error that makes the whole file unusable; wrong keys and values are found later.
     static func yaml(_ data: Data, path: String) throws(ConfigurationErrors) -> ConfigurationSource {
         func failure(_ problem: String, line: Int? = nil) -> ConfigurationErrors {
             self.failure(path, problem, line: line, allowed: "a YAML mapping, lines of `key: value`")
         }
-        // libyaml takes one for the end of the file.
+        // libyaml treats a zero byte as the end of the file.
         if let zero = data.firstIndex(of: 0) {
             let line = 1 + data[..<zero].count { $0 == UInt8(ascii: "\n") }
             throw failure("it holds a byte that is zero: a power failure or a full disk may have damaged it", line: line)
@@ -32,11 +32,11 @@ extension ConfigurationSource {
         do {
             root = try Parser(yaml: data).singleRoot()
             guard let root, root.null == nil else {
-                // A file of comments only sets nothing.
+                // A file with only comments sets nothing.
                 return ConfigurationSource(places: [:], snapshot: InMemoryProvider(values: [:]).snapshot())
             }
             guard case .mapping = root else {
-                throw failure("it is no mapping", line: root.mark?.line)
+                throw failure("it is not a mapping", line: root.mark?.line)
             }
             snapshot = try YAMLSnapshot(data: data.bytes, providerName: path, parsingOptions: .default)
         } catch let error as ConfigurationErrors {
@@ -56,7 +56,7 @@ extension ConfigurationSource {
 }
 
 extension YamlError {
-    /// What is wrong, without the place and the excerpt that the library's own description adds.
+    /// The problem, without the place and the excerpt that the library's own description adds.
     fileprivate var problem: String {
         switch self {
         case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _),
@@ -69,7 +69,7 @@ extension YamlError {
         }
     }
 
-    /// Where, counted from 1.
+    /// The line of the problem, counted from 1.
     fileprivate var line: Int? {
         switch self {
         case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): mark.line

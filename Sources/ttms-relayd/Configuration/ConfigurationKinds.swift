@@ -6,7 +6,7 @@ import TTMSProtocol
 typealias Field<Value> = WritableKeyPath<RelayConfiguration, Value> & Sendable
 
 extension ConfigurationKey {
-    /// A key that takes one text, which `parse` makes a value of.
+    /// A key with one value, which `parse` reads from its text.
     private static func single<Value>(
         _ name: String,
         _ field: any Field<Value>,
@@ -38,7 +38,7 @@ extension ConfigurationKey {
 
     /// A number of bytes, with or without a unit.
     ///
-    /// - Parameter zero: what 0 means; `nil` when it is not allowed.
+    /// - Parameter zero: the meaning of 0; `nil` when 0 is not allowed.
     static func size(
         _ name: String,
         _ field: any Field<Int>,
@@ -61,8 +61,8 @@ extension ConfigurationKey {
     /// A time with its unit.
     ///
     /// - Parameters:
-    ///   - zero: what 0 means; `nil` when it is not allowed.
-    ///   - step: what the value has to be a multiple of: the unit of the interface that it goes to.
+    ///   - zero: the meaning of 0; `nil` when 0 is not allowed.
+    ///   - step: the unit of the interface that uses the value, which has to be a multiple of it.
     static func duration(
         _ name: String,
         _ field: any Field<TimeAmount>,

@@ -1,28 +1,27 @@
 import Configuration
 import Foundation
 
-/// One of the places that settings come from.
+/// One source of settings.
 ///
-/// A snapshot of swift-configuration holds the values. Snapshots tell neither which keys they hold nor where those stand, and
-/// errors need both: `places` knows.
+/// A snapshot of swift-configuration holds the values. Snapshots list neither their keys nor the places of these, and errors
+/// need both: `places` has them.
 struct ConfigurationSource: Sendable {
-    /// Every key that is set here, known or not.
+    /// All keys that this source sets, including unknown ones.
     let places: [String: ConfigurationPlace]
     private let snapshot: any ConfigSnapshot
-    /// What the snapshot has in front of each key.
+    /// The prefix of each key in the snapshot.
     private let prefix: [String]
 
-    /// Makes a source of its parts.
     init(places: [String: ConfigurationPlace], snapshot: any ConfigSnapshot, prefix: [String] = []) {
         self.places = places
         self.snapshot = snapshot
         self.prefix = prefix
     }
 
-    /// What was written for `key`. A list may also be written as one text, its items parted by commas.
+    /// The texts of `key`'s values. A list may also be written as one text with commas between its items.
     func values(of key: ConfigurationKey) -> [String] {
         let path = AbsoluteConfigKey(self.prefix + [key.name])
-        // A snapshot throws when what it holds is of another type; the other one is asked for then.
+        // A snapshot throws when its value is of another type; then the other type is tried.
         if case .string(let text) = try? self.snapshot.value(forKey: path, type: .string).value?.content {
             guard key.isList else { return [text] }
             return text.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmingCharacters(in: .whitespaces) }
@@ -33,7 +32,7 @@ struct ConfigurationSource: Sendable {
         return texts
     }
 
-    /// The errors for keys that do not exist, each with the nearest one that does.
+    /// The errors for unknown keys, each with the nearest known key.
     func unknownKeys() -> [ConfigurationError] {
         let unknown = self.places.filter { ConfigurationTable.key($0.key) == nil }
         return unknown.sorted { $0.key < $1.key }.map { name, place in
@@ -52,7 +51,7 @@ struct ConfigurationSource: Sendable {
 
 extension ConfigurationSource {
     private static let variablePrefix = "TTMS_"
-    /// Variables that ttmsctl reads: an operator's shell that has them must still be able to start the relay.
+    /// Variables that ttmsctl reads: the relay must start in an operator's shell that sets them.
     private static let foreignVariables: Set<String> = ["TTMS_TOKEN"]
 
     /// The variables that begin with `TTMS_`.
@@ -63,7 +62,7 @@ extension ConfigurationSource {
         }
         let places = variables.keys.map { name in
             let key = name.dropFirst(Self.variablePrefix.count)
-            // A variable in mixed case is not ours, and must not look as if it were.
+            // A variable in mixed case is unknown, and must not match a key.
             return (key == key.uppercased() ? key.lowercased() : String(key), ConfigurationPlace.environment(name))
         }
         return ConfigurationSource(

@@ -2,17 +2,17 @@ import Foundation
 import Glibc
 import RelayCore
 
-/// The contents of a configuration file as they were when it was read, and what tells that file from another one of its name.
+/// The contents of a configuration file when it was read, and the identity of that file.
 struct ConfigurationText: Equatable, Sendable {
-    /// More is no configuration.
+    /// The largest size of a configuration.
     private static let maximumBytes = 4 << 20
-    /// How long a file has to have been left alone before it is taken for complete.
+    /// The time without a write after which a file counts as complete.
     private static let restTime: Duration = .milliseconds(300)
-    /// How often it is read again while somebody writes to it.
+    /// The number of further reads while another process writes to the file.
     private static let attempts = 20
 
     let bytes: [UInt8]
-    /// Whether it can be read again: a pipe or a terminal cannot.
+    /// Whether the file can be read again: a pipe or a terminal device cannot.
     let isRegular: Bool
     private let device: dev_t
     private let inode: ino_t
@@ -20,8 +20,8 @@ struct ConfigurationText: Equatable, Sendable {
 
     /// Reads the file at `path`.
     ///
-    /// - Parameter onlyRegular: whether a pipe is refused instead of waited for.
-    /// - Throws: why it cannot be read.
+    /// - Parameter onlyRegular: whether a pipe is refused at once, without a wait for its writer.
+    /// - Throws: the error for a file that cannot be read.
     init(path: String, onlyRegular: Bool = false) throws(ConfigurationErrors) {
         let flags = O_RDONLY | O_CLOEXEC | (onlyRegular ? O_NONBLOCK : 0)
         let descriptor = open(path, flags)
@@ -49,19 +49,19 @@ struct ConfigurationText: Equatable, Sendable {
         self.bytes = bytes
     }
 
-    /// Reads a file that was read before, when nobody has written to it for a moment.
+    /// Reads a file again, once no process has written to it for a moment.
     ///
-    /// - Parameter former: what it held then; read at once when it still does.
+    /// - Parameter former: the former contents; a file that still has them is returned at once.
     static func settled(path: String, after former: ConfigurationText?) async throws(ConfigurationErrors) -> ConfigurationText {
         for _ in 0..<self.attempts {
             let text = try ConfigurationText(path: path, onlyRegular: true)
             guard text.bytes != former?.bytes, text.wasWrittenJustNow else { return text }
             try? await Task.sleep(for: self.restTime)
         }
-        throw self.failure(path, "somebody writes to it all the time")
+        throw self.failure(path, "another process writes to it all the time")
     }
 
-    /// Whether both are the same file, which the one is then the later state of; a file put in place by a rename is another one.
+    /// Whether both are states of the same file; a file put in place by a rename is another one.
     func isSameFile(as other: ConfigurationText) -> Bool { self.device == other.device && self.inode == other.inode }
 
     private var wasWrittenJustNow: Bool {
@@ -87,17 +87,17 @@ struct ConfigurationText: Equatable, Sendable {
     }
 }
 
-/// Signs that a configuration file is not complete: somebody writes it at this moment, or the disk was full.
+/// Signs that a configuration file is not complete: a process is writing it, or the disk was full.
 ///
-/// What is in force is the measure: of a file that is read for the first time nobody can tell.
+/// The configuration in force is the measure: the first contents of a file cannot be judged.
 enum IncompleteConfiguration {
-    /// Finds such a sign.
+    /// Checks the contents for such a sign.
     ///
     /// - Parameters:
-    ///   - bytes: what the file holds now.
-    ///   - former: what it held when it was read last.
-    ///   - isSameFile: whether it was written over, not replaced.
-    /// - Returns: the error to refuse it with; `nil` when there is no sign.
+    ///   - bytes: the present contents of the file.
+    ///   - former: the contents that were read last.
+    ///   - isSameFile: whether the file was overwritten, not replaced.
+    /// - Returns: the error for the file; `nil` without such a sign.
     static func error(
         _ bytes: [UInt8],
         after former: [UInt8],
@@ -117,23 +117,23 @@ enum IncompleteConfiguration {
         if written.isEmpty {
             guard self.setsSomething(former, path: path) else { return nil }
             return error(
-                "it sets nothing, and settings in force come from it: it looks as if it were being written",
-                "the settings; to go back to all defaults on purpose, the one line {}"
+                "it sets nothing, although settings in force come from it: it may be incomplete",
+                "the settings; to return to all defaults on purpose, the single line {}"
             )
         }
         // YAML's own mark for the end of a document.
         if written.last == "..." { return nil }
         if former.last == UInt8(ascii: "\n"), bytes.last != UInt8(ascii: "\n") {
             return error(
-                "its last line has no end, as that of the former contents has: it looks cut off",
+                "its last line has no line feed, unlike that of the former contents: it may be cut off",
                 "a last line that ends with a line feed",
                 line: lines.count
             )
         }
         if isSameFile, former.starts(with: bytes) {
             return error(
-                "it ends after this line, and its former contents go on: it looks cut off",
-                "the whole file; to take settings out at its end on purpose, the last line ..., or a new file put in place by a rename",
+                "it ends after this line, and its former contents continue: it may be cut off",
+                "the whole file; to remove settings at its end on purpose, the last line ..., or a new file put in place by a rename",
                 line: lines.count - 1
             )
         }

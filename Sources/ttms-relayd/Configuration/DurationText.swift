@@ -2,7 +2,7 @@ import NIOCore
 
 /// Durations as operators write them: a whole number and a unit, such as `50ms`, `10s` or `7d`; `0` needs no unit.
 enum DurationText {
-    /// The largest first; `show` takes the first that divides.
+    /// The units, the largest first; ``text(_:)`` uses the first that divides.
     private static let units: [(name: String, nanoseconds: Int64)] = [
         ("d", 86_400_000_000_000),
         ("h", 3_600_000_000_000),

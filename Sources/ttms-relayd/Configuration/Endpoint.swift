@@ -4,22 +4,21 @@ import TTMSProtocol
 
 /// An IP address and a TCP port to listen on.
 struct Endpoint: Equatable, Sendable {
-    /// What may be written; goes on after "Allowed: ".
-    static let allowed = "ADDRESS:PORT, such as 0.0.0.0:7222 or [::1]:7222 (port 0 picks a free one)"
+    /// The allowed values; continues the text after "Allowed: ".
+    static let allowed = "ADDRESS:PORT, such as 0.0.0.0:7222 or [::1]:7222 (port 0 selects a free one)"
 
     /// An IPv4 or IPv6 address without brackets.
     var host: String
-    /// 0...65535; 0 picks a free one.
+    /// 0...65535; 0 selects a free one.
     var port: Int
 
-    /// Makes an endpoint of its parts.
     init(host: String, port: Int) {
         self.host = host
         self.port = port
     }
 
-    /// Reads `127.0.0.1:7222` or `[::1]:7222`; `nil` for any other text, names included: what is listened on should not depend
-    /// on a name server.
+    /// Reads `127.0.0.1:7222` or `[::1]:7222`; `nil` for any other text. Names are refused, because a listener's address should
+    /// not depend on a name server.
     init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         var host = text[..<colon]
@@ -36,7 +35,7 @@ struct Endpoint: Equatable, Sendable {
 }
 
 extension Endpoint: CustomStringConvertible {
-    /// As ``init(_:)`` reads it.
+    /// The text that ``init(_:)`` reads.
     var description: String {
         self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
     }

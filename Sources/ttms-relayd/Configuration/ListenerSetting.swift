@@ -1,27 +1,27 @@
 import RelayCore
 import TTMSProtocol
 
-/// An address that terminals connect to, with what is said for it alone: `0.0.0.0:7222?dialect=total&confirm=heartbeat`.
+/// An address of a listener, with its own settings: `0.0.0.0:7222?dialect=total&confirm=heartbeat`.
 struct ListenerSetting: Equatable, Sendable {
-    /// What may be written; goes on after "Allowed: ".
+    /// The allowed values; continues the text after "Allowed: ".
     static let allowed = """
-        a list of one or more: \(Endpoint.allowed), with settings for this address alone behind it: ?dialect=NAME, confirm=NAME, \
+        a list of one or more: \(Endpoint.allowed), with settings of this address after it: ?dialect=NAME, confirm=NAME, \
         heartbeat_receipt=on or off, joined by &
         """
 
     var endpoint: Endpoint
-    /// What is forced here; `nil` for the key `dialect`.
+    /// The dialect of this listener; `nil` for that of the key `dialect`.
     var dialect: LengthDialect?
-    /// `nil` for the key `confirm`.
+    /// The confirmation of this listener; `nil` for that of the key `confirm`.
     var confirm: Confirmation?
-    /// `nil` for the key `heartbeat_receipt`.
+    /// Whether heartbeats are receipts on this listener; `nil` for the key `heartbeat_receipt`.
     var givesReceipts: Bool?
 
     init(_ endpoint: Endpoint) {
         self.endpoint = endpoint
     }
 
-    /// Reads the text of one list item; `nil` when it is none.
+    /// Reads the text of one list item; `nil` when the text is not one.
     init?(_ text: String) {
         let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = parts.first, let endpoint = Endpoint(String(address)) else { return nil }
@@ -43,7 +43,7 @@ struct ListenerSetting: Equatable, Sendable {
         return name == "dialect" ? self.dialect != nil : name == "confirm" ? self.confirm != nil : self.givesReceipts != nil
     }
 
-    /// With the keys that go for all addresses in place of what is not said here.
+    /// The listener's options, with the general settings in place of those that it does not have.
     func options(dialect: LengthDialect?, confirm: Confirmation, givesReceipts: Bool) -> ListenerOptions {
         ListenerOptions(
             host: self.endpoint.host,
@@ -56,7 +56,7 @@ struct ListenerSetting: Equatable, Sendable {
 }
 
 extension ListenerSetting: CustomStringConvertible {
-    /// As ``init(_:)`` reads it.
+    /// The text that ``init(_:)`` reads.
     var description: String {
         let settings = [
             self.dialect.map { "dialect=\($0.rawValue)" },
@@ -67,7 +67,7 @@ extension ListenerSetting: CustomStringConvertible {
     }
 }
 
-/// A switch as people write it.
+/// A switch as operators write it.
 enum OnOff: String, CaseIterable {
     case on
     case off

@@ -5,54 +5,54 @@ import RelayAdmin
 import RelayCore
 import TTMSProtocol
 
-/// Everything that an operator can set, as one value: made from a YAML file, the environment and the command line, of which
-/// the later wins. What is not set has its default.
+/// All settings as one value. They are read from a YAML file, the environment and the command line, of which later sources have
+/// precedence. Other settings have their defaults.
 ///
-/// ``ConfigurationTable`` says which keys there are; nothing else knows their names.
+/// ``ConfigurationTable`` defines the keys; no other code has their names.
 struct RelayConfiguration: Equatable, Sendable {
-    /// One setting as it is in force.
+    /// One setting in force.
     struct Entry: Equatable, Sendable {
         /// The key's name.
         var key: String
-        /// The value as it would be written in a file.
+        /// The value as a file would contain it.
         var value: String
-        /// Where it was set.
+        /// The source of the value.
         var place: ConfigurationPlace
     }
 
-    /// Where terminals connect.
+    /// The addresses on which the relay accepts terminals.
     var listeners = [
         ListenerSetting(Endpoint(host: "0.0.0.0", port: 7222)), ListenerSetting(Endpoint(host: "::", port: 7222)),
     ]
-    /// How terminals are treated; its listeners follow from those above.
+    /// The options of the server; its listeners are made from those above.
     var server = ServerOptions(listeners: [])
-    /// What is kept for terminals that are away.
+    /// The store's caps and times.
     var storeLimits = StoreLimits()
-    /// Where the admin API listens.
+    /// The address of the admin API.
     var admin = Endpoint(host: "127.0.0.1", port: 7280)
-    /// Bytes of the audit log.
+    /// The largest size of the audit log in bytes.
     var auditLimit = 64 << 20
-    /// The directory that holds the queue, the admin token and `endpoints.json`.
+    /// The directory of the store, the admin token and `endpoints.json`.
     var dataDirectory = "./data"
-    /// What a stop may take in all.
+    /// The longest time of a stop.
     var stopTimeout = TimeAmount.seconds(8)
-    /// What is logged: messages of this level and those above it.
+    /// The least severe level that is logged.
     var logLevel = Logger.Level.info
-    /// What listeners force that do not name a dialect of their own; `nil` to learn.
+    /// The dialect of listeners without one of their own; `nil` to learn it.
     var dialect: LengthDialect?
-    /// What counts as delivered on listeners that do not say it themselves.
+    /// The confirmation on listeners without a setting of their own.
     var confirm = Confirmation.acknowledged
-    /// Whether heartbeats are receipts on listeners that do not say it themselves.
+    /// Whether heartbeats are receipts on listeners without a setting of their own.
     var givesReceipts = true
-    /// Every key in the order of the table, with its value and where it was set; of a secret, only that it is.
+    /// All keys in the order of the table, with their values and sources; secret values are replaced.
     private(set) var redactedEntries: [Entry] = []
-    /// What the file held that `--config` names; `nil` without one.
+    /// The contents of the file that `--config` names; `nil` without one.
     private(set) var text: ConfigurationText?
 
     /// The defaults.
     init() {}
 
-    /// ``stopTimeout``, for what does not know event loops.
+    /// ``stopTimeout`` as a `Duration`.
     var stopPatience: Duration { .nanoseconds(self.stopTimeout.nanoseconds) }
 
     /// Reads the configuration from its three sources, and checks all of it.
@@ -60,9 +60,9 @@ struct RelayConfiguration: Equatable, Sendable {
     /// - Parameters:
     ///   - options: the command line.
     ///   - environment: the process's environment.
-    ///   - given: what the file holds that the command line names; `nil` to read it.
-    ///   - file: what to read instead of that file.
-    /// - Throws: every error that there is, not only the first one.
+    ///   - given: the contents of the file that the command line names; `nil` to read it.
+    ///   - file: contents to use instead of that file.
+    /// - Throws: all errors, not only the first one.
     static func load(
         options: RelaydOptions,
         environment: [String: String] = ProcessInfo.processInfo.environment,
@@ -70,7 +70,7 @@ struct RelayConfiguration: Equatable, Sendable {
         file: [UInt8]? = nil
     ) throws(ConfigurationErrors) -> RelayConfiguration {
         var errors: [ConfigurationError] = []
-        // The weakest first.
+        // The source with the least precedence first.
         var sources: [ConfigurationSource] = []
         var text: ConfigurationText?
         do {
@@ -106,8 +106,8 @@ struct RelayConfiguration: Equatable, Sendable {
             for source in sources {
                 guard let place = source.places[key.name] else { continue }
                 do {
-                    // Read even when a stronger source sets the key too: a wrong value that is hidden today is in force when
-                    // that source is gone.
+                    // Read even when another source has precedence: a wrong value that is hidden today is in force when that
+                    // source is gone.
                     try key.read(source.values(of: key), &configuration)
                     places[key.name] = place
                 } catch {
@@ -131,7 +131,7 @@ struct RelayConfiguration: Equatable, Sendable {
         return configuration
     }
 
-    /// Whether the file sets anything that is in force.
+    /// Whether a setting in force comes from the file.
     var readsSomething: Bool {
         self.redactedEntries.contains { entry in
             if case .file = entry.place { return true }
@@ -139,10 +139,10 @@ struct RelayConfiguration: Equatable, Sendable {
         }
     }
 
-    /// Whether terminals connect where they do by default, and nobody has chosen that.
+    /// Whether the listeners have their default.
     var listensByDefault: Bool { self.redactedEntries.first { $0.key == "listen" }?.place == .default }
 
-    /// What `--check-config` prints: that the configuration is valid, and every key in force with its place.
+    /// The output of `--check-config`: that the configuration is valid, and all keys in force with their sources.
     var report: String {
         let keyWidth = self.redactedEntries.map(\.key.count).max() ?? 0
         let valueWidth = self.redactedEntries.map(\.value.count).max() ?? 0
@@ -152,12 +152,12 @@ struct RelayConfiguration: Equatable, Sendable {
         return (["configuration is valid"] + lines).joined(separator: "\n")
     }
 
-    /// systemd may name several directories, parted by colons; the first is ours.
+    /// The data directory that systemd provides. It may name several directories with colons between them; the first is used.
     private static func stateDirectory(_ environment: [String: String]) -> String? {
         environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
     }
 
-    /// Values that are each allowed, but not together.
+    /// The errors for values that are each allowed, but not together.
     private static func contradictions(
         in configuration: RelayConfiguration,
         places: [String: ConfigurationPlace]
@@ -180,7 +180,7 @@ struct RelayConfiguration: Equatable, Sendable {
 }
 
 extension RelayConfiguration {
-    /// What goes for the admin API, which keeps its files in `directory`.
+    /// The options of the admin API, which has its files in `directory`.
     func adminOptions(directory: String) -> AdminOptions {
         var options = AdminOptions(host: self.admin.host, port: self.admin.port, directory: directory)
         options.auditLimit = self.auditLimit

@@ -1,13 +1,13 @@
-/// The variables that container platforms set in each container for the services beside it: Kubernetes for every service of the
-/// namespace, Docker for what a container is linked to.
+/// The variables that container platforms set in each container for other services: Kubernetes for each service of the
+/// namespace, Docker for each linked container.
 ///
-/// For a service called `ttms` or `ttms-relay` they begin as our own do. They are told apart by their names and by their values, so that
-/// a setting that somebody has misnamed is still an error.
+/// For a service named `ttms` or `ttms-relay`, they have the prefix of the relay's own variables. Their names and values
+/// distinguish them, so that a misspelt setting is still an error.
 enum ServiceLinks {
-    /// Those of `environment` whose names begin with `TTMS`.
+    /// The names of such variables in `environment` that begin with `TTMS`.
     static func names(in environment: [String: String]) -> Set<String> {
         let links = environment.filter { name, value in self.isLink(name, value) }
-        // Docker copies the variables of the container that is linked to, too.
+        // Docker also copies the variables of the linked container.
         let aliases = links.keys.filter { $0.hasSuffix("_NAME") }.map { "\($0.dropLast("_NAME".count))_ENV_" }
         let copies = environment.keys.filter { name in aliases.contains { name.hasPrefix($0) } }
         return Set(links.keys).union(copies)

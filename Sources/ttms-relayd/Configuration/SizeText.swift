@@ -1,6 +1,6 @@
 /// Sizes as operators write them: a whole number of bytes, or of a unit, such as `65535` or `1MiB`.
 enum SizeText {
-    /// The largest first; `text` takes the first that divides.
+    /// The units, the largest first; ``text(_:)`` uses the first that divides.
     private static let units: [(name: String, bytes: Int)] = [
         ("TiB", 1 << 40),
         ("GiB", 1 << 30),

@@ -1,7 +1,7 @@
 import Logging
 import Synchronization
 
-/// The level that is logged, which an operator can change while the relay runs.
+/// The log level, which an operator can change while the relay runs.
 final class LogLevel: Sendable {
     private let level: Mutex<Logger.Level>
 
@@ -15,7 +15,7 @@ final class LogLevel: Sendable {
     }
 }
 
-/// Has what is of the current level or above written.
+/// Queues the messages of the current log level and of more severe ones.
 struct LeveledLogHandler: LogHandler {
     private var handler: any LogHandler
     private let level: LogLevel
@@ -30,7 +30,7 @@ struct LeveledLogHandler: LogHandler {
 
     var logLevel: Logger.Level {
         get { self.level.current }
-        // Loggers share one level: it is the operator's.
+        // All loggers share the operator's log level.
         set {}
     }
 

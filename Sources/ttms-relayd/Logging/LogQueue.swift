@@ -4,31 +4,32 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Writes log messages on a thread of its own, in their order: an event loop that logs does not wait for whoever reads the log.
+/// Writes log messages on a thread of its own, in their order, so that an event loop that logs does not wait for the log's
+/// reader.
 ///
-/// A pipe whose reader has stopped takes nothing more, and a write to it waits for ever. What cannot be written waits here, up to a
-/// limit; what comes after that is dropped until half of what waits has been written, and counted in a message of its own, which
-/// stands where the dropped ones would. What the disk or the pipe of standard error refuses is counted likewise.
+/// A pipe whose reader has stopped accepts nothing more, and a write to it blocks. Messages wait in this queue up to a limit.
+/// Above it, new messages are dropped until half of the waiting ones are written. They are counted in a message of its own,
+/// which is logged in their place. Messages that standard error refuses, such as on a full disk, are counted in the same way.
 final class LogQueue: Sendable {
     private enum Entry {
         case event(LogEvent, handler: any LogHandler)
-        /// For standard output.
+        /// A text for standard output.
         case text(String)
     }
 
     private struct Contents {
         var entries = CircularBuffer<Entry>()
-        /// How many came after the last of the entries and are dropped, and who would have written the first of them.
+        /// The number of dropped messages after the last entry, and the handler of the first of them.
         var missing: (count: Int, handler: any LogHandler)?
-        /// How many were dropped or refused since the start.
+        /// The number of messages dropped or refused since the start.
         var lost = 0
-        /// The thread has taken one, and has not written it.
+        /// Whether the thread is writing an entry that it has taken.
         var isWriting = false
 
         var isEmpty: Bool { self.entries.isEmpty && self.missing == nil && !self.isWriting }
 
         mutating func append(_ entry: Entry) {
-            // Half, because a log that is read slowly would otherwise be half of it messages about dropped ones.
+            // Half, because otherwise half of a slowly read log would be messages about dropped ones.
             guard self.entries.count < (self.missing == nil ? LogQueue.limit : LogQueue.limit / 2) else {
                 guard case .event(_, let handler) = entry else { return }
                 self.missing = ((self.missing?.count ?? 0) + 1, self.missing?.handler ?? handler)
@@ -52,7 +53,7 @@ final class LogQueue: Sendable {
         }
     }
 
-    /// Messages that wait at the most, each some 500 bytes. A log that is read takes as many in less than 100 ms.
+    /// The largest number of waiting messages, each about 500 bytes. An active reader reads as many in less than 100 ms.
     static let limit = 8_192
 
     private let contents = Mutex(Contents())
@@ -65,7 +66,7 @@ final class LogQueue: Sendable {
         thread.start()
     }
 
-    /// How many messages were never written, because they were too many or standard error refused them.
+    /// The number of messages that were never written, because the queue was full or standard error refused them.
     var lostMessages: Int { self.contents.withLock(\.lost) }
 
     /// Has `handler` write `event`.
@@ -73,7 +74,7 @@ final class LogQueue: Sendable {
         self.append(.event(event, handler: handler))
     }
 
-    /// Has `text` written to standard output, if that takes it soon.
+    /// Has `text` written to standard output, if that accepts it in time.
     func print(_ text: String) {
         self.append(.text(text))
     }
@@ -83,13 +84,13 @@ final class LogQueue: Sendable {
             defer { contents.append(entry) }
             return contents.isEmpty
         }
-        // The thread is woken once, and writes everything that is there by then.
+        // The thread is woken once, and writes all entries.
         if isFirst { self.arrival.signal() }
     }
 
-    /// Waits until all that has been logged is written, or until `limit` is over: nobody may be reading.
+    /// Waits until all messages are written, or until `limit` is over because the log has no reader.
     ///
-    /// - Returns: whether it is written.
+    /// - Returns: whether all messages are written.
     func flush(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit
         while !self.contents.withLock(\.isEmpty) {
@@ -100,7 +101,7 @@ final class LogQueue: Sendable {
     }
 
     private func write() {
-        // What standard error has refused in a row, and is not reported yet.
+        // The messages that standard error has refused and that are not reported yet.
         var refused = 0
         while true {
             self.arrival.wait()
@@ -117,10 +118,10 @@ final class LogQueue: Sendable {
         }
     }
 
-    /// The log waits for so long for standard output; its text also stands in `endpoints.json`.
+    /// The longest wait of the log for standard output; the text is also in `endpoints.json`.
     private static let outputPatience: Duration = .milliseconds(500)
 
-    /// - Returns: whether standard error has taken it.
+    /// - Returns: whether standard error has accepted the message.
     private static func write(_ event: LogEvent, _ handler: any LogHandler) -> Bool {
         handler.log(event: event)
         return linux_standard_error_failed() == 0

@@ -1,16 +1,16 @@
 import Glibc
 
-/// Standard output and standard error, as whoever started the process has left them: a full disk, a pipe that nobody reads, or nothing.
+/// Standard output and standard error, which may be a full disk, a pipe without a reader, or closed.
 enum StandardStream: CInt {
     case output = 1
     case error = 2
 
-    /// A pipe that `poll` calls writable takes so many bytes without waiting (POSIX: `PIPE_BUF`).
+    /// The number of bytes that a pipe accepts without blocking when `poll` reports it as writable (POSIX: `PIPE_BUF`).
     private static let pieceBytes = 4_096
 
     /// Writes `text`, as much as can be written before `limit` is over.
     ///
-    /// - Returns: the error number that kept the rest from being written; `nil` when all of it is.
+    /// - Returns: the error number that prevented the write of the rest; `nil` when all is written.
     @discardableResult
     func write(_ text: String, within limit: Duration = .seconds(2)) -> CInt? {
         let deadline = ContinuousClock.now + limit

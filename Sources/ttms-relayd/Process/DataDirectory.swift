@@ -2,16 +2,16 @@ import AdminAPI
 import Foundation
 import RelayCore
 
-/// The directory that holds all that the relay keeps: the queue, the admin token, and where the relay is found.
+/// The directory of the relay's files: the store, the admin token, and the addresses of the relay.
 ///
-/// One relay owns it at a time: `lock` is held by `flock` as long as the process lives, however it ends.
+/// One relay owns it at a time: `lock` is held by `flock` until the process has ended, in whatever way.
 final class DataDirectory: Sendable {
     let path: String
-    /// Whether it was made now.
+    /// Whether this process has created it.
     let isNew: Bool
     private let lock: CInt
 
-    /// Makes the directory when it is missing, and takes it.
+    /// Creates the directory if it is missing, and locks it.
     ///
     /// - Throws: ``DataDirectoryError``.
     init(_ path: String) throws(DataDirectoryError) {
@@ -20,7 +20,7 @@ final class DataDirectory: Sendable {
         do throws(SystemError) {
             isNew = try Self.make(path)
         } catch {
-            throw .unusable(path, "it cannot be made: \(error)")
+            throw .unusable(path, "it cannot be created: \(error)")
         }
         self.isNew = isNew
         if access(path + "/" + Endpoints.storeDirectoryName, F_OK) != 0,
@@ -28,7 +28,7 @@ final class DataDirectory: Sendable {
         {
             throw .notMounted(path, point)
         }
-        Self.keepNames(above: path)
+        Self.syncNames(above: path)
         let lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw .unusable(path, "its file lock cannot be opened: \(SystemError())") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
@@ -47,12 +47,12 @@ final class DataDirectory: Sendable {
         _ = text.withCString { pwrite(lock, $0, strlen($0), 0) }
     }
 
-    /// Where the queue is.
+    /// The directory of the store.
     var store: String { self.path + "/" + Endpoints.storeDirectoryName }
-    /// Where the admin token is.
+    /// The path of the admin token.
     var tokenFile: String { self.path + "/" + Endpoints.tokenFileName }
 
-    /// Says where the relay is found; readers see the whole file or none.
+    /// Publishes the relay's addresses; readers find the whole file or none.
     func publish(_ endpoints: Endpoints) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -65,21 +65,21 @@ final class DataDirectory: Sendable {
         let file = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw failure() }
         defer { close(file) }
-        // It is small: a file system takes it as a whole or not at all.
+        // The file is small: a file system writes it as a whole or not at all.
         let count = contents.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
         // A write that ends early leaves no error number: there was no room for the rest.
         guard count == contents.count else { throw count < 0 ? failure() : failure(SystemError(ENOSPC)) }
         guard rename(unfinished, "\(self.path)/\(Endpoints.fileName)") == 0 else { throw failure() }
     }
 
-    /// The relay is not to be found any more.
+    /// Removes the published addresses.
     func withdraw() {
         unlink(self.path + "/" + Endpoints.fileName)
     }
 
-    /// Makes the directory and those above it.
+    /// Creates the directory and those above it.
     ///
-    /// - Returns: whether it was missing.
+    /// - Returns: whether the directory was missing.
     private static func make(_ path: String) throws(SystemError) -> Bool {
         if mkdir(path, 0o700) == 0 { return true }
         let error = SystemError()
@@ -91,9 +91,9 @@ final class DataDirectory: Sendable {
         return true
     }
 
-    /// Sees to it that the directory outlives a power failure with all that is synced in it: a name is durable when the directory
-    /// that it stands in is. Where that cannot be opened, somebody else has made what is in it.
-    private static func keepNames(above path: String) {
+    /// Syncs the directories above, so that the directory survives a power failure with all synced files in it: a name is
+    /// durable when its directory is. A directory that cannot be opened was created by another user.
+    private static func syncNames(above path: String) {
         var url = URL(fileURLWithPath: path).standardizedFileURL
         while url.pathComponents.count > 1 {
             url.deleteLastPathComponent()
@@ -111,13 +111,13 @@ final class DataDirectory: Sendable {
     }
 }
 
-/// Why the data directory cannot be used.
+/// The reason why the data directory cannot be used.
 enum DataDirectoryError: Error, CustomStringConvertible {
-    /// It cannot be made or written to.
+    /// The directory cannot be created or written to.
     case unusable(String, String)
-    /// Something is to be mounted there, and is not.
+    /// A file system that belongs there is not mounted.
     case notMounted(String, String)
-    /// Another relay has it.
+    /// Another relay uses the directory.
     case inUse(String, owner: String)
 
     var description: String {
@@ -125,8 +125,8 @@ enum DataDirectoryError: Error, CustomStringConvertible {
         case .unusable(let path, let reason):
             "the data directory \(path) cannot be used: \(reason) Or give the relay another directory with --data-dir."
         case .notMounted(let path, let point):
-            "the data directory \(path) holds no store, and what /etc/fstab has mounted on \(point) is not mounted: the messages are "
-                + "there. Mount it. To start with an empty store all the same, take its line out of /etc/fstab."
+            "the data directory \(path) holds no store, and the file system that /etc/fstab mounts on \(point) is not mounted: it may "
+                + "hold the messages. Mount it. To start with an empty store nevertheless, remove its line from /etc/fstab."
         case .inUse(let path, let owner):
             "the data directory \(path) is in use by another relay\(owner.isEmpty ? "" : " (process \(owner))"). "
                 + "Stop that one first, or give this one a directory of its own with --data-dir."

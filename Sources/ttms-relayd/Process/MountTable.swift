@@ -1,19 +1,20 @@
 import Foundation
 
-/// What the machine is to have mounted, and what it has: a disk that is not there leaves an empty directory in its place.
+/// The configured and the present mounts of the machine. A disk that is not mounted leaves an empty directory in its place.
 struct MountTable {
     /// The contents of `/etc/fstab`.
     var configured: String
     /// The contents of `/proc/self/mounts`.
     var mounted: String
 
-    /// The machine's.
+    /// The tables of this machine.
     static var current: MountTable {
         func read(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
         return MountTable(configured: read("/etc/fstab"), mounted: read("/proc/self/mounts"))
     }
 
-    /// The directory at or above `path`, an absolute path, on which something is to be mounted and is not; `nil` when there is none.
+    /// The directory at or above `path`, an absolute path, on which a configured file system is not mounted; `nil` when there
+    /// is none.
     func missingMount(of path: String) -> String? {
         let mounted = Set(Self.points(self.mounted))
         return Self.points(self.configured).first { point in

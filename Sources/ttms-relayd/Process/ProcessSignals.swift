@@ -2,16 +2,16 @@ import CLinuxProcess
 import Foundation
 import Synchronization
 
-/// The signals that the process is sent, from its first moment on: none of them ends it by itself, and none that comes early is lost.
+/// The signals to the process, from its start on. None of them ends it by itself, and an early one is not lost.
 ///
-/// Before ``begin()`` there is nothing that a stop would have to put in order (the store survives the end of the process at any point),
-/// so a signal that asks for one ends the process at once.
+/// Before ``begin()`` a stop has no work (the store survives the end of the process at any point), so a signal for a stop ends
+/// the process at once.
 final class ProcessSignals: Sendable {
-    /// What a signal asks for.
+    /// The meaning of a signal.
     enum Request: Sendable {
         case stop(CInt)
         case reload
-        /// A signal that means nothing here, and whose default action would end the process.
+        /// A signal without a meaning for the relay, whose default action would end the process.
         case nothing(CInt)
 
         fileprivate init(_ number: CInt) {
@@ -23,16 +23,16 @@ final class ProcessSignals: Sendable {
         }
     }
 
-    /// What was asked for, in order; yields what came before somebody iterated, too.
+    /// The requests in order, including those from before the first iteration.
     let requests: AsyncStream<Request>
     private let hasBegun = Atomic(false)
 
-    /// Catches signals from now on. To be called once, before threads are started.
+    /// Catches signals from now on. Called once, before threads are started.
     init() {
         linux_process_open_standard_descriptors()
         linux_process_mend_limits()
         linux_signals_catch()
-        // Signals are coalesced per number, so that nobody can fill it faster than it is read.
+        // Signals are coalesced per number, so the stream cannot grow faster than it is read.
         let (requests, continuation) = AsyncStream.makeStream(of: Request.self)
         self.requests = requests
         let thread = Thread {
@@ -46,7 +46,7 @@ final class ProcessSignals: Sendable {
         thread.start()
     }
 
-    /// From now on a stop is in the hands of whoever reads ``requests``.
+    /// Leaves stops to the reader of ``requests`` from now on.
     func begin() {
         self.hasBegun.store(true, ordering: .releasing)
     }

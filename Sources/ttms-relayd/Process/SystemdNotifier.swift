@@ -1,6 +1,6 @@
 import Foundation
 
-/// Tells systemd how the service is (`sd_notify`): one datagram to the socket in `$NOTIFY_SOCKET`, nothing without it.
+/// Notifies systemd of the service's state (`sd_notify`): one datagram to the socket in `$NOTIFY_SOCKET`, nothing without it.
 enum SystemdNotifier {
     /// Sends a state such as `READY=1`.
     static func notify(_ state: String, environment: [String: String] = ProcessInfo.processInfo.environment) {
@@ -18,7 +18,7 @@ enum SystemdNotifier {
         let size = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
         _ = withUnsafePointer(to: &address) { address in
             address.withMemoryRebound(to: Foundation.sockaddr.self, capacity: 1) { address in
-                // A receiver that reads nothing has a full queue, and must not hold up the relay.
+                // A receiver that does not read has a full queue, which must not block the relay.
                 let flags = CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT)
                 return state.withCString { sendto(socket, $0, strlen($0), flags, address, size) }
             }

@@ -139,7 +139,7 @@ extension Faults {
             let data = point.appendingPathComponent("data")
             let mount = "unshare -m sh -c 'mount --bind \(table.path) /etc/fstab && exec \"$@\"' sh"
             let text = try await Self.refusal([mount], data: data)
-            #expect(text.contains("what /etc/fstab has mounted on \(point.path) is not mounted"), "\(text)")
+            #expect(text.contains("the file system that /etc/fstab mounts on \(point.path) is not mounted"), "\(text)")
             #expect(!FileManager.default.fileExists(atPath: data.appendingPathComponent("store").path))
         }
 
