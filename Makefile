@@ -1,28 +1,28 @@
 # make run    builds the relay and runs it on its defaults, with its data in ./data
 # make test   builds everything and runs all tests
-# make bench  measures the relay, and NATS and Mosquitto beside it if they are installed
-# make fuzz   sends the admin API what its document allows, and much that it does not
-# make gates  counts what a frame costs the relay, allocations and instructions, and refuses more than it should
-# make soak   runs the tests that could go on for ever for longer, and all faults again and again
+# make bench  measures the relay, and NATS and Mosquitto for comparison if they are installed
+# make fuzz   sends the admin API requests that its document allows, and many that it does not
+# make gates  counts the allocations and instructions per frame, and fails above the limits
+# make soak   runs the simulation and the load tests for longer, and all faults repeatedly
 #
-# Both install what is missing from Debian first (deploy/install-packages.sh).
+# They first install missing packages from Debian (deploy/install-packages.sh).
 
 SWIFT ?= swift
-# For the relay, or for the comparison: make run ARGS="--listen 127.0.0.1:7222"
+# Arguments of the relay or of the comparison: make run ARGS="--listen 127.0.0.1:7222"
 ARGS ?=
 # Rounds of make soak.
 ROUNDS ?= 10
-# Seeds of the simulation in make soak. The first one is another each time, or SIMULATION_FIRST.
+# Seeds of the simulation in make soak. The first one is random, or SIMULATION_FIRST.
 SEEDS ?= 100000
-# Tests as they were built; ends with what failed and what was skipped.
+# Runs built tests; ends with a summary of failed and skipped ones.
 TEST = Tests/with-summary.sh $(SWIFT) test --skip-build
 # Tests that run the built programs.
 OUTSIDE = ^(BenchTests|Conversations|Faults|TTMSCtlTests|RelaydTests)\.
 # Tests with a server in their own process.
 SERVING = ^RelayAdminTests\.
-# Tests of what a frame costs the release build.
+# Tests of the cost of a frame in the release build.
 GATES = ^Gates\.
-# The relay's core under seeds. Without random hashing, so that a seed is the same history in every process.
+# The simulation of the relay's core. Without random hashing, so that a seed gives the same history in every process.
 SIMULATED = ^Simulation\.
 BENCHMARKS = Sources/ttms-bench/Bench.docc/Benchmarks.md
 OWN = Sources Tests Package.swift
@@ -36,13 +36,13 @@ build: packages
 	$(SWIFT) build --configuration release --product ttms-relayd
 	$(SWIFT) build --configuration release --product ttmsctl
 
-# With the tools that are only unpacked.
+# PATH includes the tools that are only unpacked.
 test: export PATH := $(PATH):$(CURDIR)/.build/tools/usr/bin
 test: test-packages
 	openapi/validate.sh
 	$(SWIFT) build --build-tests
 	openapi/fuzz.sh
-	# Apart, because tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
+	# In separate runs: tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
 	$(TEST) --skip '$(OUTSIDE)|$(SERVING)|$(SIMULATED)|$(GATES)'
 	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=2000 $(TEST) --filter '$(SIMULATED)'
 	$(TEST) --filter '$(SERVING)'
@@ -60,19 +60,18 @@ bench: build
 	$(SWIFT) build --configuration release --product ttms-bench
 	.build/release/ttms-bench compare --relayd .build/release/ttms-relayd --output .build/bench $(ARGS)
 
-# The same, and the results in the documentation are replaced.
+# Does the same, and replaces the results in the documentation.
 bench-page:
 	$(MAKE) bench ARGS="--page $(BENCHMARKS) $(ARGS)"
 
-# FUZZ_SEED and FUZZ_EXAMPLES look further than CI does.
+# FUZZ_SEED and FUZZ_EXAMPLES extend the search beyond that of CI.
 fuzz: test-packages
 	$(SWIFT) build --product ttms-relayd
 	$(SWIFT) build --product ttmsctl
 	openapi/fuzz.sh
 
-# First the simulation, from a random seed on, so that each soak sees histories that no other has seen. Then what can go on for
-# ever, 20 times as long: kills, power cuts, restarts and ttms-bench verify under load. Then all faults again and again, because
-# what comes seldom shows only so.
+# First the simulation, from a random seed on, so that each soak plays new histories. Then kills, power cuts, restarts and
+# ttms-bench verify under load, 20 times as long. Then all faults repeatedly, to find rare failures.
 soak: export TEST_LIMIT := 0
 soak: test-packages
 	$(SWIFT) build --build-tests
@@ -83,7 +82,7 @@ soak: test-packages
 	for round in $$(seq $(ROUNDS)); do echo "soak: round $$round of $(ROUNDS)"; $(TEST) --filter '^Faults\.' || exit; done
 	@echo "soak: $(SEEDS) seeds of the simulation, all faults once for 20 times as long, and $(ROUNDS) times as in make test"
 
-# What CI refuses: another format, and warnings in our own code.
+# Checks that CI makes, too: the format, and no warnings in our own code.
 check: check-format test-packages
 	WARNINGS_AS_ERRORS=1 $(SWIFT) build --build-tests
 
@@ -93,11 +92,11 @@ check-format:
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(OWN)
 
-# README's table of settings and deploy/ttms-relay.yaml.
+# Writes README's table of settings and deploy/ttms-relay.yaml.
 documentation:
 	WRITE_DOCUMENTATION=1 $(SWIFT) test --filter DocumentationTests
 
-# Not ./data: it holds messages.
+# Does not remove ./data, which holds messages.
 clean:
 	rm -rf .build
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs what ttms-relay needs from Debian, if it is missing, and says so.
+# Installs the Debian packages that ttms-relay needs and that are missing, and prints their names.
 #
 #   deploy/install-packages.sh        the libraries that the relay is built on
-#   deploy/install-packages.sh test   also what the tests use
+#   deploy/install-packages.sh test   also the packages that the tests use
 #
-# Asks for nothing when all is there; uses sudo only when not root.
+# Does nothing when all are installed; uses sudo only when not root.
 set -euo pipefail
 
 # Runs apt-get as root.
@@ -15,9 +15,8 @@ apt_get() {
 # zlib is for the HTTP client of ttmsctl.
 packages=(libmicrohttpd-dev libgnutls28-dev librocksdb-dev zlib1g-dev)
 if [[ ${1:-} == test ]]; then
-    # The OpenAPI document is validated, and the API fuzzed, by Python packages in virtual environments of their own, and curl.
-    # strace makes the disk fail under the relay, iproute2 lays the cable that is pulled, valgrind counts instructions, in
-    # programs that strip has made smaller.
+    # Python packages in virtual environments, and curl, validate the OpenAPI document and fuzz the API. strace simulates failures
+    # of the disk, iproute2 a cable that is pulled, and valgrind counts instructions, in programs made smaller by strip (binutils).
     packages+=(python3-venv curl strace iproute2 valgrind binutils)
 fi
 
@@ -33,8 +32,8 @@ if [[ ${#missing[@]} -gt 0 ]]; then
     DEBIAN_FRONTEND=noninteractive apt_get install --yes --quiet --quiet --no-install-recommends "${missing[@]}"
 fi
 
-# Prometheus scrapes the relay, and promtool checks the metrics. Their package would also start a monitoring server on this machine, so it is only unpacked; the
-# Makefile puts it into the tests' PATH.
+# Prometheus scrapes the relay, and promtool checks the metrics. Their package would also start a monitoring server on this machine,
+# so it is only unpacked; the Makefile adds it to the tests' PATH.
 tools=.build/tools
 if [[ ${1:-} == test ]] && ! command -v prometheus >/dev/null && [[ ! -x $tools/usr/bin/prometheus ]]; then
     echo "Unpacking Debian's package prometheus into $tools"
