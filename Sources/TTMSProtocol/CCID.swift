@@ -11,7 +11,7 @@ public struct CCID: RawRepresentable, Hashable, Comparable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// Reads eight hex digits, upper or lower case, with nothing before or behind them.
+    /// Reads eight hex digits, upper or lower case, with nothing before or after them.
     ///
     /// - Returns: `nil` for any other text.
     public init?(_ text: some StringProtocol) {
@@ -20,7 +20,7 @@ public struct CCID: RawRepresentable, Hashable, Comparable, Sendable {
         self.rawValue = value
     }
 
-    /// By number, which is also the order of the hex digits.
+    /// Compares by number, which is also the order of the hex digits.
     @inlinable
     public static func < (left: CCID, right: CCID) -> Bool {
         left.rawValue < right.rawValue

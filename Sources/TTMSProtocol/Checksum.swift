@@ -1,6 +1,6 @@
-/// XOR over bytes: the checksum of a frame is the XOR of every byte before it, so the XOR of a whole sound frame is zero.
+/// XOR over bytes: a frame's checksum is the XOR of every byte before it, so the XOR of a whole sound frame is zero.
 public enum Checksum {
-    /// The XOR of all `count` bytes at `bytes`, taken four words at a time.
+    /// The XOR of all `count` bytes at `bytes`, computed four words at a time.
     ///
     /// Four independent accumulators let the loads overlap; the compiler turns them into vector registers.
     @inlinable

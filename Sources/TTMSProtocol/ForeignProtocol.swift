@@ -1,9 +1,9 @@
-/// What a peer seems to speak that does not speak this protocol, judged by its first bytes: for people, who then know what to change.
+/// Names the protocol of a peer that does not speak this one, by its first bytes, so that people know the likely cause.
 public enum ForeignProtocol {
-    /// Bytes that are shown at the most.
+    /// The most bytes that are shown.
     public static let shownBytes = 32
 
-    /// The bytes as people read them: printable ASCII as it is, all others as `\x16`; at most ``shownBytes`` of them.
+    /// The bytes as readable text: printable ASCII unchanged, all others as `\x16`; at most ``shownBytes`` of them.
     public static func escaped(_ bytes: some Collection<UInt8>) -> String {
         var text = ""
         for byte in bytes.prefix(Self.shownBytes) {
@@ -17,7 +17,7 @@ public enum ForeignProtocol {
         return bytes.count > Self.shownBytes ? text + "..." : text
     }
 
-    /// What the bytes look like, and what to do; `nil` for what is not known.
+    /// The likely protocol of the bytes, and the remedy where there is one; `nil` for unknown bytes.
     public static func guess(_ bytes: some Collection<UInt8>) -> String? {
         let bytes = Array(bytes.prefix(64))
         return Self.binaryGuess(bytes) ?? Self.textGuess(bytes)

@@ -1,4 +1,4 @@
-/// The frame layout of PROTOCOL.md, section 1: where each field stands, and what the constants are.
+/// The frame layout of PROTOCOL.md, section 1: the offsets of the fields, and the constants.
 ///
 ///     offset 0        5        7         11        12          last
 ///            header   length   address   command   content     checksum
@@ -18,7 +18,7 @@ public enum Frame {
     public static let minimumSize = 13
     /// Bytes of a heartbeat whose content is the four bytes of a time.
     public static let heartbeatSize = 17
-    /// The largest frame: what a 16-bit length can say.
+    /// Bytes of the largest frame: the largest 16-bit length.
     public static let maximumSize = 65_535
 
     /// `$TTMS`: frames from terminals, and heartbeat replies.
@@ -36,7 +36,7 @@ public enum Frame {
 
 /// The command byte of a frame.
 public enum Command: UInt8, Sendable {
-    /// The terminal says that it lives; it registers the address, and is answered with the time.
+    /// Registers the terminal in the address field, and shows that it is alive; the relay replies with its time.
     case heartbeat = 0x01
     /// A payload for the terminal in the address field.
     case data = 0xaa

@@ -1,25 +1,25 @@
-/// Finds where frames end in a connection's byte stream (PROTOCOL.md, section 2). Pure: it holds no bytes and no clock.
+/// Finds the ends of frames in a connection's byte stream (PROTOCOL.md, section 2). Pure: it holds no bytes and no clock.
 ///
-/// The caller keeps the bytes that have not made a frame yet and offers them again, with what came since, from the first byte
-/// of the unfinished frame. What the parser remembers between two calls are results about that prefix, so that a peer which
-/// sends one byte at a time costs work in proportion to its bytes:
+/// The caller holds the bytes that are no complete frame yet. It offers them again together with newer bytes, from the first byte
+/// of the unfinished frame. Between two calls the parser remembers results about that prefix, so that a peer which sends single
+/// bytes costs work in proportion to its bytes:
 /// - `scanned` bytes hold no further `$TTMS`, and their XOR is `scannedXOR` (`marker` only);
 /// - the dialects in `refuted` are proven not to be the connection's (first frame only).
-/// Both start anew whenever a frame is found.
+/// Both are reset whenever a frame is found.
 public struct FrameParser: Sendable {
-    /// Why the bytes on offer end where they end.
+    /// The reason why the offered bytes end where they end.
     public enum Boundary: Sendable {
         /// The read buffer was full: more of the same burst follows.
         case more
-        /// All that one read returned is on offer.
+        /// All bytes that one read returned are offered.
         case burstEnd
-        /// Nothing came for the quiet time.
+        /// Nothing arrived during the quiet time.
         case quiet
-        /// Nothing more will be awaited: the connection ends, or its time to register is over.
+        /// Nothing more will be awaited: the connection ends, or its `registration_timeout` has passed.
         case end
     }
 
-    /// What the bytes on offer are.
+    /// The parser's finding about the offered bytes.
     public enum Step: Equatable, Sendable {
         /// The first `size` bytes are a frame; `isSound` when its checksum holds.
         case frame(size: Int, isSound: Bool)
@@ -31,7 +31,7 @@ public struct FrameParser: Sendable {
         case violation(Violation)
     }
 
-    /// The connection's dialect: forced, or learned from its first frame; `nil` before that.
+    /// The connection's dialect: set by the listener, or learned from the first frame; `nil` before that.
     public private(set) var dialect: LengthDialect?
     /// The largest frame allowed, in bytes; at most ``Frame/maximumSize``.
     public let maximumFrameSize: Int
@@ -43,18 +43,18 @@ public struct FrameParser: Sendable {
     /// Makes a parser for a new connection.
     ///
     /// - Parameters:
-    ///   - dialect: the dialect that the listener forces; `nil` to learn it from the first frame.
-    ///   - maximumFrameSize: bytes, held to 17...65535, so that a heartbeat always fits.
+    ///   - dialect: the dialect that the listener sets; `nil` to learn it from the first frame.
+    ///   - maximumFrameSize: bytes, clamped to 17...65535, so that a heartbeat always fits.
     public init(dialect: LengthDialect? = nil, maximumFrameSize: Int = Frame.maximumSize) {
         self.dialect = dialect
         self.maximumFrameSize = min(max(maximumFrameSize, Frame.heartbeatSize), Frame.maximumSize)
     }
 
-    /// Looks for a frame at the first of the `count` bytes at `bytes`.
+    /// Searches for a frame that begins at the first of the `count` bytes at `bytes`.
     @inlinable
     @inline(__always)
     public mutating func step(_ bytes: UnsafeRawPointer, count: Int, boundary: Boundary) -> Step {
-        // The way of nearly every frame: the dialect is known, and the frame is there as a whole.
+        // The path of nearly every frame: the dialect is known, and the frame is complete.
         if let dialect = self.dialect, dialect != .marker, count >= Frame.minimumSize {
             return self.sized(bytes, count: count, dialect: dialect)
         }
@@ -63,7 +63,7 @@ public struct FrameParser: Sendable {
 
     @usableFromInline
     mutating func slowStep(_ bytes: UnsafeRawPointer, count: Int, boundary: Boundary) -> Step {
-        // Nothing on offer says nothing, not even after the quiet time.
+        // No bytes permit no conclusion, not even after the quiet time.
         guard count > 0 else { return .needsBytes }
         guard Self.beginsWithHeader(bytes, count: count) else { return .violation(.badHeader) }
         switch self.dialect {
@@ -77,7 +77,7 @@ public struct FrameParser: Sendable {
 
     // MARK: Length dialects
 
-    /// At least the header and the length field are there.
+    /// Requires at least the header and the length field.
     @inlinable
     @inline(__always)
     func sized(_ bytes: UnsafeRawPointer, count: Int, dialect: LengthDialect) -> Step {
@@ -110,8 +110,8 @@ public struct FrameParser: Sendable {
                 }
             }
         }
-        // A segment that was lost on the way comes again much later than the quiet time, and some modems forward byte by byte: the
-        // beginning of a heartbeat is awaited as long as the connection may stay unregistered.
+        // A lost segment arrives again much later than the quiet time, and some modems forward single bytes. The beginning of a
+        // heartbeat is therefore awaited as long as the connection may stay unregistered.
         if Self.isBeginningOfHeartbeat(bytes, count: count) { isUndecided = true }
         switch boundary {
         case .more where isUndecided: return .needsBytes
@@ -124,7 +124,7 @@ public struct FrameParser: Sendable {
         return self.marked(bytes, count: count, boundary: boundary)
     }
 
-    /// Whether the bytes can become a heartbeat of 17 bytes, in whichever dialect, and are no frame yet.
+    /// Whether the bytes can become a heartbeat of 17 bytes, in any dialect, and are no frame yet.
     private static func isBeginningOfHeartbeat(_ bytes: UnsafeRawPointer, count: Int) -> Bool {
         guard count < Frame.heartbeatSize else { return false }
         guard count > Frame.commandOffset else { return true }
@@ -137,8 +137,8 @@ public struct FrameParser: Sendable {
     private enum Verdict {
         case taken(size: Int)
         case refuted
-        /// As `refuted`, but the bytes begin with a sound heartbeat of the usual size. A larger frame around it would be sound by
-        /// chance, for instance when zeros follow.
+        /// As `refuted`, but the bytes begin with a sound heartbeat of the usual size. A larger frame around it would be sound only
+        /// by chance, for instance when zeros follow.
         case wholeHeartbeat
         case undecided
     }
@@ -158,11 +158,11 @@ public struct FrameParser: Sendable {
             if Self.beginsWithHeader(bytes + size, count: count - size) { return .taken(size: size) }
             return size == Frame.heartbeatSize ? .wholeHeartbeat : .refuted
         }
-        // Nothing follows, as far as one can see.
+        // No bytes follow yet.
         switch boundary {
         case .more: return .undecided
-        // A frame that arrives in pieces can have an XOR of zero at a cut. A heartbeat has 17 bytes, so only what is shorter
-        // than that is doubted, and only until the quiet time has passed.
+        // A frame that arrives in pieces can have an XOR of zero at a cut. A heartbeat has 17 bytes, so only shorter frames are
+        // doubted, and only until the quiet time has passed.
         case .burstEnd: return size >= Frame.heartbeatSize ? .taken(size: size) : .undecided
         case .quiet, .end: return .taken(size: size)
         }
@@ -171,7 +171,7 @@ public struct FrameParser: Sendable {
     // MARK: The dialect `marker`
 
     private mutating func marked(_ bytes: UnsafeRawPointer, count: Int, boundary: Boundary) -> Step {
-        // A header may have been cut at the end of the scanned bytes.
+        // A header may be cut at the end of the scanned bytes.
         var index = max(Frame.headerSize, self.scanned - (Frame.headerSize - 1))
         while index + Frame.headerSize <= count {
             if Self.hasHeader(bytes + index) { return self.ended(bytes, size: index) }
@@ -182,15 +182,15 @@ public struct FrameParser: Sendable {
         self.scanned = count
         if boundary == .more { return .needsBytes }
         let isSound = count >= Frame.minimumSize && self.scannedXOR == 0
-        // The next frame's header may be cut at any byte, and its rest come later than the quiet time.
+        // The next frame's header may be cut at any byte, and its rest may arrive later than the quiet time.
         if !isSound, let size = self.soundSizeBeforeCutHeader(bytes, count: count) { return self.ended(bytes, size: size) }
         if boundary == .burstEnd, !isSound { return .needsBytesOrQuiet }
         if count <= Frame.headerSize { return .needsBytes }
         return self.ended(bytes, size: count)
     }
 
-    /// The size of a sound frame which the first bytes of a header follow, and nothing else. A frame that is sound with them is not
-    /// sound without them: their XOR is never 0.
+    /// The size of a sound frame that only the first bytes of a header follow. A frame that is sound with those bytes is not sound
+    /// without them, because their XOR is never 0.
     private func soundSizeBeforeCutHeader(_ bytes: UnsafeRawPointer, count: Int) -> Int? {
         (1..<Frame.headerSize).lazy.map { count - $0 }.first { size in
             size >= Frame.minimumSize && Self.beginsWithHeader(bytes + size, count: count - size)
@@ -240,7 +240,7 @@ public struct FrameParser: Sendable {
             && bytes.load(fromByteOffset: 4, as: UInt8.self) == Frame.terminalMark
     }
 
-    /// Whether the bytes begin with `$TTMS`, as far as they go.
+    /// Whether the bytes begin with `$TTMS`, or are a beginning of it.
     static func beginsWithHeader(_ bytes: UnsafeRawPointer, count: Int) -> Bool {
         if count >= Frame.headerSize { return Self.hasHeader(bytes) }
         return Frame.terminalHeader.withUTF8Buffer { header in

@@ -1,9 +1,9 @@
-/// Writes the frames that the relay sends (PROTOCOL.md, 3.2 and 3.3). Each function fills memory that the caller has reserved:
-/// the one copy of a frame on its way.
+/// Writes the frames that the relay sends (PROTOCOL.md, 3.2 and 3.3). Each function fills memory that the caller has reserved,
+/// which is the only copy of a frame in the relay.
 public enum FrameRewriter {
-    /// Writes `frame` as its destination gets it: header `$TTMX`, the address `source`, length and payload as they came.
+    /// Writes `frame` as its destination receives it: header `$TTMX`, the address `source`, length and payload unchanged.
     ///
-    /// The checksum of a sound frame follows from the bytes that change; only an unsound one is computed anew.
+    /// The checksum of a sound frame is derived from the changed bytes; only the one of an unsound frame is computed over all bytes.
     ///
     /// - Parameter target: room for `frame.size` bytes.
     @inlinable
@@ -24,13 +24,13 @@ public enum FrameRewriter {
         }
     }
 
-    /// Writes the 17 bytes that answer the heartbeat `frame`: its address and command, the relay's time, header `$TTMS`.
+    /// Writes the 17 bytes of the reply to the heartbeat `frame`: header `$TTMS`, its address and command, the relay's time.
     ///
-    /// The length field stays as it came when the heartbeat has 17 bytes itself, or says nothing (`marker`); otherwise it is
-    /// set to what `dialect` calls 17 bytes.
+    /// The length field is unchanged when the heartbeat has 17 bytes itself, or when the dialect is `marker`. Otherwise it becomes
+    /// the length of 17 bytes in `dialect`.
     ///
     /// - Parameters:
-    ///   - time: what ``HeartbeatTime`` makes of the clock.
+    ///   - time: the content that ``HeartbeatTime`` computes from the clock.
     ///   - target: room for ``Frame/heartbeatSize`` bytes.
     @inlinable
     public static func heartbeatReply(

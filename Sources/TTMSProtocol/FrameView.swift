@@ -1,4 +1,4 @@
-/// Reads the fields of a frame that ``FrameParser`` has found. It does not own the bytes: it is valid as long as they are.
+/// Reads the fields of a frame that ``FrameParser`` has found. It does not own the bytes, and is valid as long as they are.
 public struct FrameView {
     /// The frame's first byte.
     public let bytes: UnsafeRawPointer
@@ -16,20 +16,20 @@ public struct FrameView {
         self.isSound = isSound
     }
 
-    /// The length field as it came.
+    /// The length field as received.
     @inlinable
     public var lengthField: UInt16 {
         FrameParser.lengthField(self.bytes)
     }
 
-    /// The address: whose heartbeat it is, or for whom the data is.
+    /// The address: a heartbeat's terminal, or a data frame's destination.
     @inlinable
     @inline(__always)
     public var address: CCID {
         CCID(rawValue: UInt32(bigEndian: self.addressWord))
     }
 
-    /// The address's bytes as they lie in memory.
+    /// The address's bytes in memory order.
     @inlinable
     @inline(__always)
     var addressWord: UInt32 {
