@@ -13,8 +13,8 @@ struct DocumentationTests {
 
     private static let sample = Self.root.appending(path: "deploy/ttms-relay.yaml")
     private static let readme = Self.root.appending(path: "README.md")
-    private static let tableStart = "<!-- Made of the program's own table of keys by `make documentation`. -->\n"
-    private static let tableEnd = "<!-- The end of what is made. -->\n"
+    private static let tableStart = "<!-- Generated from the table of keys by `make documentation`. -->\n"
+    private static let tableEnd = "<!-- The end of the generated part. -->\n"
 
     @Test("README's table holds the keys of the program")
     func readme() throws {
