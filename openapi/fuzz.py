@@ -1,4 +1,4 @@
-"""What schemathesis cannot know from the OpenAPI document: what a frame is, and what only the relay gives out."""
+"""Teaches schemathesis what the OpenAPI document cannot express: the form of a frame, and values that only the relay issues."""
 
 import itertools
 
@@ -26,21 +26,21 @@ keys = itertools.count()
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Takes out of a valid request what is right in itself, and wrong in this place, which the document says in words only."""
+    """Removes values from a valid request that are wrong only in their context, which the document states in prose."""
     if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
         return
-    # Made up, it is of no list.
+    # A generated cursor belongs to no list.
     case.query.pop("cursor", None)
     if ":" in str(case.query.get("remote_address", "")) and "." in case.query["remote_address"]:
-        # As a connection shows it, with the port.
+        # A connection's address contains the port; the filter does not.
         case.query["remote_address"] = case.query["remote_address"].rsplit(":", 1)[0]
     if str(case.query.get("wait_ms", "")).isdecimal():
-        # Nobody here waits longer.
+        # Bounds the duration of the run.
         case.query["wait_ms"] = min(int(case.query["wait_ms"]), 100)
     if "Idempotency-Key" in case.headers:
-        # The one of the example is for one message.
+        # The example's key is for one message.
         case.headers["Idempotency-Key"] = f"key-{next(keys)}"
     if case.operation.label == "POST /api/v1/terminals/{ccid}/messages" and case.media_type == "application/json":
-        # Fields of a JSON body.
+        # In a JSON body these are fields.
         case.query.pop("source", None)
         case.query.pop("time_to_live_seconds", None)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sends what the OpenAPI document allows, and much that it does not, to a relay of the debug build, and checks every answer against
-# the document. The seed is fixed, so that the same commit gives the same result; to look further:
+# Sends requests that the OpenAPI document allows, and many that it does not, to a relay of the debug build, and checks every answer
+# against the document. The seed is fixed, so that the same commit has the same result; for more requests:
 #
 #   FUZZ_SEED=$RANDOM FUZZ_EXAMPLES=500 openapi/fuzz.sh
 set -euo pipefail
@@ -16,7 +16,7 @@ if ! "$environment/bin/python" -c 'import schemathesis' 2>/dev/null; then
     "$environment/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$release"
 fi
 
-# It works in a directory of its own, because the fuzzer leaves files behind.
+# Runs in a directory of its own, because the fuzzer leaves files there.
 directory=$(mktemp --directory)
 cd "$directory"
 "$build/ttms-relayd" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data-dir data >log 2>&1 &
@@ -37,7 +37,7 @@ for _ in {1..300}; do
 done
 url=$(python3 -c 'import json; print(json.load(open("data/endpoints.json"))["admin"])')
 
-# The terminal of the examples, which comes back when it has been kicked.
+# The terminal of the examples, which connects again after a kick.
 while "$build/ttmsctl" simulate 0000002a --data-dir data || kill -0 "$relay"; do sleep 0.2; done >/dev/null 2>&1 &
 terminal=$!
 
@@ -48,7 +48,7 @@ status=0
     --generation-database none --warnings off --continue-on-failure \
     --seed "${FUZZ_SEED:-1}" --max-examples "${FUZZ_EXAMPLES:-20}" || status=$?
 
-# Whatever was sent, the relay is there, accounts for every frame, and has had nothing to complain of.
+# After all requests the relay is ready, accounts for every frame, and has logged no error.
 if ! curl --silent --fail --output /dev/null "$url/readyz" || ! curl --silent --fail --output metrics "$url/metrics" \
     || ! grep --quiet '^ttms_ledger_imbalance 0$' metrics || grep --extended-regexp ' (error|critical) ' log; then
     echo "The relay has ended, is not ready, cannot account for its frames, or has logged an error:" >&2

@@ -1,10 +1,10 @@
-"""Finds in the OpenAPI document what is valid, and not what was meant or what generators of clients understand."""
+"""Finds constructs in the OpenAPI document that are valid, but mistaken, or not supported by client generators."""
 
 import sys
 
 import yaml
 
-# Keywords of JSON Schema and OpenAPI that the document uses. A word that is none of them is a mistake: in `{ description: One, or
+# Keywords of JSON Schema and OpenAPI that the document uses. Any other word is a mistake: in `{ description: One, or
 # two }` "or two" is a key.
 KEYWORDS = {
     "$ref", "additionalProperties", "allOf", "anyOf", "const", "default", "description", "enum", "example", "examples",

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Validates the OpenAPI document, looks for what generators of clients do not understand, and generates a client; with tools of
+# Validates the OpenAPI document, checks it for constructs that client generators do not support, and generates a client; with tools of
 # fixed releases in a virtual environment under .build.
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,57 +1,55 @@
-/// Where the admin API listens, and what it allows.
+/// The address and the limits of the admin API.
 public struct AdminOptions: Equatable, Sendable {
-    /// A numeric IPv4 or IPv6 address without brackets, or `localhost`, which is 127.0.0.1. Anything that is not a loopback
-    /// address closes `/metrics` to requests without the token, and belongs behind a proxy that speaks TLS.
+    /// A numeric IPv4 or IPv6 address without brackets, or `localhost`, which is 127.0.0.1. Any address but a loopback one closes
+    /// `/metrics` to requests without a token, and belongs behind a proxy that speaks TLS.
     public var host: String
-    /// 0...65535; 0 picks a free one.
+    /// The port, 0...65535; 0 picks a free one.
     public var port: Int
-    /// Where the tokens and all else lie that the admin API keeps; it has to exist.
+    /// The existing directory of the tokens and all other files of the admin API.
     public var directory: String
-    /// Open connections at the most, at least 1: three eighths for clients with a token, the rest for those that have shown none. When all
-    /// are taken, a newcomer gets the place of the client that has been idle for longest.
+    /// The most open connections, at least 1: three eighths for clients with a valid token, the rest for all others. When all of a kind
+    /// are in use, a new client takes the place of the one that has been idle longest.
     public var maximumConnections = 2_048
-    /// Clients that may follow the events at the same time, at least 1. Far below the open connections, so that probes always get
-    /// one.
+    /// The most clients that follow the events, at least 1. Far fewer than the open connections, so that probes always get one.
     public var maximumEventStreams = 32
-    /// How often a client that follows the events hears something although nothing happens: how it, and the relay, notice that the
-    /// other one is gone.
+    /// The interval of heartbeats to a client that follows the events while none occur, by which each side notices the other's loss.
     public var eventHeartbeat: Duration = .seconds(15)
     /// The largest body, in bytes. The default holds the largest payload in every encoding.
     public var maximumBodyBytes = 1 << 20
-    /// Bytes of the audit log on disk, at least 64 KiB; beyond them its oldest entries go.
+    /// Bytes of the audit log on disk, at least 64 KiB; above them its oldest entries are removed.
     public var auditLimit = 64 << 20
-    /// Requests without a token in force that one address may send within a minute; more are answered 429. Far above what a client with
-    /// an old token asks that looks every second.
+    /// The most requests without a valid token from one address within a minute; more are answered 429. Far more than a client with
+    /// an old token sends in one request per second.
     public var maximumFailedAttempts = 600
-    /// How long a client may take for the next kilobyte of a request or an answer, or to begin a request; whole seconds, at least 1.
-    /// Clients are told, and have some seconds more.
+    /// The time in which a client has to send or take the next kilobyte, or to begin a request; whole seconds, at least 1. After it
+    /// the client has some more seconds to read the reason.
     public var clientTimeout: Duration = .seconds(30)
-    /// How long the relay may take for one request before the client is told so (504).
+    /// The time in which the relay has to carry out one request; after it the client is answered 504.
     public var requestDeadline: Duration = .seconds(30)
-    /// How long a shutdown waits for requests that have begun, from the begin of the relay's stop on.
+    /// The time for which a shutdown waits for requests that have begun, counted from the beginning of the relay's stop.
     public var drainTimeout: Duration = .seconds(2)
 
-    /// Makes options with the defaults for everything else.
+    /// Makes options with defaults for all others.
     public init(host: String = "127.0.0.1", port: Int = 7280, directory: String) {
         self.host = host
         self.port = port
         self.directory = directory
     }
 
-    /// How ``maximumConnections`` is divided.
+    /// The division of ``maximumConnections``.
     var places: AdminPlaces { AdminPlaces(connections: self.maximumConnections) }
 
     /// The path of one of the files.
     func file(_ name: String) -> String { "\(self.directory)/\(name)" }
 }
 
-/// How many clients of each kind may be connected to the admin API.
+/// The numbers of clients of each kind that may be connected to the admin API.
 struct AdminPlaces: Equatable, Sendable {
-    /// Those that have shown no token; anybody can take these places, and lose them to the next one.
+    /// For clients without a valid token; any client can take these places, and lose them to a newer one.
     let withoutToken: Int
-    /// Those that have shown one.
+    /// For clients that have sent a valid token.
     let withToken: Int
-    /// Those that have come and for whom another one is about to go.
+    /// For new clients, until the client that they displace has ended.
     static let turnover = 32
 
     init(connections: Int) {
@@ -60,13 +58,13 @@ struct AdminPlaces: Equatable, Sendable {
         self.withoutToken = max(connections - connections * 3 / 8, 1)
     }
 
-    /// All that there can be at one time.
+    /// The most connections at one time.
     var all: Int { self.withoutToken + self.withToken + Self.turnover }
 }
 
-/// Why the admin API does not start: what happened, what it means, what to do.
+/// The reason for which the admin API does not start, its meaning, and the remedy.
 public struct AdminError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A sentence or two.
+    /// One or two sentences.
     public let description: String
 
     init(_ description: String) {

@@ -3,10 +3,10 @@ import Logging
 import RelayCore
 import Synchronization
 
-/// The admin API over HTTP: an operator's way to ``RelayOperations``.
+/// The admin API over HTTP, which exposes ``RelayOperations`` to operators.
 ///
-/// Its own thread belongs to libmicrohttpd; the requests' work is done by tasks. ``shutdown()`` has to be called before the
-/// process ends: the library aborts the process when it is torn down under a waiting request.
+/// Its own thread belongs to libmicrohttpd; requests are carried out by tasks. ``shutdown()`` has to be called before the process
+/// ends: the library aborts the process when it is destroyed while a request waits.
 public final class AdminServer: Sendable {
     private let options: AdminOptions
     private let access: AccessControl
@@ -14,9 +14,9 @@ public final class AdminServer: Sendable {
     private let logger: Logger
     private let watch: Mutex<Task<Void, Never>?> = Mutex(nil)
 
-    /// Reads who may use the relay, and prepares the routes; nothing listens yet.
+    /// Reads tokens and blocks, and prepares the routes; does not listen yet.
     ///
-    /// - Parameter clock: makes the clock by which blocks and tokens end, from its latest reading before the relay stopped.
+    /// - Parameter clock: makes the clock by which blocks and tokens end, from its latest reading before the restart.
     /// - Throws: ``AdminError`` when one of the files cannot be used.
     public init(
         options: AdminOptions,
@@ -44,14 +44,14 @@ public final class AdminServer: Sendable {
         self.logger = logger
     }
 
-    /// Shuts out whom operators have blocked before the relay stopped. To be called before terminals can connect.
+    /// Enforces the blocks made before the restart. To be called before terminals can connect.
     public func enforceBlocks() async {
         await self.access.blocks.start()
     }
 
-    /// Starts to listen.
+    /// Starts listening.
     ///
-    /// - Returns: the port that it listens on.
+    /// - Returns: the port.
     /// - Throws: ``AdminError`` when the address cannot be bound.
     public func start() throws(AdminError) -> Int {
         let port = try self.daemon.start()
@@ -62,26 +62,26 @@ public final class AdminServer: Sendable {
         return port
     }
 
-    /// Stops listening, answers what has begun within the drain timeout, refuses the rest with `stopping`, and ends the thread.
-    /// Further calls do nothing.
+    /// Stops listening, answers begun requests within the drain timeout, refuses others with `stopping`, and ends the thread.
+    /// Further calls have no effect.
     ///
     /// - Parameters:
-    ///   - begin: when the relay's stop began, which the drain timeout counts from.
-    ///   - end: when the stop has to be over; `nil` when nothing else bounds it.
+    ///   - begin: the begin of the relay's stop, from which the drain timeout counts.
+    ///   - end: the time at which the stop has to be over; `nil` when it has no other limit.
     public func shutdown(since begin: ContinuousClock.Instant = .now, until end: ContinuousClock.Instant? = nil) async {
         self.watch.withLock { $0?.cancel() }
         await self.daemon.shutdown(since: begin, until: end)
         await self.access.close()
     }
 
-    /// Writes when tokens were used last, which ``shutdown(since:until:)`` does otherwise.
+    /// Writes the times at which tokens were used last, as ``shutdown(since:until:)`` does.
     public func keepTokenUses() async {
         await self.access.tokens.close()
     }
 
-    /// Reads the file `admin.token` again: an operator may have replaced it.
+    /// Reads the file `admin.token` again, which an operator may have replaced.
     ///
-    /// - Throws: ``AdminError`` when it cannot be used; the former token stays in force.
+    /// - Throws: ``AdminError`` when it cannot be used; the former token stays valid.
     public func reload() async throws(AdminError) {
         try await self.access.tokens.reload()
     }

@@ -54,7 +54,7 @@ struct TokenTests {
             #expect(try await control.run("status", "--token-file", file.path).exit == .code(0))
             let denied = try await control.run("drain", "--token-file", file.path)
             #expect(denied.exit == .code(EndStatus.noPermission.rawValue))
-            #expect(denied.output.contains("needs the scope admin"), "\(denied.output)")
+            #expect(denied.output.contains("requires the scope admin"), "\(denied.output)")
 
             try await relay.kill()
             try await relay.start()

@@ -1,32 +1,32 @@
 /// One entry of the audit log: a request that changed something, or that was denied.
 public struct AuditResource: Codable, Equatable, Sendable {
-    /// A 64-bit number in decimal; one higher than that of the entry before.
+    /// A 64-bit number in decimal, greater by one than that of the entry before.
     public var id: String
-    /// When the request was answered; of several denials, when the last one was.
+    /// The time of the answer; of several denials, the time of the last one.
     public var at: String
-    /// What became of it.
+    /// Whether the request was carried out.
     public var outcome: AuditOutcome
-    /// Whose token it came with; `nil` without one that is known.
+    /// The id of the request's token; `nil` without a known one.
     @Nullable public var tokenID: String?
-    /// What that token is called.
+    /// The name of that token.
     @Nullable public var tokenName: String?
-    /// The address that it came from, without the port; empty when several denials came from too many to tell.
+    /// The caller's address without the port; empty when denials from too many addresses were combined.
     public var remoteAddress: String
-    /// The method as it came.
+    /// The method as received.
     public var method: String
-    /// The path's template, such as `/api/v1/messages/{id}`; `nil` when there is no such path.
+    /// The path's template, such as `/api/v1/messages/{id}`; `nil` for an unknown path.
     @Nullable public var route: String?
-    /// The path as it came, cut to 256 characters; of a request that was allowed, with what it asked for in its query.
+    /// The path as received, cut to 256 characters; of an allowed request, with its query.
     public var target: String
     /// The answer's HTTP status.
     public var status: Int
-    /// The problem's code, if it is one.
+    /// The problem's code; `nil` when the answer is no problem.
     @Nullable public var code: String?
-    /// The request's id, which the answer and the relay's log have, too; of several denials, the last one's.
+    /// The request's id, also in the answer and in the relay's log; of several denials, the last one's.
     public var requestID: String
-    /// How many denials this entry stands for; 1 for everything else.
+    /// The number of denials that this entry stands for; 1 for all other entries.
     public var count: Int
-    /// What was done, as far as the path does not say it: names, and what they were; `nil` when there is nothing to add. No secrets.
+    /// Details of the change that the path does not contain, by name; `nil` when there are none. They contain no secrets.
     @Nullable public var details: [String: String]?
 
     enum CodingKeys: String, CodingKey {
@@ -71,14 +71,14 @@ public struct AuditResource: Codable, Equatable, Sendable {
     }
 }
 
-/// What became of a request that is in the audit log.
+/// The outcome of a request in the audit log.
 public enum AuditOutcome: String, Codable, CaseIterable, Sendable {
     /// It was carried out.
     case done
-    /// It was allowed, but wrong, or not possible as things were (4xx).
+    /// It was allowed, but was invalid or not possible in the current state (4xx).
     case refused
-    /// It was allowed, and the relay could not do it, or not all of it (5xx).
+    /// It was allowed, and the relay could not carry out all of it (5xx).
     case failed
-    /// Whoever sent it may not: no token, a wrong one, one without the scope, or another host's name.
+    /// The caller had no token, a wrong one, one without the scope, or used another host's name.
     case denied
 }

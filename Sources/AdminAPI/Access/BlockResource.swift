@@ -1,18 +1,18 @@
-/// Somebody whom an operator has shut out.
+/// One block: a CCID or network that an operator has blocked.
 public struct BlockResource: Codable, Equatable, Sendable {
-    /// A CCID, an address, or a network such as `192.0.2.0/24`; there is one block for each.
+    /// A CCID, an address, or a network such as `192.0.2.0/24`; each has at most one block.
     public var target: String
-    /// What ``target`` is.
+    /// The kind of ``target``.
     public var kind: BlockKind
-    /// Why, in the operator's words; may be empty.
+    /// The operator's reason; may be empty.
     public var reason: String
-    /// When it was made.
+    /// The time at which it was created.
     public var createdAt: String
-    /// The name of the token that it was made with.
+    /// The name of the token that created it.
     public var createdBy: String
-    /// When it ends by itself; `nil` when it does not.
+    /// The time at which it ends by itself; `nil` when it does not.
     @Nullable public var expiresAt: String?
-    /// How many connections it closed; only in the answer that made it.
+    /// The number of connections that it closed; only in the answer to its creation.
     public var closedConnections: Int?
 
     enum CodingKeys: String, CodingKey {
@@ -43,21 +43,21 @@ public struct BlockResource: Codable, Equatable, Sendable {
     }
 }
 
-/// What is blocked.
+/// The kind of a block's target.
 public enum BlockKind: String, Codable, CaseIterable, Sendable {
-    /// A terminal, wherever it connects from.
+    /// A terminal, from any address.
     case terminal
-    /// Addresses, whoever connects from there.
+    /// Addresses, for any terminal.
     case address
 }
 
-/// The JSON body that blocks somebody.
+/// The JSON body that creates a block.
 public struct CreateBlockRequest: Codable, Equatable, Sendable {
     /// A CCID, an IP address, or a network such as `192.0.2.0/24`.
     public var target: String
-    /// Seconds from now until it ends, 1 to 4,294,967,295; it does not when it is not given.
+    /// Seconds from now until it ends, 1 to 4,294,967,295; without a value it does not end.
     public var forSeconds: UInt32?
-    /// Why, for whoever finds it later; up to 256 characters.
+    /// The reason, for other operators; at most 256 characters.
     public var reason: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
@@ -65,7 +65,7 @@ public struct CreateBlockRequest: Codable, Equatable, Sendable {
         case forSeconds = "for_seconds"
     }
 
-    /// The names of all fields: any other is refused.
+    /// The names of all fields; any other is refused.
     public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
 
     /// Makes a request.

@@ -1,18 +1,18 @@
-/// One token. Its secret is told once, when it is made: the relay does not keep it.
+/// One token. Its secret is returned once, when it is created; the relay does not store it.
 public struct TokenResource: Codable, Equatable, Sendable {
-    /// What the audit log calls it by, and what it is revoked by; `admin` for the one of the file `admin.token`.
+    /// The id in the audit log, by which the token is revoked; `admin` for the one of the file `admin.token`.
     public var id: String
-    /// What its maker called it; several tokens may have one name.
+    /// The name that its creator chose; several tokens may share one.
     public var name: String
-    /// What it allows, in the order of ``Scope``.
+    /// The scopes that it has, in the order of ``Scope``.
     public var scopes: [Scope]
-    /// When it was made; `nil` for the one of the file.
+    /// The time at which it was created; `nil` for the one of the file.
     @Nullable public var createdAt: String?
-    /// From when on it is refused; `nil` when it does not expire.
+    /// The time from which it is refused; `nil` when it does not expire.
     @Nullable public var expiresAt: String?
-    /// When it was taken last, to the minute; `nil` when it never was, or not since a crash that came soon after.
+    /// The time of its last use, to the minute; `nil` when there was none, or when a crash followed it soon.
     @Nullable public var lastUsedAt: String?
-    /// The secret, to be sent as `Authorization: Bearer …`; only in the answer that made it.
+    /// The secret, to be sent as `Authorization: Bearer …`; only in the answer to its creation.
     public var token: String?
 
     enum CodingKeys: String, CodingKey {
@@ -42,13 +42,13 @@ public struct TokenResource: Codable, Equatable, Sendable {
     }
 }
 
-/// The JSON body that makes a token.
+/// The JSON body that creates a token.
 public struct CreateTokenRequest: Codable, Equatable, Sendable {
-    /// 1 to 64 letters, digits, `.`, `_`, `@` and `-`: who or what is going to use it.
+    /// 1 to 64 letters, digits, `.`, `_`, `@` and `-`: the person or program that is going to use it.
     public var name: String
     /// At least one.
     public var scopes: [Scope]
-    /// Seconds from now until it expires, 1 to 4,294,967,295; never when it is not given.
+    /// Seconds from now until it expires, 1 to 4,294,967,295; without a value it does not expire.
     public var forSeconds: UInt32?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
@@ -56,7 +56,7 @@ public struct CreateTokenRequest: Codable, Equatable, Sendable {
         case forSeconds = "for_seconds"
     }
 
-    /// The names of all fields: any other is refused.
+    /// The names of all fields; any other is refused.
     public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
 
     /// Makes a request.

@@ -2,7 +2,7 @@
 public struct Page<Item: Codable & Sendable & Equatable>: Codable, Equatable, Sendable {
     /// The items, in the list's order.
     public var data: [Item]
-    /// Where the page stands in the list.
+    /// The page's limit, and the cursor of the next one.
     public var meta: PageMeta
 
     /// Makes a page.
@@ -12,11 +12,11 @@ public struct Page<Item: Codable & Sendable & Equatable>: Codable, Equatable, Se
     }
 }
 
-/// Where a page stands in its list.
+/// The limit of a page, and the cursor of the next one.
 public struct PageMeta: Codable, Equatable, Sendable {
-    /// Items per page at the most, 1...1000; 100 unless the request says otherwise.
+    /// The most items on a page, 1...1000; 100 unless the request sets it.
     public var limit: Int
-    /// What to pass as `cursor` for the next page; `nil` on the last one.
+    /// The value of `cursor` for the next page; `nil` on the last one.
     @Nullable public var nextCursor: String?
 
     enum CodingKeys: String, CodingKey {
@@ -24,7 +24,7 @@ public struct PageMeta: Codable, Equatable, Sendable {
         case nextCursor = "next_cursor"
     }
 
-    /// Makes the place of a page.
+    /// Makes the metadata of a page.
     public init(limit: Int, nextCursor: String?) {
         self.limit = limit
         self.nextCursor = nextCursor

@@ -1,6 +1,6 @@
-/// What can go wrong with a request: the stable `code` of every problem that the relay answers with.
+/// The stable `code` of every problem in the relay's answers.
 public enum ProblemCode: String, Codable, CaseIterable, Sendable {
-    // The request itself is broken.
+    // The request itself is invalid.
     case malformedRequest = "malformed_request"
     case invalidParameter = "invalid_parameter"
     case invalidCCID = "invalid_ccid"
@@ -14,12 +14,12 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case payloadTooLong = "payload_too_long"
     case unsupportedMediaType = "unsupported_media_type"
     case unsupportedTransferEncoding = "unsupported_transfer_encoding"
-    // It is not allowed, or not for us.
+    // The request is not allowed, or not for this host.
     case unauthorized
     case insufficientScope = "insufficient_scope"
     case misdirectedRequest = "misdirected_request"
     case tooManyFailures = "too_many_failures"
-    // There is no such thing.
+    // The path or the thing that it names does not exist.
     case notFound = "not_found"
     case methodNotAllowed = "method_not_allowed"
     case terminalNotFound = "terminal_not_found"
@@ -28,7 +28,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case messageNotFound = "message_not_found"
     case tokenNotFound = "token_not_found"
     case blockNotFound = "block_not_found"
-    // The relay cannot do it now.
+    // The relay cannot carry it out now.
     case inFlight = "in_flight"
     case tokenInFile = "token_in_file"
     case limitReached = "limit_reached"
@@ -43,7 +43,7 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
     case deadlineExceeded = "deadline_exceeded"
     case internalError = "internal_error"
 
-    /// The HTTP status that goes with it.
+    /// The HTTP status of the answer.
     public var status: Int {
         switch self {
         case .malformedRequest, .invalidParameter, .invalidCCID, .invalidID, .invalidCursor, .invalidJSON, .invalidFrame: 400
@@ -67,14 +67,14 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         }
     }
 
-    /// A few words, the same for every problem with this code.
+    /// A short description, equal for all problems with this code.
     public var title: String {
         switch self {
         case .malformedRequest: "The request is not well-formed HTTP"
         case .invalidParameter: "A query parameter is wrong"
         case .invalidCCID: "The CCID is not 8 hex digits"
         case .invalidID: "The id is not a 64-bit decimal number"
-        case .invalidCursor: "The cursor is not one that this list gave out"
+        case .invalidCursor: "The cursor is not one of this list"
         case .invalidJSON: "The body is not JSON"
         case .invalidFrame: "The body does not hold sound data frames"
         case .invalidBody: "A field of the body is wrong"
@@ -83,26 +83,26 @@ public enum ProblemCode: String, Codable, CaseIterable, Sendable {
         case .payloadTooLong: "The payload does not fit into a frame"
         case .unsupportedMediaType: "The body's media type is not supported"
         case .unsupportedTransferEncoding: "The transfer encoding is not supported"
-        case .unauthorized: "The bearer token is missing, wrong or not valid any more"
+        case .unauthorized: "The bearer token is missing, wrong or no longer valid"
         case .insufficientScope: "The token does not allow this"
         case .misdirectedRequest: "The host is not this relay"
-        case .tooManyFailures: "Too many requests came without a token in force"
-        case .notFound: "There is nothing at this path"
+        case .tooManyFailures: "Too many requests came without a valid token"
+        case .notFound: "The path does not exist"
         case .methodNotAllowed: "The path does not support this method"
         case .terminalNotFound: "The terminal is not known"
         case .terminalOffline: "The terminal has no connection"
         case .connectionNotFound: "The connection is not known"
-        case .messageNotFound: "The message is not kept"
-        case .tokenNotFound: "There is no such token"
-        case .blockNotFound: "There is no such block"
+        case .messageNotFound: "The message is not known"
+        case .tokenNotFound: "The token is not known"
+        case .blockNotFound: "The block is not known"
         case .tokenInFile: "The token is the one of the file admin.token"
-        case .limitReached: "There are as many as there may be"
+        case .limitReached: "The limit is reached"
         case .inFlight: "The message has been written to its terminal"
-        case .connectionClosed: "The connection has ended already"
+        case .connectionClosed: "The connection has already ended"
         case .tooManyStreams: "Too many clients follow the events"
-        case .tooManyConnections: "Too many requests are being carried out"
-        case .messageEnded: "The message is not queued any more"
-        case .idempotencyKeyReused: "The idempotency key was used for something else"
+        case .tooManyConnections: "Too many requests are in progress"
+        case .messageEnded: "The message is no longer queued"
+        case .idempotencyKeyReused: "The idempotency key was used for another request"
         case .queueFull: "The queue is full"
         case .storeUnavailable: "The store is not available"
         case .stopping: "The relay is stopping"

@@ -1,35 +1,35 @@
-/// What the body of every error answer says (RFC 9457), as `application/problem+json`.
+/// The body of every error answer (RFC 9457), as `application/problem+json`.
 public struct ProblemDetails: Codable, Equatable, Sendable, Error {
     /// The media type of the body.
     public static let mediaType = "application/problem+json"
 
-    /// A URN made of the code.
+    /// A URN that contains the code.
     public var type: String
-    /// A few words, the same for every problem with this code.
+    /// A short description, equal for all problems with this code.
     public var title: String
     /// The answer's HTTP status.
     public var status: Int
-    /// What happened here, and what to do.
+    /// The problem of this request, and the remedy.
     public var detail: String
-    /// A URN made of the request's id, which the log has, too.
+    /// A URN that contains the request's id, which is also in the relay's log.
     public var instance: String?
-    /// What programs decide by.
+    /// The stable code for programs.
     public var code: ProblemCode
-    /// The places in the request that are wrong, if it is places.
+    /// The invalid places in the request, for problems that have such.
     public var errors: [Flaw]?
-    /// When some of several frames were not taken: those that were, and will be delivered.
+    /// The frames that were accepted and will be delivered, when others of the request were not.
     public var taken: [MessageReceipt]?
-    /// When a message could not be called back: what happened to it, in order.
+    /// The message's events in order, when it could not be deleted.
     public var history: [MessageEvent]?
 
-    /// One place in a request that is wrong.
+    /// One invalid place in a request.
     public struct Flaw: Codable, Equatable, Sendable {
-        /// A JSON pointer into the body such as `/payload`, or the parameter's name.
+        /// A JSON pointer into the body, such as `/payload`, or the parameter's name.
         public var pointer: String
-        /// What is wrong with it, and what is allowed.
+        /// The fault, and the allowed values.
         public var detail: String
 
-        /// Names a place and what is wrong with it.
+        /// Names a place and its fault.
         public init(pointer: String, detail: String) {
             self.pointer = pointer
             self.detail = detail
@@ -39,7 +39,7 @@ public struct ProblemDetails: Codable, Equatable, Sendable, Error {
     /// Makes a problem.
     ///
     /// - Parameters:
-    ///   - detail: what happened, and what to do; the title when there is nothing to add.
+    ///   - detail: the problem and its remedy; the title when there is no more to add.
     ///   - requestID: the request's id.
     public init(
         _ code: ProblemCode,

@@ -1,24 +1,24 @@
-/// What a token allows. Every route under `/api` names the one that it needs; a route that named none could not be asked.
+/// The requests that a token allows. Every route under `/api` names the scope that it requires.
 public enum Scope: String, Codable, CaseIterable, Sendable {
-    /// To see everything but secrets.
+    /// Allows reading of everything but secrets.
     case read
-    /// To send messages, and to delete queued ones.
+    /// Allows sending messages and deleting queued ones.
     case messagesWrite = "messages:write"
-    /// To close connections, to block, and to trace.
+    /// Allows closing connections, blocking and tracing.
     case terminalsWrite = "terminals:write"
-    /// To change how the relay itself runs, and who may use it. It includes all others.
+    /// Allows changes of the relay itself and of its tokens. It includes all other scopes.
     case admin
 
-    /// Whether a token with this scope may do what needs `scope`.
+    /// Whether a token with this scope may do what requires `scope`.
     ///
-    /// The two that write do not include ``read``: who only feeds messages in need not see those of others.
+    /// The two that write do not include ``read``: a program that only sends messages need not see those of others.
     public func includes(_ scope: Scope) -> Bool {
         self == scope || self == .admin
     }
 }
 
 extension Collection<Scope> {
-    /// Whether a token with these scopes may do what needs `scope`.
+    /// Whether a token with these scopes may do what requires `scope`.
     public func include(_ scope: Scope) -> Bool {
         self.contains { $0.includes(scope) }
     }

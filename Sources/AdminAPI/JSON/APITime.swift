@@ -8,15 +8,15 @@ import Musl
 import Darwin
 #endif
 
-/// Times as the admin API writes them: RFC 3339 in UTC with milliseconds, such as `2023-11-14T22:13:20.000Z`.
+/// Times of the admin API: RFC 3339 in UTC with milliseconds, such as `2023-11-14T22:13:20.000Z`.
 public enum APITime {
-    /// The last millisecond that RFC 3339's four digits of year can say.
+    /// The last millisecond that RFC 3339 can express with four digits of year.
     private static let latest: Int64 = 253_402_300_799_999
 
-    /// Writes a time, given in milliseconds since 1970; one before that as 1970, one after 9999 as the end of 9999.
+    /// Formats milliseconds since 1970; earlier times as 1970, later ones than 9999 as the end of 9999.
     public static func text(milliseconds: Int64) -> String {
         let (seconds, rest) = min(max(milliseconds, 0), self.latest).quotientAndRemainder(dividingBy: 1_000)
-        // Not by Foundation's formatter: a page of a list has thousands of times, and that takes most of the page's time.
+        // Not by Foundation's formatter, which takes most of the time of a page with thousands of times.
         var time = time_t(seconds)
         var parts = tm()
         gmtime_r(&time, &parts)
@@ -42,8 +42,8 @@ public enum APITime {
         }
     }
 
-    /// Reads RFC 3339, of which ``text(milliseconds:)`` writes one form: any offset, any fraction of a second, which is cut to
-    /// milliseconds, or none.
+    /// Parses RFC 3339, of which ``text(milliseconds:)`` writes one form. Any offset is allowed, and any fraction of a second, which
+    /// is cut to milliseconds.
     ///
     /// - Returns: milliseconds since 1970; `nil` for any other text.
     public static func milliseconds(_ text: String) -> Int64? {
@@ -51,18 +51,18 @@ public enum APITime {
             Self.isDate(parts.1),
             let date = try? Date.ISO8601FormatStyle().parse(parts.1.uppercased() + "Z"),
             let local = Int64(exactly: date.timeIntervalSince1970.rounded()),
-            // Foundation knows no offset beyond 18 hours, and the document's format does.
+            // Foundation accepts no offset beyond 18 hours, but the document's format does.
             let hours = Int64(parts.3 ?? "0"), (-23...23).contains(hours),
             let minutes = Int64(parts.4 ?? "0"), minutes < 60
         else { return nil }
         let offset = abs(hours) * 3_600 + minutes * 60
         let seconds = parts.3?.hasPrefix("-") == true ? local + offset : local - offset
-        // A date's own fraction is a binary one.
+        // A Date's own fraction is binary, and therefore not exact.
         let fraction = Int64((parts.2.map(String.init) ?? "0").padded(to: 3)) ?? 0
         return seconds * 1_000 + fraction
     }
 
-    /// Whether there is such a day and such a time in it: Foundation takes February 30 for March 2. A leap second is none.
+    /// Whether the day and the time exist: Foundation accepts February 30 as March 2. A leap second is refused.
     private static func isDate(_ text: Substring) -> Bool {
         let numbers = text.split { "-:Tt ".contains($0) }.compactMap { Int($0) }
         guard numbers.count == 6, (1...12).contains(numbers[1]) else { return false }
@@ -74,7 +74,7 @@ public enum APITime {
 }
 
 extension String {
-    /// Its first `width` characters, with zeros behind them where it has fewer.
+    /// Its first `width` characters, followed by zeros where it has fewer.
     fileprivate func padded(to width: Int) -> String {
         String((self + String(repeating: "0", count: width)).prefix(width))
     }

@@ -1,21 +1,21 @@
-/// What writes itself as JSON without Foundation's encoder, which keeps every value in a box and every object in a dictionary before
-/// it writes them: that was most of what a page of a list cost the relay. For what is read often; the rest is `Encodable` alone.
+/// A model that writes itself as JSON. Foundation's encoder boxes every value and builds a dictionary for every object, which was
+/// most of the cost of a page. Frequently read models conform; all others are only `Encodable`.
 ///
-/// A model writes what Foundation's encoder would make of it, byte for byte: members in the order of their keys, and none for an
-/// optional that is `nil`, unless it is ``Nullable``. A test compares the two.
+/// A model writes the same bytes as Foundation's encoder: members in the order of their keys, and none for a `nil` that is not
+/// ``Nullable``. A test compares the two.
 public protocol JSONWritable {
     /// Writes the value.
     func write(to json: inout JSONWriter)
 }
 
-/// JSON under construction.
+/// A writer of JSON into a growing buffer.
 public struct JSONWriter: ~Copyable {
-    /// What has been written.
+    /// The bytes written so far.
     public private(set) var bytes: [UInt8] = []
-    /// Whether the object or array that is open has a member or an element.
+    /// Whether the open object or array has a member or an element.
     private var needsComma = false
 
-    /// Makes a writer that has written nothing, with room for some bytes.
+    /// Makes an empty writer with a capacity in bytes.
     init(capacity: Int) {
         self.bytes.reserveCapacity(capacity)
     }
@@ -27,7 +27,7 @@ public struct JSONWriter: ~Copyable {
         self.enclose("{", "}", body)
     }
 
-    /// Writes a member of the object that is open.
+    /// Writes a member of the open object.
     public mutating func member(_ key: some CodingKey, _ value: some JSONWritable) {
         self.separate()
         // A key needs no escapes.
@@ -44,7 +44,7 @@ public struct JSONWriter: ~Copyable {
             let start = json.bytes.count
             for (index, value) in values.enumerated() {
                 if index == Self.sample, values.count > 2 * Self.sample {
-                    // An eighth more than the first ones let expect.
+                    // The sample's average size, and an eighth more.
                     let expected = (json.bytes.count - start) * values.count / Self.sample
                     json.bytes.reserveCapacity(start + expected + expected / 8)
                 }
@@ -54,7 +54,7 @@ public struct JSONWriter: ~Copyable {
         }
     }
 
-    /// How many elements of a long list tell how much room it takes. More than the lists that lie within others have.
+    /// The elements from which the size of a long list is estimated; more than nested lists have.
     private static let sample = 16
 
     private mutating func enclose(_ start: Unicode.Scalar, _ end: Unicode.Scalar, _ body: (inout JSONWriter) -> Void) {
@@ -72,7 +72,7 @@ public struct JSONWriter: ~Copyable {
 
     // MARK: Values
 
-    /// Writes what needs no escapes: a word or a number.
+    /// Writes a word or a number that needs no escapes.
     mutating func write(bare text: StaticString) {
         self.bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
@@ -93,7 +93,7 @@ public struct JSONWriter: ~Copyable {
     }
 
     mutating func write(_ number: some FixedWidthInteger) {
-        // 64 bits have 20 digits at the most.
+        // 64 bits have at most 20 digits.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
             var start = digits.count
             var rest = UInt64(number.magnitude)
@@ -107,7 +107,7 @@ public struct JSONWriter: ~Copyable {
         }
     }
 
-    /// Writes a number, a whole one without a fraction; one that JSON cannot say as `null`.
+    /// Writes a number, without a fraction when it is whole, and as `null` when JSON cannot express it.
     mutating func write(_ number: Double) {
         guard number.isFinite else { return self.write(bare: "null") }
         let text = number.description.utf8

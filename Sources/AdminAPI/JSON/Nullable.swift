@@ -1,6 +1,6 @@
-/// A value that is written as `null` when it is not there: a reader of the JSON sees every field that exists.
+/// An optional that is written as `null` when it is absent, so that a reader of the JSON sees every field.
 ///
-/// Swift's own coding leaves such fields out. Reading takes both.
+/// Swift's own coding omits such fields. Decoding accepts both.
 @propertyWrapper
 public struct Nullable<Value: Codable & Sendable & Equatable>: Codable, Equatable, Sendable {
     /// The value, if there is one.
@@ -29,7 +29,7 @@ public struct Nullable<Value: Codable & Sendable & Equatable>: Codable, Equatabl
 }
 
 extension KeyedDecodingContainer {
-    /// What a synthesized `init(from:)` calls for a ``Nullable`` property; a field that is missing reads as `nil`.
+    /// Called by a synthesized `init(from:)` for a ``Nullable`` property; a missing field is decoded as `nil`.
     public func decode<Value>(_ type: Nullable<Value>.Type, forKey key: Key) throws -> Nullable<Value> {
         try self.decodeIfPresent(type, forKey: key) ?? Nullable(wrappedValue: nil)
     }

@@ -1,17 +1,17 @@
 import FoundationEssentials
 
-/// How a payload, which is any bytes, is written in a JSON string.
+/// The encoding of a payload, which may be any bytes, in a JSON string.
 public enum PayloadEncoding: String, Codable, JSONWritable, CaseIterable, Sendable {
     /// RFC 4648, section 4, with padding.
     case base64
-    /// Two lower-case digits per byte; upper-case ones are read, too.
+    /// Two lower-case digits per byte; upper-case digits are also decoded.
     case hex
     /// The text itself, for payloads that are UTF-8.
     case utf8
 
-    /// Writes `payload`, in base64 when it was to be UTF-8 and is not.
+    /// Encodes `payload`; in base64 when UTF-8 is requested and the payload is not UTF-8.
     ///
-    /// - Returns: the text and the encoding that it is in.
+    /// - Returns: the text and its encoding.
     public func encode(_ payload: some Collection<UInt8>) -> (text: String, encoding: PayloadEncoding) {
         switch self {
         case .base64: break
@@ -22,7 +22,7 @@ public enum PayloadEncoding: String, Codable, JSONWritable, CaseIterable, Sendab
         return (Data(payload).base64EncodedString(), .base64)
     }
 
-    /// Reads a payload.
+    /// Decodes a payload.
     ///
     /// - Returns: `nil` when `text` is not in this encoding.
     public func decode(_ text: String) -> [UInt8]? {

@@ -1,26 +1,26 @@
-/// What became of many messages sent at once.
+/// The outcome of a request that sends many messages.
 public struct BulkReceipt: Codable, Equatable, Sendable {
     /// One per sending: message by message, destination by destination, in the order of the request.
     public var data: [Sending]
-    /// How it went as a whole.
+    /// The counts of taken and refused sendings.
     public var meta: Summary
 
-    /// What became of one payload for one terminal.
+    /// The outcome of one payload for one terminal.
     public struct Sending: Codable, Equatable, Sendable {
-        /// Which of the request's messages it is, from 0.
+        /// The index of the message in the request, from 0.
         public var message: Int
-        /// The destination; `nil` when the request names none, or something else.
+        /// The destination; `nil` when the request names none, or no CCID.
         @Nullable public var ccid: String?
-        /// The status that a request for this one alone would have had.
+        /// The status that a request for this sending alone would have had.
         public var status: Int
-        /// The receipt; `nil` when it was not taken.
+        /// The receipt; `nil` when the sending was refused.
         @Nullable public var receipt: MessageReceipt?
-        /// Whether its key had been used before, so that nothing was sent now.
+        /// Whether its key had been used before, so that this request sent nothing.
         public var repeated: Bool
-        /// Why it was not taken; `nil` when it was.
+        /// The reason of a refusal; `nil` when it was taken.
         @Nullable public var problem: ProblemDetails?
 
-        /// Makes what became of a sending.
+        /// Makes the outcome of a sending.
         public init(
             message: Int,
             ccid: String?,
@@ -38,11 +38,11 @@ public struct BulkReceipt: Codable, Equatable, Sendable {
         }
     }
 
-    /// Sendings by what became of them.
+    /// The counts of sendings by outcome.
     public struct Summary: Codable, Equatable, Sendable {
-        /// Those that were taken, now or before.
+        /// The sendings that were taken, now or before.
         public var taken: Int
-        /// Those that were not.
+        /// The sendings that were refused.
         public var refused: Int
 
         /// Makes a summary.

@@ -1,11 +1,11 @@
 /// The JSON body that sends many messages at once.
 public struct BulkRequest: Codable, Equatable, Sendable {
-    /// Each of them; at least one.
+    /// The messages; at least one.
     public var messages: [BulkMessage]
 
-    /// Sendings that one request may ask for: destinations of all its messages together. They are put together in memory.
+    /// The most sendings of one request, over the destinations of all its messages. They are assembled in memory.
     public static let maximumSendings = 1_000
-    /// The names of all fields: any other is refused.
+    /// The names of all fields; any other is refused.
     public static let fieldNames: Set<String> = ["messages"]
 
     /// Makes a request.
@@ -14,20 +14,19 @@ public struct BulkRequest: Codable, Equatable, Sendable {
     }
 }
 
-/// One payload, and the terminals that get it.
+/// One payload, and its destinations.
 public struct BulkMessage: Codable, Equatable, Sendable {
-    /// The terminals that get it; at least one, each once.
+    /// The destinations; at least one, without repetition.
     public var destinations: [String]
-    /// The CCID that the destinations see as the sender; `00000000` when it is not given.
+    /// The CCID that the destinations see as the sender; `00000000` without a value.
     public var source: String?
     /// The payload, in ``payloadEncoding``; may be empty.
     public var payload: String
-    /// What ``payload`` is in.
+    /// The encoding of ``payload``.
     public var payloadEncoding: PayloadEncoding
-    /// Seconds that the message is kept, up to 4,294,967,295; 0 for ever; the configured default when it is not given.
+    /// Seconds that the message stays queued, at most 4,294,967,295; 0 for ever; the configured default without a value.
     public var timeToLiveSeconds: UInt32?
-    /// Names this sending to each of the destinations, so that the same request again sends nothing; 1...255 printable ASCII
-    /// characters.
+    /// The idempotency key of this sending to each destination: a repeated request sends nothing. 1...255 printable ASCII characters.
     public var idempotencyKey: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
@@ -37,10 +36,10 @@ public struct BulkMessage: Codable, Equatable, Sendable {
         case idempotencyKey = "idempotency_key"
     }
 
-    /// The names of all fields: any other is refused.
+    /// The names of all fields; any other is refused.
     public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
 
-    /// Reads a message.
+    /// Decodes a message.
     ///
     /// - Throws: `DecodingError` that names the field.
     public init(from decoder: any Decoder) throws {

@@ -1,39 +1,39 @@
-/// Why a message is where it is.
+/// The reason of a message's state.
 public struct MessageExplanation: Codable, Equatable, Sendable {
     /// The message's id.
     public var id: String
     /// The destination.
     public var ccid: String
-    /// Where the message is.
+    /// The state of the message.
     public var state: MessageState
-    /// The answer in plain words, for people: one sentence, made of the facts.
+    /// The reason in one plain sentence for people, made from the facts.
     public var why: String
-    /// What it is made of, for programs.
+    /// The facts for programs.
     public var facts: Facts
 
-    /// What is known of the message and of its terminal.
+    /// The known facts of the message and of its terminal.
     public struct Facts: Codable, Equatable, Sendable {
         /// Whether the destination has a connection.
         public var terminalState: TerminalState
-        /// Since when; `nil` when it was not seen since the relay started.
+        /// The time of the last change of that; `nil` when it was not seen since the relay started.
         @Nullable public var terminalSince: String?
-        /// When its last heartbeat came; `nil` when none came since the relay started.
+        /// The time of its last heartbeat; `nil` when none came since the relay started.
         @Nullable public var lastHeartbeatAt: String?
-        /// How often its heartbeats come; `nil` before that is known.
+        /// The interval of its heartbeats; `nil` before it is known.
         @Nullable public var cadence: TerminalResource.Cadence?
-        /// Why its last connection ended; `nil` when none did since the relay started.
+        /// The close reason of its last connection; `nil` when none ended since the relay started.
         @Nullable public var lastCloseReason: String?
-        /// What keeps the terminal out: a block of it, or of the address that it came from last; `nil` when nothing does.
+        /// The block of the terminal, or of its last address; `nil` when there is none.
         @Nullable public var block: BlockResource?
         /// Bytes that its connection has not acknowledged; `nil` when it has none.
         @Nullable public var unacknowledgedBytes: Int?
-        /// Frames kept for it before this one; `nil` when the message is not kept any more.
+        /// Stored frames before this one; `nil` when the message is no longer stored.
         @Nullable public var framesAhead: Int?
-        /// How often the message was written to a connection; `nil` when it is not traced.
+        /// The number of times that the message was written to a connection; `nil` when it is not traced.
         @Nullable public var attempts: Int?
-        /// When the relay took it.
+        /// The time at which the relay accepted it.
         public var acceptedAt: String
-        /// When its time to live is over; `nil` when it is kept for ever.
+        /// The end of its time to live; `nil` when it has none.
         @Nullable public var expiresAt: String?
 
         enum CodingKeys: String, CodingKey {

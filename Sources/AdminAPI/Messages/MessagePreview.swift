@@ -1,4 +1,4 @@
-/// What would become of a message if it were sent now.
+/// The effects that a message would have if it were sent now.
 public struct MessagePreview: Codable, Equatable, Sendable {
     /// The destination.
     public var ccid: String
@@ -6,21 +6,21 @@ public struct MessagePreview: Codable, Equatable, Sendable {
     public var source: String
     /// Whether the destination has a connection.
     public var terminalState: TerminalState
-    /// The bytes that the destination would get, in hex digits.
+    /// The bytes that the destination would receive, in hex digits.
     public var frame: String
-    /// How many those are.
+    /// The number of those bytes.
     public var frameBytes: Int
-    /// Frames kept for the terminal that would go before it.
+    /// The terminal's stored frames that would be sent before it.
     public var framesAhead: Int
-    /// When it would expire; `nil` when it were kept for ever.
+    /// The time at which it would expire; `nil` when it would not.
     @Nullable public var expiresAt: String?
-    /// The key of the setting because of which it would be refused, or `identifiers` or `eviction`; `nil` when it would be taken.
+    /// The key of the setting that would refuse it, or `identifiers` or `eviction`; `nil` when it would be accepted.
     @Nullable public var rejection: String?
-    /// Why, and what to do, in a sentence or two; `nil` when it would be taken.
+    /// The reason and the remedy in one or two sentences; `nil` when it would be accepted.
     @Nullable public var rejectionDetail: String?
-    /// Messages that would be evicted for it.
+    /// The number of messages that would be evicted for it.
     public var evictedFrames: Int
-    /// The ids of the first 100 of them, in the order in which they would go.
+    /// The ids of the first 100 of them, in the order of their eviction.
     public var evicted: [String]
 
     enum CodingKeys: String, CodingKey {

@@ -1,4 +1,4 @@
-/// One message: kept, or remembered by its trace.
+/// One message, stored or traced.
 public struct MessageResource: Codable, Equatable, Sendable {
     /// A 64-bit number in decimal, as a string, since JavaScript's numbers end at 53 bits.
     public var id: String
@@ -6,23 +6,23 @@ public struct MessageResource: Codable, Equatable, Sendable {
     public var ccid: String
     /// The CCID that the destination sees as the sender.
     public var source: String
-    /// Where the message is.
+    /// The state of the message.
     public var state: MessageState
-    /// When the relay took it.
+    /// The time at which the relay accepted it.
     public var acceptedAt: String
-    /// When its time to live is over; `nil` when it is kept for ever.
+    /// The end of its time to live; `nil` when it has none.
     @Nullable public var expiresAt: String?
-    /// The payload, in ``payloadEncoding``; `nil` when the message is not kept any more.
+    /// The payload, in ``payloadEncoding``; `nil` when the message is no longer stored.
     @Nullable public var payload: String?
-    /// What ``payload`` is in: as asked for, or base64 when the payload is not UTF-8.
+    /// The encoding of ``payload``: the requested one, or base64 when the payload is not UTF-8.
     @Nullable public var payloadEncoding: PayloadEncoding?
     /// Bytes of the payload itself.
     public var payloadBytes: Int
     /// Bytes of the whole frame.
     public var frameBytes: Int
-    /// How often it was written to a connection; `nil` when it is not traced.
+    /// The number of times that it was written to a connection; `nil` when it is not traced.
     @Nullable public var attempts: Int?
-    /// What happened to it, in order. Of a message that is not traced, only that it was accepted.
+    /// The message's events in order. A message that is not traced has only its acceptance.
     public var history: [MessageEvent]
 
     enum CodingKeys: String, CodingKey {
@@ -64,7 +64,7 @@ public struct MessageResource: Codable, Equatable, Sendable {
     }
 }
 
-/// What became of a message that an operator sent.
+/// The receipt of a message that an operator sent.
 public struct MessageReceipt: Codable, Equatable, Sendable {
     /// The message's id.
     public var id: String
@@ -72,9 +72,9 @@ public struct MessageReceipt: Codable, Equatable, Sendable {
     public var ccid: String
     /// The CCID that the destination sees as the sender.
     public var source: String
-    /// Where the message was when the request was answered.
+    /// The state of the message when the request was answered.
     public var state: MessageState
-    /// Whether what becomes of it is noted. If not, it is known only as long as it is kept, and no request can wait for its end.
+    /// Whether it is traced. If not, it is known only while it is stored, and no request can wait for its end.
     public var traced: Bool
 
     /// Makes a receipt.
@@ -87,11 +87,11 @@ public struct MessageReceipt: Codable, Equatable, Sendable {
     }
 }
 
-/// What became of the deletion of all queued messages of a terminal.
+/// The outcome of the deletion of all queued messages of a terminal.
 public struct DeletionReceipt: Codable, Equatable, Sendable {
-    /// How many messages were deleted.
+    /// The number of deleted messages.
     public var deleted: Int
-    /// `true` when they are gone, but on disk only when that recovers: if the relay ends before, they are kept; else absent.
+    /// `true` when they will be deleted on disk only when it recovers, and will remain if the relay ends before; else absent.
     public var pending: Bool?
 
     /// Makes a receipt.

@@ -1,8 +1,8 @@
-/// Where a message is, or what has become of it.
+/// The state of a message.
 ///
-/// One that was written and came back to its queue, because its connection ended, may have arrived whatever becomes of it then.
+/// A message that was requeued because its connection ended may have arrived, whatever its next state is.
 public enum MessageState: String, Codable, JSONWritable, CaseIterable, Sendable {
-    /// The relay has taken it.
+    /// The relay has accepted it.
     case accepted
     /// It is on disk, and waits for its terminal.
     case queued
@@ -16,15 +16,15 @@ public enum MessageState: String, Codable, JSONWritable, CaseIterable, Sendable 
     case expired
     /// An operator deleted it while it was queued.
     case deleted
-    /// It was dropped at a limit of the queue, as the oldest.
+    /// It was removed at a cap of the queue as the oldest.
     case evicted
 }
 
-/// Something that happened to a message.
+/// One change of a message's state.
 public struct MessageEvent: Codable, Equatable, Sendable {
-    /// The state that it brought.
+    /// The new state.
     public var state: MessageState
-    /// When.
+    /// The time of the change.
     public var at: String
 
     /// Makes an event.

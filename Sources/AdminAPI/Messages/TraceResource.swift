@@ -1,14 +1,14 @@
-/// Whether all messages for a terminal are traced, those of other terminals included.
+/// Whether all messages for a terminal are traced, including those of other terminals.
 public struct TraceResource: Codable, Equatable, Sendable {
     /// The terminal.
     public var ccid: String
-    /// Whether they are.
+    /// Whether the messages are traced.
     public var tracing: Bool
-    /// When it ends by itself; `nil` when it is off.
+    /// The time at which tracing ends by itself; `nil` when it is off.
     @Nullable public var until: String?
-    /// Messages after which it ends before that; `nil` when it is off.
+    /// The number of messages after which it ends earlier; `nil` when it is off.
     @Nullable public var remainingFrames: Int?
-    /// `true` in the answer to a change that is in force, and is on disk only when the disk recovers; else absent.
+    /// `true` in the answer to a change that is in force, but on disk only when the disk recovers; else absent.
     public var pending: Bool?
 
     enum CodingKeys: String, CodingKey {
@@ -25,18 +25,18 @@ public struct TraceResource: Codable, Equatable, Sendable {
     }
 }
 
-/// The JSON body that has a terminal traced.
+/// The JSON body that starts tracing of a terminal.
 public struct TraceRequest: Codable, Equatable, Sendable {
-    /// How long, within ``seconds``.
+    /// The duration in seconds, within ``seconds``.
     public var forSeconds: UInt32
-    /// Messages at the most, within ``frameCounts``; ``defaultFrames`` when it is not given.
+    /// The most messages, within ``frameCounts``; ``defaultFrames`` without a value.
     public var frames: UInt32?
 
-    /// At the most a week: a trace that nobody ends costs the terminal's frames a way through the disk.
+    /// At most a week, because a traced terminal's frames are all written to disk.
     public static let seconds: ClosedRange<UInt32> = 1...604_800
-    /// So that one busy terminal does not push all other traces out.
+    /// Bounded so that one busy terminal does not displace all other traces.
     public static let frameCounts: ClosedRange<UInt32> = 1...100_000
-    /// What an operator who looks for a fault reads.
+    /// Enough to search for a fault.
     public static let defaultFrames: UInt32 = 10_000
 
     enum CodingKeys: String, CodingKey, CaseIterable {
@@ -44,7 +44,7 @@ public struct TraceRequest: Codable, Equatable, Sendable {
         case frames
     }
 
-    /// The names of all fields: any other is refused.
+    /// The names of all fields; any other is refused.
     public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
 
     /// Makes a request.

@@ -1,26 +1,26 @@
-/// One event of the relay: the data of a Server-Sent Event. Which fields it has, its type says.
+/// One event of the relay: the data of a Server-Sent Event. Its type determines its fields.
 public struct EventResource: Codable, Equatable, Sendable {
-    /// What happened; also the name of the Server-Sent Event.
+    /// The kind of the event; also the name of the Server-Sent Event.
     public var type: EventType
-    /// When.
+    /// The time of the event.
     public var at: String
-    /// The terminal that it is about.
+    /// The terminal that the event concerns.
     public var ccid: String?
-    /// The connection that it is about.
+    /// The connection that the event concerns.
     public var connectionID: String?
     /// Address and port of that connection's peer.
     public var remoteAddress: String?
-    /// Why the connection ended, or was rejected.
+    /// The reason for which the connection ended or was rejected.
     public var reason: String?
-    /// When the late terminal's last heartbeat came.
+    /// The time of the late terminal's last heartbeat.
     public var lastHeartbeatAt: String?
-    /// When the next one was overdue.
+    /// The time from which the next one is overdue.
     public var dueAt: String?
-    /// The message that it is about.
+    /// The message that the event concerns.
     public var messageID: String?
-    /// The state into which the message, or the store, has come.
+    /// The new state of the message or the store.
     public var state: String?
-    /// What is the matter, and what to do.
+    /// The problem, and the remedy.
     public var detail: String?
 
     /// The fields.
@@ -33,14 +33,14 @@ public struct EventResource: Codable, Equatable, Sendable {
         case messageID = "message_id"
     }
 
-    /// Makes an event; what else it has is set afterwards.
+    /// Makes an event; its other fields are set afterwards.
     public init(_ type: EventType, at: String) {
         self.type = type
         self.at = at
     }
 }
 
-/// What an event is about.
+/// The kind of an event.
 public enum EventType: String, Codable, CaseIterable, Sendable {
     /// A terminal has registered on a connection.
     case terminalOnline = "terminal_online"
@@ -48,21 +48,21 @@ public enum EventType: String, Codable, CaseIterable, Sendable {
     case terminalOffline = "terminal_offline"
     /// A newer connection has taken a terminal from this one.
     case terminalSuperseded = "terminal_superseded"
-    /// The heartbeat of a terminal that is online is overdue by its own habit.
+    /// The heartbeat of an online terminal is overdue by its own cadence.
     case terminalLate = "terminal_late"
     /// The heartbeat of a late terminal has come.
     case terminalPunctual = "terminal_punctual"
-    /// A message has come into a state.
+    /// A message has changed its state.
     case message
-    /// A connection was sent away before it registered a terminal, or because of the terminal that it came to register.
+    /// A connection was closed before it registered a terminal, or because the terminal that it named is blocked.
     case connectionRejected = "connection_rejected"
     /// The store has begun to fail, or takes frames again.
     case store
-    /// Events are missing before the next one: ask for the state of what matters.
+    /// Events before the next one are missing: the client has to read the state again.
     case gap
-    /// The stream ends, and why; the client may connect again.
+    /// The stream ends for a stated reason; the client may connect again.
     case end
 
-    /// Those that tell of the stream itself, and that no filter leaves out.
+    /// Whether the event concerns the stream itself; no filter omits such events.
     public var isOfStream: Bool { self == .gap || self == .end }
 }

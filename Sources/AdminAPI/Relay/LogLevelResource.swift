@@ -1,10 +1,10 @@
-/// What the relay logs.
+/// The level of the relay's log.
 public struct LogLevelResource: Codable, Equatable, Sendable {
-    /// Messages of this level and those above it.
+    /// The lowest level that is logged now.
     public var level: LogLevelName
-    /// What is logged when nothing else is asked for.
+    /// The level of the configuration.
     public var configuredLevel: LogLevelName
-    /// When ``level`` becomes ``configuredLevel`` by itself; `nil` when it is.
+    /// The time at which ``level`` returns to ``configuredLevel``; `nil` when they are equal.
     @Nullable public var revertsAt: String?
 
     enum CodingKeys: String, CodingKey {
@@ -21,7 +21,7 @@ public struct LogLevelResource: Codable, Equatable, Sendable {
     }
 }
 
-/// How much a log message matters, least first.
+/// The severity of a log message, in ascending order.
 public enum LogLevelName: String, Codable, CaseIterable, Sendable {
     case trace
     case debug
@@ -32,11 +32,11 @@ public enum LogLevelName: String, Codable, CaseIterable, Sendable {
     case critical
 }
 
-/// The JSON body that changes what is logged for a time.
+/// The JSON body that changes the log level for a time.
 public struct SetLogLevelRequest: Codable, Equatable, Sendable {
-    /// Messages of this level and those above it.
+    /// The lowest level to be logged.
     public var level: LogLevelName
-    /// How long, 1 to 4,294,967,295: then the configured level is in force again.
+    /// Seconds until the configured level returns, 1 to 4,294,967,295.
     public var forSeconds: UInt32
 
     enum CodingKeys: String, CodingKey, CaseIterable {
@@ -44,7 +44,7 @@ public struct SetLogLevelRequest: Codable, Equatable, Sendable {
         case forSeconds = "for_seconds"
     }
 
-    /// The names of all fields: any other is refused.
+    /// The names of all fields; any other is refused.
     public static let fieldNames = Set(CodingKeys.allCases.map(\.rawValue))
 
     /// Makes a request.

@@ -1,17 +1,17 @@
-/// Whether the relay can do its work now.
+/// Whether the relay can serve now.
 public struct ReadinessResource: Codable, Equatable, Sendable {
     /// Whether every check passes.
     public var ready: Bool
-    /// Everything that was looked at.
+    /// All checks.
     public var checks: [Check]
 
-    /// One thing that has to be in order.
+    /// One condition of readiness.
     public struct Check: Codable, Equatable, Sendable {
-        /// What is looked at: `listeners`, `store`, `stopping`.
+        /// The name of the condition: `listeners`, `connections`, `store` or `stopping`.
         public var name: String
-        /// Whether it is in order.
+        /// Whether it passes.
         public var passing: Bool
-        /// What is wrong, and what to do; empty when it is in order.
+        /// The problem and the remedy; empty when it passes.
         public var detail: String
 
         /// Makes a check.

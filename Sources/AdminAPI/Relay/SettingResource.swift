@@ -2,13 +2,13 @@
 public struct SettingResource: Codable, Equatable, Sendable {
     /// The key, as in the file.
     public var key: String
-    /// What is in force, as it would be written in the file; `(set)` for a secret.
+    /// The value in force, as it would be written in the file; `(set)` for a secret.
     public var value: String
-    /// Where that was set: `default`, a file with its line, an environment variable, the command line, or the admin API.
+    /// The place that set it: `default`, a file with its line, an environment variable, the command line, or the admin API.
     public var source: String
-    /// Whether a reload puts another value in force; all others need a restart.
+    /// Whether a reload puts another value in force; all other settings require a restart.
     public var reloadable: Bool
-    /// What the configuration said when it was read last, where that waits for a restart; `nil` where nothing waits.
+    /// The configured value that requires a restart to be in force; `nil` when there is none.
     @Nullable public var pendingValue: String?
 
     enum CodingKeys: String, CodingKey {
@@ -28,9 +28,9 @@ public struct SettingResource: Codable, Equatable, Sendable {
 
 /// All settings.
 public struct SettingList: Codable, Equatable, Sendable {
-    /// In the order of the documentation.
+    /// The settings, in the order of the documentation.
     public var data: [SettingResource]
-    /// The latest attempt to read the configuration again, where it was refused: what is in force is not what the sources say now.
+    /// The latest reload, if it was refused: the settings in force then differ from their sources.
     @Nullable public var refusedReload: RefusedReloadResource?
 
     enum CodingKeys: String, CodingKey {
@@ -45,29 +45,29 @@ public struct SettingList: Codable, Equatable, Sendable {
     }
 }
 
-/// An attempt to read the configuration again that has changed nothing.
+/// A reload that was refused and has changed nothing.
 public struct RefusedReloadResource: Codable, Equatable, Sendable {
-    /// When it was made.
+    /// The time of the reload.
     public var at: String
-    /// Everything that is wrong with the configuration.
+    /// All faults of the configuration.
     public var errors: [SettingFlaw]
 
-    /// Makes a refused attempt.
+    /// Makes a refused reload.
     public init(at: String, errors: [SettingFlaw]) {
         self.at = at
         self.errors = errors
     }
 }
 
-/// What a configuration that was checked, or read again, comes to.
+/// The result of a check or a reload of a configuration.
 public struct ConfigurationReceipt: Codable, Equatable, Sendable {
-    /// Whether it can be used at all.
+    /// Whether the configuration is valid.
     public var valid: Bool
-    /// Everything that is wrong with it.
+    /// All faults of it.
     public var errors: [SettingFlaw]
     /// Keys whose values change, or have changed, at once.
     public var changed: [String]
-    /// Keys whose values are different, and stay as they are until the relay is started anew.
+    /// Keys whose values differ, and change only at a restart.
     public var needsRestart: [String]
 
     enum CodingKeys: String, CodingKey {
@@ -84,15 +84,15 @@ public struct ConfigurationReceipt: Codable, Equatable, Sendable {
     }
 }
 
-/// One wrong key or value of a configuration.
+/// One invalid key or value of a configuration.
 public struct SettingFlaw: Codable, Equatable, Sendable {
-    /// The key as it was written; empty when a file as a whole cannot be read.
+    /// The key as it was written; empty when the whole file cannot be read.
     public var key: String
-    /// Where it stands.
+    /// The place of the key.
     public var source: String
-    /// What is wrong.
+    /// The fault.
     public var problem: String
-    /// What is allowed instead.
+    /// The allowed values.
     public var allowed: String
 
     /// Makes a flaw.

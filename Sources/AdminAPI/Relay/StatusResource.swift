@@ -1,12 +1,12 @@
 /// The answer to a drain.
 public struct DrainReceipt: Codable, Equatable, Sendable {
-    /// Where the relay is.
+    /// The state of the relay.
     public enum State: String, Codable, CaseIterable, Sendable {
-        /// It takes nothing more from terminals, puts what is not delivered on disk, and ends.
+        /// It takes no more from terminals, writes what is not delivered to disk, and ends.
         case draining
     }
 
-    /// Where the relay is.
+    /// The state of the relay.
     public var state: State
 
     /// Makes a receipt.
@@ -15,11 +15,11 @@ public struct DrainReceipt: Codable, Equatable, Sendable {
     }
 }
 
-/// The relay at a glance.
+/// A summary of the relay.
 public struct StatusResource: Codable, Equatable, Sendable {
     /// The release, such as `0.1.0`.
     public var version: String
-    /// When the process started.
+    /// The start time of the process.
     public var startedAt: String
     /// The relay's clock.
     public var now: String
@@ -33,11 +33,11 @@ public struct StatusResource: Codable, Equatable, Sendable {
     public var connections: Int
     /// Terminals online.
     public var terminalsOnline: Int
-    /// Where the frames are.
+    /// The account of all accepted frames.
     public var ledger: Ledger
-    /// What is on disk.
+    /// The frames on disk, and the totals of the store.
     public var store: Store
-    /// Whether the relay can do its work.
+    /// Whether the relay can serve.
     public var readiness: ReadinessResource
 
     enum CodingKeys: String, CodingKey {
@@ -77,26 +77,26 @@ public struct StatusResource: Codable, Equatable, Sendable {
 }
 
 extension StatusResource {
-    /// Where every accepted frame is: `accepted = delivered + queued + in flight + expired + deleted + evicted`.
+    /// The account of accepted frames: `accepted = delivered + queued + in flight + expired + deleted + evicted`.
     public struct Ledger: Codable, Equatable, Sendable {
-        /// Frames taken since the relay started, and those found on disk then.
+        /// Frames accepted since the relay started, and those found on disk at its start.
         public var accepted: UInt64 = 0
-        /// Frames that their destination has.
+        /// Frames that were delivered.
         public var delivered: UInt64 = 0
-        /// Frames that wait.
+        /// Frames that are queued.
         public var queued: UInt64 = 0
-        /// Frames written to a terminal and not yet delivered.
+        /// Frames written to a terminal and not delivered yet.
         public var inFlight: UInt64 = 0
         /// Frames whose time to live ended.
         public var expired: UInt64 = 0
         /// Frames that an operator deleted.
         public var deleted: UInt64 = 0
-        /// Frames dropped as the oldest at a cap.
+        /// Frames removed as the oldest at a cap.
         public var evicted: UInt64 = 0
-        /// Frames that were in flight when their connection, or the relay before this one, ended: those that may come twice.
-        /// Counted where they are then, too, so no part of the equation.
+        /// Frames that were in flight when their connection or the relay before ended, and that may therefore arrive twice. They are
+        /// also counted in their current state, so this is no part of the equation.
         public var requeued: UInt64 = 0
-        /// What is missing from the equation; anything but 0 is a fault of the relay.
+        /// The imbalance of the equation; any value but 0 is a fault of the relay.
         public var imbalance: Int64 = 0
 
         enum CodingKeys: String, CodingKey {
@@ -114,15 +114,15 @@ extension StatusResource {
         public init() {}
     }
 
-    /// What is on disk, and what became of everything that ever was.
+    /// The frames on disk, and the totals of all that ever were.
     public struct Store: Codable, Equatable, Sendable {
-        /// Frames kept now.
+        /// Frames stored now.
         public var frames = 0
         /// Their bytes.
         public var bytes = 0
-        /// Terminals for which frames are kept now.
+        /// Terminals for which frames are stored now.
         public var terminals = 0
-        /// Frames ever taken.
+        /// Frames ever appended.
         public var appended: UInt64 = 0
         /// Frames delivered and removed.
         public var removed: UInt64 = 0
@@ -130,9 +130,9 @@ extension StatusResource {
         public var expired: UInt64 = 0
         /// Frames deleted by an operator.
         public var deleted: UInt64 = 0
-        /// Frames dropped as the oldest at a cap.
+        /// Frames removed as the oldest at a cap.
         public var evicted: UInt64 = 0
-        /// Frames refused at a cap, which were never taken: they are in no other figure.
+        /// Frames refused at a cap. They were never accepted, and are in no other total.
         public var rejected: UInt64 = 0
 
         enum CodingKeys: String, CodingKey {

@@ -1,6 +1,6 @@
 /// One connection, open or ended.
 public struct ConnectionResource: Codable, Equatable, Sendable {
-    /// Unique since the relay started; a 64-bit number in decimal, higher for the one that was accepted later.
+    /// A 64-bit number in decimal, unique since the relay started and ascending in the order of acceptance.
     public var id: String
     /// Whether it is open.
     public var state: ConnectionState
@@ -8,33 +8,33 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
     public var remoteAddress: String
     /// Address and port that it connected to.
     public var listener: String
-    /// When it was accepted.
+    /// The time at which it was accepted.
     public var openedAt: String
-    /// When it ended; `nil` while it is open.
+    /// The time at which it ended; `nil` while it is open.
     @Nullable public var closedAt: String?
-    /// Why it ended; `nil` while it is open.
+    /// Its close reason; `nil` while it is open.
     @Nullable public var closeReason: String?
-    /// What the peer sent that is no frame, escaped, and what it looks like; `nil` for other ends.
+    /// The peer's bytes that are no frame, escaped, and their likely protocol; `nil` for other close reasons.
     @Nullable public var detail: String?
-    /// What its length field means: `total`, `after-length`, `body`, `content` or `marker`; `nil` before its first frame.
+    /// The meaning of its length field: `total`, `after-length`, `body`, `content` or `marker`; `nil` before its first frame.
     @Nullable public var dialect: String?
-    /// The terminals that reach it, or reached it at its end; 16 of them at the most.
+    /// The terminals that it reaches, or reached at its end; at most 16 of them.
     public var ccids: [String]
-    /// How many terminals those are.
+    /// The number of those terminals.
     public var ccidCount: Int
-    /// When bytes came last; when it was accepted, if there was no heartbeat yet.
+    /// The time at which bytes were received last; the time of acceptance before the first heartbeat.
     public var lastReceivedAt: String
     /// Bytes handed to it that its peer has not acknowledged; 0 when it has ended.
     public var unacknowledgedBytes: Int
-    /// Bytes that have come and are not handled: of a frame whose end is missing, or behind what holds the connection back.
+    /// Received bytes that are not handled: those of an unfinished frame, and held-back bytes.
     public var unfinishedBytes: Int
-    /// Bytes that had come and were not handled when it ended; 0 while it is open.
+    /// Received bytes that were not handled when it ended; 0 while it is open.
     public var unreadBytes: Int
     /// Whether its terminal reads so slowly that it is fed from disk.
     public var spilled: Bool
-    /// Why it is not read from: `no_room`, `store_behind`, `replies_unread`, `receipt_due` or `takeover_due`; `nil` while it is.
+    /// The cause of its pause: `no_room`, `store_behind`, `replies_unread`, `receipt_due` or `takeover_due`; `nil` when it is read.
     @Nullable public var paused: String?
-    /// What came and was delivered.
+    /// The counts of received and delivered frames.
     public var counters: ConnectionCountersResource
 
     enum CodingKeys: String, CodingKey {
@@ -94,37 +94,37 @@ public struct ConnectionResource: Codable, Equatable, Sendable {
 
 /// Whether a connection is open.
 public enum ConnectionState: String, Codable, JSONWritable, CaseIterable, Sendable {
-    /// It is.
+    /// It is open.
     case open
     /// It has ended, or was never served.
     case closed
 }
 
-/// What a list of connections can be sorted by.
+/// The order of a list of connections.
 public enum ConnectionSort: String, CaseIterable, Sendable {
-    /// The connection's number: the order in which they were accepted.
+    /// By the connection's number, which is the order of acceptance.
     case id
-    /// When bytes came last.
+    /// By the time at which bytes were received last.
     case lastReceived = "last_received"
-    /// When it ended.
+    /// By the time at which it ended.
     case closed
-    /// Bytes of data frames that came.
+    /// By the bytes of received data frames.
     case bytesReceived = "bytes_received"
-    /// Bytes of data frames that were delivered.
+    /// By the bytes of delivered data frames.
     case bytesDelivered = "bytes_delivered"
-    /// Bytes handed to it that are not acknowledged.
+    /// By the bytes handed to it that are not acknowledged.
     case inFlightBytes = "in_flight_bytes"
 }
 
-/// What a connection brought and got.
+/// The counts of one connection.
 public struct ConnectionCountersResource: Codable, Equatable, Sendable {
-    /// Heartbeats that came.
+    /// Heartbeats received.
     public var heartbeats: UInt64 = 0
-    /// Data frames that came.
+    /// Data frames received.
     public var framesReceived: UInt64 = 0
     /// Bytes of those.
     public var bytesReceived: UInt64 = 0
-    /// Data frames that were delivered.
+    /// Data frames delivered.
     public var framesDelivered: UInt64 = 0
     /// Bytes of those.
     public var bytesDelivered: UInt64 = 0

@@ -4,28 +4,28 @@ public struct TerminalResource: Codable, Equatable, Sendable {
     public var ccid: String
     /// Whether it has a connection.
     public var state: TerminalState
-    /// Since when it is in this state; `nil` when it was not seen since the relay started.
+    /// The start of this state; `nil` when it was not seen since the relay started.
     @Nullable public var since: String?
-    /// When its last heartbeat came; `nil` when none came since the relay started.
+    /// The time of its last heartbeat; `nil` when none came since the relay started.
     @Nullable public var lastHeartbeatAt: String?
-    /// How often its heartbeats come; `nil` before that is known.
+    /// The interval of its heartbeats; `nil` before it is known.
     @Nullable public var cadence: Cadence?
-    /// Data frames per second that it sends and gets, over its last heartbeats.
+    /// Data frames per second that it sends and receives, over its last heartbeats.
     public var framesPerSecond: Double
-    /// Why its last connection ended; `nil` when none did since the relay started.
+    /// The close reason of its last connection; `nil` when none ended since the relay started.
     @Nullable public var lastCloseReason: String?
     /// Its connection; `nil` when it is offline.
     @Nullable public var connection: Connection?
-    /// What it sent and got since the relay started.
+    /// The counts of the terminal since the relay started.
     public var counters: Counters
-    /// What is kept for it on disk.
+    /// The size of its queue on disk.
     public var backlog: Backlog
-    /// Its last connections that have ended, the oldest first, 8 at the most; `nil` in lists.
+    /// Its last connections that have ended, the oldest first, at most 8; `nil` in lists.
     public var history: [PastConnection]?
 
-    /// The fields, by the names that a list can be limited to.
+    /// The fields, by the names to which a list can be limited.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        // In the order of the names: that of the members in JSON.
+        // In the order of the names, which is that of the members in JSON.
         case backlog, cadence, ccid, connection, counters
         case framesPerSecond = "frames_per_second"
         case history
@@ -66,42 +66,42 @@ public struct TerminalResource: Codable, Equatable, Sendable {
 public enum TerminalState: String, Codable, JSONWritable, CaseIterable, Sendable {
     /// It has one.
     case online
-    /// It has none, and is known from before, or something is kept for it.
+    /// It has none, but is remembered or has stored frames.
     case offline
 }
 
-/// What a list of terminals can be sorted by.
+/// The order of a list of terminals.
 public enum TerminalSort: String, CaseIterable, Sendable {
-    /// The terminal's number.
+    /// By the terminal's number.
     case ccid
-    /// Frames kept for it.
+    /// By the number of its stored frames.
     case backlog
-    /// How long ago the oldest of them was taken.
+    /// By the age of the oldest of them.
     case oldestAge = "oldest_age"
-    /// Data frames per second.
+    /// By the data frames per second.
     case rate
-    /// When its last heartbeat came.
+    /// By the time of its last heartbeat.
     case lastHeartbeat = "last_heartbeat"
-    /// Bytes handed to its connection that are not acknowledged.
+    /// By the bytes handed to its connection that are not acknowledged.
     case inFlightBytes = "in_flight_bytes"
 }
 
-/// Which end of a list comes first.
+/// The direction of a list's order.
 public enum SortOrder: String, CaseIterable, Sendable {
-    /// The least.
+    /// The least first.
     case ascending
-    /// The most.
+    /// The greatest first.
     case descending
 }
 
 extension TerminalResource {
-    /// How often a terminal's heartbeats come, as learned from them, and whether the next one is overdue.
+    /// The interval of a terminal's heartbeats, learned from them, and whether the next one is overdue.
     public struct Cadence: Codable, Equatable, Sendable {
         /// Time between heartbeats.
         public var intervalMilliseconds: Int64
-        /// How much that varies: the mean deviation.
+        /// The mean deviation of that time.
         public var deviationMilliseconds: Int64
-        /// When the next heartbeat is overdue by this habit.
+        /// The time from which the next heartbeat is overdue.
         public var dueAt: String
         /// Whether it is overdue.
         public var late: Bool
@@ -122,19 +122,19 @@ extension TerminalResource {
         }
     }
 
-    /// A connection that a terminal had, as far as the terminal used it.
+    /// The part of a connection's life for which a terminal was registered on it.
     public struct PastConnection: Codable, Equatable, Sendable {
         /// The connection's number.
         public var id: String
         /// Address and port of the peer.
         public var remoteAddress: String
-        /// When the terminal registered on it.
+        /// The time at which the terminal registered on it.
         public var registeredAt: String
-        /// When the terminal lost it.
+        /// The time at which the terminal left it.
         public var endedAt: String
-        /// Why.
+        /// The close reason.
         public var closeReason: String
-        /// What the terminal sent and got on it.
+        /// The counts of the terminal on it.
         public var counters: ConnectionCountersResource
 
         enum CodingKeys: String, CodingKey {
@@ -173,9 +173,9 @@ extension TerminalResource {
         public var remoteAddress: String
         /// Address and port that it connected to.
         public var listener: String
-        /// When it was accepted.
+        /// The time at which it was accepted.
         public var openedAt: String
-        /// What its length field means: `total`, `after-length`, `body`, `content` or `marker`; `nil` before its first frame.
+        /// The meaning of its length field: `total`, `after-length`, `body`, `content` or `marker`; `nil` before its first frame.
         @Nullable public var dialect: String?
         /// Bytes handed to it that its peer has not acknowledged.
         public var unacknowledgedBytes: Int
@@ -209,7 +209,7 @@ extension TerminalResource {
         }
     }
 
-    /// What a terminal sent and got since the relay started.
+    /// The counts of a terminal since the relay started.
     public struct Counters: Codable, Equatable, Sendable {
         /// Heartbeats from it.
         public var heartbeats: UInt64 = 0
@@ -217,13 +217,13 @@ extension TerminalResource {
         public var framesReceived: UInt64 = 0
         /// Bytes of those.
         public var bytesReceived: UInt64 = 0
-        /// Data frames written to it.
+        /// Data frames delivered to it.
         public var framesDelivered: UInt64 = 0
         /// Bytes of those.
         public var bytesDelivered: UInt64 = 0
-        /// Frames from it whose checksum did not hold: a stricter rule would have refused them.
+        /// Frames from it whose checksum does not hold, accepted in the dialect `marker`.
         public var unsoundFrames: UInt64 = 0
-        /// Frames for it that went to disk, from its first connection on.
+        /// Frames for it that were written to disk since its first connection.
         public var framesQueued: UInt64 = 0
         /// Connections that registered it.
         public var connections: UInt64 = 0
@@ -243,17 +243,17 @@ extension TerminalResource {
         public init() {}
     }
 
-    /// What is kept for a terminal on disk.
+    /// The size of a terminal's queue on disk.
     public struct Backlog: Codable, Equatable, Sendable {
-        /// Frames kept, those in flight included.
+        /// Stored frames, including those in flight.
         public var frames: Int
         /// Their bytes.
         public var bytes: Int
-        /// How many of them have been written to the terminal.
+        /// The stored frames that are in flight.
         public var inFlightFrames: Int
-        /// When the relay took the oldest of them; `nil` when there is none.
+        /// The time at which the relay accepted the oldest of them; `nil` when there is none.
         @Nullable public var oldestAcceptedAt: String?
-        /// How long ago that was, in whole seconds.
+        /// The age of that frame in whole seconds.
         @Nullable public var oldestAgeSeconds: Int64?
 
         enum CodingKeys: String, CodingKey {

@@ -1,11 +1,11 @@
 import RelayCore
 
-/// The time by which blocks and tokens begin and end: one that no setting of the wall clock moves, so that a quarter of an hour is one
-/// on a machine that starts in 1970, too.
+/// The clock by which blocks and tokens begin and end. Settings of the wall clock do not change it, so that a duration is exact
+/// also on a machine that starts in 1970.
 public struct AccessClock: Sendable {
     /// The time now.
     let now: @Sendable () -> Timestamp
-    /// What the wall clock shows, or would have shown, at a time of this clock.
+    /// The wall-clock time that belongs to a time of this clock.
     let wallTime: @Sendable (Timestamp) -> Timestamp
 
     /// Makes a clock.
@@ -20,6 +20,6 @@ public struct AccessClock: Sendable {
     /// The wall clock itself.
     public static let wall = AccessClock(now: { .now }, wallTime: { $0 })
 
-    /// Both clocks now, to go on from after a restart.
+    /// Both clocks now, from which a restarted relay continues.
     var reading: ClockReading { ClockReading(steady: self.now(), wall: .now) }
 }

@@ -2,13 +2,13 @@ import AdminAPI
 import Logging
 import RelayCore
 
-/// Who may use the relay, who did, and who may not connect to it: what is kept of it in the data directory beside the queue.
+/// Tokens, audit log and blocks, with their files in the data directory.
 struct AccessControl: Sendable {
     let tokens: TokenRegistry
     let audit: AuditLog
     let blocks: BlockRegistry
     let failures: FailedAttempts
-    let inventory: KeptInventory
+    let inventory: FileInventory
 
     /// - Throws: ``AdminError`` when a file cannot be used.
     init(
@@ -18,7 +18,7 @@ struct AccessControl: Sendable {
         logger: Logger
     ) throws(AdminError) {
         self.failures = FailedAttempts(limit: options.maximumFailedAttempts)
-        let inventory = KeptInventory(file: options.file("admin.json"), clock: clock, logger: logger)
+        let inventory = FileInventory(file: options.file("admin.json"), clock: clock, logger: logger)
         self.inventory = inventory
         self.tokens = try TokenRegistry(
             adminFile: options.file(Endpoints.tokenFileName),
@@ -40,20 +40,20 @@ struct AccessControl: Sendable {
         )
     }
 
-    /// How often it is looked whether the files are there still.
+    /// The interval of the checks that the files still exist.
     private static let watchInterval = Duration.seconds(10)
 
-    /// Writes files again that somebody removes while the relay runs, until the task is cancelled.
+    /// Restores files that somebody removes while the relay runs, until the task is cancelled.
     func watch() async {
         while (try? await Task.sleep(for: Self.watchInterval)) != nil {
             await self.tokens.restore()
             await self.blocks.restore()
             await self.audit.check()
-            self.inventory.keepReading()
+            self.inventory.storeReading()
         }
     }
 
-    /// Writes what is not on disk yet: nobody asks any more.
+    /// Writes what is not on disk yet, after the last request.
     func close() async {
         await self.tokens.close()
         await self.audit.close()

@@ -1,22 +1,22 @@
 import Logging
 
-/// The file of the first token, which the relay makes on its first start: who can read it may do everything, and make tokens that
-/// may do less. It holds the secret itself, since tools on this machine have it from there.
+/// The file of the admin token, which the relay creates on its first start. Its reader has all scopes, and can create tokens with
+/// fewer. It contains the secret itself, because tools on this machine read it there.
 enum AdminTokenFile {
-    /// Fewer characters than this are no secret; 32 hex digits hold 128 bits.
+    /// The fewest characters of a secret; 32 hex digits contain 128 bits.
     private static let minimumLength = 32
-    /// More bytes than this are not a token's file.
+    /// The most bytes of a token's file.
     private static let maximumSize = 4_096
 
-    /// Characters of a token that the relay has made.
+    /// Characters of a token that the relay has created.
     private static let ownLength = 64
 
-    /// Reads the token, or makes one when there is no file.
+    /// Reads the token, or creates one when there is no file.
     ///
-    /// - Parameter inventory: knows which token it held before.
+    /// - Parameter inventory: has the digest of the former token.
     /// - Throws: ``AdminError``.
-    static func secret(at path: String, inventory: KeptInventory, logger: Logger) throws(AdminError) -> TokenSecret {
-        let file = KeptFile(path: path)
+    static func secret(at path: String, inventory: FileInventory, logger: Logger) throws(AdminError) -> TokenSecret {
+        let file = StateFile(path: path)
         do {
             if let contents = try file.contents(limit: Self.maximumSize) {
                 let secret = try Self.secret(in: contents, of: file, logger: logger)
@@ -26,10 +26,10 @@ enum AdminTokenFile {
             let secret = TokenSecret.random()
             try file.replace(with: Array((secret.text + "\n").utf8))
             if inventory.adminToken == nil {
-                logger.notice("A new admin token was made", metadata: ["file": "\(path)"])
+                logger.notice("A new admin token was created", metadata: ["file": "\(path)"])
             } else {
                 logger.warning(
-                    "The admin token's file was missing, and a new token was made; whoever has the former one is refused",
+                    "The admin token's file was missing, and a new token was created; requests with the former one are refused",
                     metadata: ["file": "\(path)"]
                 )
             }
@@ -37,19 +37,19 @@ enum AdminTokenFile {
             return secret
         } catch let error as AdminError {
             throw error
-        } catch let failure as KeptFile.Failure {
+        } catch let failure as StateFile.Failure {
             throw AdminError("The admin token's file \(path) \(failure)")
         } catch {
-            throw AdminError("The admin token's file \(path) cannot be used: \(KeptFile.reason(error)).")
+            throw AdminError("The admin token's file \(path) cannot be used: \(StateFile.reason(error)).")
         }
     }
 
-    /// Sees to it that nobody is locked out unawares by a token that is not the one of before.
+    /// Refuses a truncated token, and warns of another one, so that no operator is locked out without notice.
     private static func compare(
         _ secret: TokenSecret,
         _ contents: [UInt8],
-        _ inventory: KeptInventory,
-        _ file: KeptFile,
+        _ inventory: FileInventory,
+        _ file: StateFile,
         logger: Logger
     ) throws(AdminError) {
         let digest = secret.digest?.hex
@@ -58,14 +58,14 @@ enum AdminTokenFile {
         if isHex, secret.text.utf8.count < Self.ownLength, contents.last != UInt8(ascii: "\n") {
             throw AdminError(
                 """
-                The admin token in \(file.path) is not the one of before, and seems to have lost its end: it has \
-                \(secret.text.utf8.count) hex digits and no line feed behind them. Put back a copy, or delete the file, and a new token \
-                is made; to use it as it is, put a line feed behind it.
+                The admin token in \(file.path) differs from the former one, and seems to be truncated: it has \
+                \(secret.text.utf8.count) hex digits and no line feed after them. Restore a copy, or delete the file, and a new token \
+                is created; to use it as it is, add a line feed after it.
                 """
             )
         }
         logger.warning(
-            "The admin token is another one than before; whoever has the former one is refused",
+            "The admin token differs from the former one; requests with the former one are refused",
             metadata: ["file": "\(file.path)"]
         )
         inventory.setAdminToken(digest)
@@ -73,13 +73,13 @@ enum AdminTokenFile {
 
     private static func secret(
         in contents: [UInt8],
-        of file: KeptFile,
+        of file: StateFile,
         logger: Logger
     ) throws(AdminError) -> TokenSecret {
         let rights = file.rightsOfOthers
         if rights != 0 {
             logger.warning(
-                "Other users can read the admin token; take the right from them with chmod 600",
+                "Other users can read the admin token; remove their rights with chmod 600",
                 metadata: ["file": "\(file.path)", "rights": "\(String(rights, radix: 8))"]
             )
         }
@@ -87,8 +87,8 @@ enum AdminTokenFile {
         guard text.utf8.count >= Self.minimumLength, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
             throw AdminError(
                 """
-                The admin token in \(file.path) is not one: it has to be one line of at least \(Self.minimumLength) printable \
-                characters. Delete the file, and a new token is made at the next start.
+                The admin token in \(file.path) is not valid: it has to be one line of at least \(Self.minimumLength) printable \
+                characters. Delete the file, and a new token is created at the next start.
                 """
             )
         }

@@ -4,70 +4,70 @@ import Logging
 import RelayCore
 import TTMSProtocol
 
-/// Whom operators have shut out, kept in `blocks.json`, and put in force whenever it changes or a block ends.
+/// The blocks, stored in `blocks.json`, and enforced whenever they change or one of them ends.
 actor BlockRegistry {
-    /// Blocks at the most: the file is written as a whole.
+    /// The most blocks: the file is written as a whole.
     static let maximum = 10_000
-    /// More bytes than ``maximum`` blocks take.
+    /// More bytes than ``maximum`` blocks need.
     private static let maximumFileSize = 32 << 20
-    /// The longest sleep until a block ends, seconds: its clock follows small corrections of the wall clock.
+    /// The longest sleep until a block ends, in seconds: its clock follows small corrections of the wall clock.
     private static let longestSleep = 3_600.0
 
     private let executor = DiskExecutor("blocks")
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
-    private let file: KeptFile
-    private let inventory: KeptInventory
-    /// By which blocks end.
+    private let file: StateFile
+    private let inventory: FileInventory
+    /// The clock by which blocks end.
     nonisolated let clock: AccessClock
     private let logger: Logger
-    /// Which restorations of the file are logged: on a full disk it is tried every ten seconds.
+    /// The limit on log messages about restorations of the file: on a full disk one is tried every ten seconds.
     private var restoreLog = LogLimit<String>()
     private let operations: any RelayOperations
-    private var kept: [KeptBlock]
+    private var stored: [BlockRecord]
     private var alarm: Task<Void, Never>?
-    /// The latest list on its way to the event loops.
+    /// The enforcement of the latest list on the event loops.
     private var enforcement: Task<Int, Never>?
 
-    /// Reads the file. Nothing is in force before ``start()``.
+    /// Reads the file. No block is in force before ``start()``.
     ///
     /// - Throws: ``AdminError``.
     init(
         file: String,
-        inventory: KeptInventory,
+        inventory: FileInventory,
         operations: any RelayOperations,
         logger: Logger
     ) throws(AdminError) {
-        self.file = KeptFile(path: file)
+        self.file = StateFile(path: file)
         self.inventory = inventory
         self.clock = inventory.clock
         self.operations = operations
         self.logger = logger
-        // To start without them would let in whom an operator has shut out.
-        let kept = try self.file.decoded(
-            KeptBlock.File.self,
+        // A start without them would admit terminals that an operator has blocked.
+        let contents = try self.file.decoded(
+            BlockRecord.File.self,
             limit: Self.maximumFileSize,
             name: "blocks'",
             inventory: inventory,
             empty: #"{"format": 1, "blocks": []}"#,
-            withoutIt: "nobody is blocked"
+            withoutIt: "there are no blocks"
         )
-        self.kept = kept?.blocks ?? []
+        self.stored = contents?.blocks ?? []
     }
 
     deinit {
         self.alarm?.cancel()
     }
 
-    /// Puts in force what was kept.
+    /// Enforces the stored blocks.
     func start() async {
         _ = await self.enforce()
     }
 
-    /// Writes the file again if somebody has removed it: at the next start nobody would know whom to shut out.
+    /// Writes the file again if somebody has removed it, because a later start would otherwise have no blocks.
     func restore() {
         guard self.inventory.holds(self.file.name), !self.file.exists else { return }
-        let outcome = Result { () throws(ProblemDetails) in try self.keep(self.kept) }
+        let outcome = Result { () throws(ProblemDetails) in try self.store(self.stored) }
         let text = outcome.failure?.detail ?? "done"
         guard let heldBack = self.restoreLog.admit(text, at: .now) else { return }
         self.logger.error(
@@ -77,15 +77,15 @@ actor BlockRegistry {
     }
 
     /// All blocks that have not ended.
-    func blocks(now: Timestamp? = nil) -> [KeptBlock] {
+    func blocks(now: Timestamp? = nil) -> [BlockRecord] {
         let now = now ?? self.clock.now()
-        return self.kept.filter { $0.isInForce(at: now) }
+        return self.stored.filter { $0.isInForce(at: now) }
     }
 
-    /// What keeps a terminal out; of several blocks, the one that ends last.
+    /// The block of a terminal; of several, the one that ends last.
     ///
-    /// - Parameter address: where it came from last, as far as that is known.
-    func block(of ccid: CCID, from address: PeerAddress?, now: Timestamp? = nil) -> KeptBlock? {
+    /// - Parameter address: its last address, if that is known.
+    func block(of ccid: CCID, from address: PeerAddress?, now: Timestamp? = nil) -> BlockRecord? {
         let matching = self.blocks(now: now).filter { block in
             switch block.target {
             case .ccid(let blocked): blocked == ccid
@@ -96,11 +96,11 @@ actor BlockRegistry {
         return matching.max { ($0.expiresAt ?? forEver) < ($1.expiresAt ?? forEver) }
     }
 
-    /// Shuts somebody out, or changes the end and the reason of a block that there is. In force and on disk when it returns.
+    /// Adds a block, or changes the end and the reason of an existing one. In force and on disk when it returns.
     ///
-    /// - Returns: how many connections it closed, and whether there was none for the same target before.
+    /// - Returns: the number of connections that it closed, and whether its target had no block before.
     /// - Throws: ``ProblemDetails``.
-    func add(_ block: KeptBlock, now: Timestamp? = nil) async throws(ProblemDetails) -> (closed: Int, isNew: Bool) {
+    func add(_ block: BlockRecord, now: Timestamp? = nil) async throws(ProblemDetails) -> (closed: Int, isNew: Bool) {
         var blocks = self.blocks(now: now)
         let before = blocks.count
         blocks.removeAll { $0.target == block.target }
@@ -108,14 +108,14 @@ actor BlockRegistry {
         guard blocks.count < Self.maximum else {
             throw ProblemDetails(
                 .limitReached,
-                detail: "There are \(Self.maximum) blocks already. Remove some, or block whole networks."
+                detail: "There are already \(Self.maximum) blocks. Remove some, or block whole networks."
             )
         }
-        try self.keep(blocks + [block])
+        try self.store(blocks + [block])
         return (await self.enforce(), isNew)
     }
 
-    /// Lets somebody in again.
+    /// Removes a block.
     ///
     /// - Throws: ``ProblemDetails``.
     func remove(_ target: Block.Target, now: Timestamp? = nil) async throws(ProblemDetails) {
@@ -123,22 +123,22 @@ actor BlockRegistry {
         guard blocks.contains(where: { $0.target == target }) else {
             throw ProblemDetails(.blockNotFound, detail: "There is no block of \(target), or it has ended.")
         }
-        try self.keep(blocks.filter { $0.target != target })
+        try self.store(blocks.filter { $0.target != target })
         _ = await self.enforce()
     }
 
-    private func keep(_ blocks: [KeptBlock]) throws(ProblemDetails) {
-        try self.file.replace(sealing: KeptBlock.File(blocks: blocks), inventory: self.inventory)
-        self.kept = blocks
+    private func store(_ blocks: [BlockRecord]) throws(ProblemDetails) {
+        try self.file.replace(sealing: BlockRecord.File(blocks: blocks), inventory: self.inventory)
+        self.stored = blocks
     }
 
-    /// - Returns: how many connections were closed.
+    /// - Returns: the number of connections that were closed.
     private func enforce() async -> Int {
         let blocks = self.blocks()
         self.awaitEnd(of: blocks)
-        // Without their ends, which are by another clock than the event loops'.
+        // Without the ends, which are by another clock than that of the event loops.
         let list = BlockList(blocks.map { Block($0.target) })
-        // One list after the other: on no event loop may an older one come last.
+        // Lists are enforced one at a time, so that no event loop receives an older one last.
         let enforcement = Task { [former = self.enforcement, operations = self.operations] in
             _ = await former?.value
             return await operations.enforce(list)
@@ -147,12 +147,12 @@ actor BlockRegistry {
         return await enforcement.value
     }
 
-    /// Has what has ended taken out of force: event loops no longer ask when there is nothing left.
-    private func awaitEnd(of blocks: [KeptBlock]) {
+    /// Schedules the removal of ended blocks from the event loops, which then check no connection when none is left.
+    private func awaitEnd(of blocks: [BlockRecord]) {
         self.alarm?.cancel()
         self.alarm = nil
         guard let end = blocks.compactMap(\.expiresAt).min() else { return }
-        // A little more: then it has ended.
+        // A little later, so that the block has ended.
         let seconds = min(max(end.seconds(since: self.clock.now()), 0) + 0.01, Self.longestSleep)
         self.alarm = Task { [weak self] in
             guard (try? await Task.sleep(for: .seconds(seconds))) != nil else { return }
@@ -161,38 +161,38 @@ actor BlockRegistry {
     }
 }
 
-/// A block as the relay keeps it.
-struct KeptBlock: Equatable, Sendable {
+/// A block in the relay's file.
+struct BlockRecord: Equatable, Sendable {
     var target: Block.Target
     var reason: String
     var createdAt: Timestamp
-    /// The name of the token that it was made with.
+    /// The name of the token that created it.
     var createdBy: String
     /// `nil` when it does not end.
     var expiresAt: Timestamp?
 
     /// The block with its times by the wall clock, for people.
-    func shown(by clock: AccessClock) -> KeptBlock {
+    func shown(by clock: AccessClock) -> BlockRecord {
         var block = self
         block.createdAt = clock.wallTime(self.createdAt)
         block.expiresAt = self.expiresAt.map(clock.wallTime)
         return block
     }
 
-    /// Whether it shuts anybody out at `now`.
+    /// Whether it is in force at `now`.
     func isInForce(at now: Timestamp) -> Bool {
         self.expiresAt.map { now < $0 } ?? true
     }
 
-    /// What `blocks.json` holds.
+    /// The content of `blocks.json`.
     struct File: Codable {
-        /// Raised when an older relay would misread what a newer one writes.
+        /// Raised when an older relay would misread a newer file.
         var format = 1
-        var blocks: [KeptBlock]
+        var blocks: [BlockRecord]
     }
 }
 
-extension KeptBlock: Codable {
+extension BlockRecord: Codable {
     private enum CodingKeys: String, CodingKey {
         case target, reason
         case createdAt = "created_at"
@@ -200,7 +200,7 @@ extension KeptBlock: Codable {
         case expiresAt = "expires_at"
     }
 
-    /// Reads an element of `blocks.json`.
+    /// Decodes an element of `blocks.json`.
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         guard let target = Block.Target(try fields.decode(String.self, forKey: .target)) else {
@@ -214,7 +214,7 @@ extension KeptBlock: Codable {
         self.expiresAt = try fields.decodeIfPresent(Timestamp.self, forKey: .expiresAt)
     }
 
-    /// Writes an element of `blocks.json`.
+    /// Encodes an element of `blocks.json`.
     func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: CodingKeys.self)
         try fields.encode(self.target.description, forKey: .target)

@@ -1,13 +1,13 @@
 import AdminAPI
 
-/// Who asks, as far as a token tells.
+/// The caller of a request, identified by its token.
 struct Caller: Equatable, Sendable {
-    /// What is kept of the token's secret: the file `admin.token` may hold another one, under the same id, a moment later.
+    /// The digest of its secret: the file `admin.token` may contain another secret with the same id a moment later.
     var digest: TokenDigest
-    /// The id of the token that came with the request.
+    /// The id of the request's token.
     var tokenID: String
-    /// What the token's maker called it.
+    /// The name that the token's creator chose.
     var tokenName: String
-    /// What it allows.
+    /// The scopes of the token.
     var scopes: Set<Scope>
 }

@@ -1,19 +1,19 @@
 import Synchronization
 
-/// How often each address has come without a token that is in force: one that does so again and again is told to wait, and counted
-/// apart. It is a client with an old token in a loop, or somebody who guesses.
+/// Counts the requests of each address that come without a valid token. Above a limit they are refused for a time and counted
+/// separately. Such an address has a client that repeats an old token, or one that guesses.
 ///
-/// Against 256 random bits no guess is worth anything, so a request whose token is in force is always served, whoever else comes from
-/// its address: a proxy has one for all.
+/// Guessing 256 random bits is hopeless. A request with a valid token is therefore always served, even when others of its address
+/// are refused: the clients of a proxy share one address.
 final class FailedAttempts: Sendable {
     private struct Count {
         var since: ContinuousClock.Instant
         var attempts = 0
     }
 
-    /// What is counted together, seconds.
+    /// The length of the counting period in seconds.
     private static let window = 60
-    /// Addresses that are told apart at a time; all further ones count as one.
+    /// Addresses counted separately at a time; all further ones are counted together.
     private static let maximumAddresses = 1_000
 
     private let limit: Int
@@ -26,7 +26,7 @@ final class FailedAttempts: Sendable {
 
     /// Counts an attempt.
     ///
-    /// - Returns: how many seconds the address has to wait; `nil` when it may go on.
+    /// - Returns: the seconds for which the address has to wait; `nil` when it is below the limit.
     func note(_ address: String, now: ContinuousClock.Instant = .now) -> Int? {
         self.counts.withLock { counts in
             var address = address

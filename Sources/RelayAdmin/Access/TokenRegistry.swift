@@ -4,24 +4,24 @@ import Logging
 import RelayCore
 import Synchronization
 
-/// The tokens that open the admin API, and what each allows: the one of the file `admin.token`, and those made from it, of which
-/// only digests are kept, in `tokens.json`.
+/// The tokens of the admin API with their scopes: the one of the file `admin.token`, and those created with it. Only the digests of
+/// the latter are stored, in `tokens.json`.
 ///
-/// An actor for the sake of its file: one change after the other, each in force when it is on disk. Requests do not wait for that;
-/// they look at ``known``, which is locked for as long as a comparison takes.
+/// An actor, so that the file is changed by one caller at a time, and each change is in force when it is on disk. Requests do not
+/// wait for that: they read ``known``, which is locked only for a comparison.
 actor TokenRegistry {
-    /// Tokens at the most: all are compared for every request.
+    /// The most tokens: all are compared for every request.
     static let maximum = 1_000
-    /// Seconds that a token is listed after its time is over, so that who finds it refused can find out why.
+    /// Seconds for which an expired token is still listed, so that the reason of a refusal can be found.
     static let memory: Int64 = 30 * 24 * 3_600
     /// The id of the token in the file `admin.token`.
     static let adminID = "admin"
-    /// More bytes than ``maximum`` tokens take.
+    /// More bytes than ``maximum`` tokens need.
     private static let maximumFileSize = 1 << 20
 
     private struct Known {
-        var tokens: [KeptToken]
-        /// When each was taken last, by id.
+        var tokens: [TokenRecord]
+        /// The time of each token's last use, by id.
         var uses: [String: Timestamp] = [:]
     }
 
@@ -30,22 +30,22 @@ actor TokenRegistry {
 
     private nonisolated let known: Mutex<Known>
     private let adminFile: String
-    private let file: KeptFile
-    private let inventory: KeptInventory
-    /// By which tokens end.
+    private let file: StateFile
+    private let inventory: FileInventory
+    /// The clock by which tokens end.
     nonisolated let clock: AccessClock
     private let logger: Logger
-    /// Which restorations of the file are logged: on a full disk it is tried every ten seconds.
+    /// The limit on log messages about restorations of the file: on a full disk one is tried every ten seconds.
     private var restoreLog = LogLimit<String>()
-    /// When tokens were used last, as it is in the file.
-    private var keptUses: [String: Timestamp] = [:]
+    /// The times of last use in the file.
+    private var storedUses: [String: Timestamp] = [:]
 
-    /// Reads both files, and makes the first token when there is none.
+    /// Reads both files, and creates the admin token when there is none.
     ///
     /// - Throws: ``AdminError``.
-    init(adminFile: String, file: String, inventory: KeptInventory, logger: Logger) throws(AdminError) {
+    init(adminFile: String, file: String, inventory: FileInventory, logger: Logger) throws(AdminError) {
         let admin = try Self.admin(adminFile, inventory: inventory, logger: logger)
-        self.file = KeptFile(path: file)
+        self.file = StateFile(path: file)
         self.inventory = inventory
         self.clock = inventory.clock
         self.adminFile = adminFile
@@ -53,20 +53,20 @@ actor TokenRegistry {
         self.known = Mutex(Known(tokens: [admin] + (try Self.read(self.file, inventory))))
     }
 
-    // MARK: Who asks
+    // MARK: Callers
 
-    /// Who sends `Authorization: Bearer …`; `nil` when that holds no token that is in force.
+    /// The caller that sends `Authorization: Bearer …`; `nil` when that contains no valid token.
     nonisolated func caller(authorization: String, now: Timestamp? = nil) -> Caller? {
         self.holder(authorization: authorization, now: now).flatMap { $0.isInForce ? $0.caller : nil }
     }
 
-    /// Whose token `Authorization: Bearer …` holds, and whether its time is not over yet; `nil` when it is none that is kept.
+    /// The caller that `Authorization: Bearer …` identifies, and whether its token is still valid; `nil` for an unknown token.
     nonisolated func holder(authorization: String, now: Timestamp? = nil) -> (caller: Caller, isInForce: Bool)? {
         let now = now ?? self.clock.now()
         guard let digest = TokenSecret(authorization: authorization)?.digest else { return nil }
         return self.known.withLock { known in
-            // All are compared, so that the time does not even tell how many there are before it.
-            var found: KeptToken?
+            // All are compared, so that the time does not depend on the token's place in the list.
+            var found: TokenRecord?
             for token in known.tokens where token.digest.isEqual(to: digest) { found = token }
             guard let found else { return nil }
             let isInForce = found.isInForce(at: now)
@@ -81,7 +81,7 @@ actor TokenRegistry {
         }
     }
 
-    /// Whether the token that `caller` came with is still in force: an answer that lasts has to end with it.
+    /// Whether the token of `caller` is still valid: a continuous answer has to end with it.
     nonisolated func isInForce(_ caller: Caller, now: Timestamp? = nil) -> Bool {
         let now = now ?? self.clock.now()
         return self.known.withLock { known in
@@ -89,14 +89,14 @@ actor TokenRegistry {
         }
     }
 
-    // MARK: What operators do
+    // MARK: Changes by operators
 
-    /// All tokens, expired ones included, the file's first.
-    nonisolated func tokens() -> [KeptToken] {
+    /// All tokens including expired ones, the file's first.
+    nonisolated func tokens() -> [TokenRecord] {
         self.known.withLock { known in known.tokens.map { Self.withUse($0, known.uses) } }
     }
 
-    /// Makes a token, and forgets those whose time has been over for long.
+    /// Creates a token, and removes those that expired long ago.
     ///
     /// - Returns: the token, and the only copy of its secret.
     /// - Throws: ``ProblemDetails``.
@@ -105,18 +105,18 @@ actor TokenRegistry {
         scopes: [Scope],
         expiresAt: Timestamp?,
         now: Timestamp? = nil
-    ) throws(ProblemDetails) -> (KeptToken, TokenSecret) {
+    ) throws(ProblemDetails) -> (TokenRecord, TokenSecret) {
         let now = now ?? self.clock.now()
-        // Where tokens are made for some time each, nobody revokes them.
+        // Tokens that expire are often not revoked.
         let tokens = self.tokens().filter { token in token.expiresAt.map { now < $0.advanced(bySeconds: Self.memory) } ?? true }
         guard tokens.count < Self.maximum else {
-            throw ProblemDetails(.limitReached, detail: "There are \(Self.maximum) tokens already. Revoke those not needed.")
+            throw ProblemDetails(.limitReached, detail: "There are already \(Self.maximum) tokens. Revoke those not needed.")
         }
         let secret = TokenSecret.random()
         guard let digest = secret.digest else {
-            throw ProblemDetails(.internalError, detail: "GnuTLS does not compute SHA-256 here, so that no token can be kept.")
+            throw ProblemDetails(.internalError, detail: "GnuTLS cannot compute SHA-256 here, so that no token can be stored.")
         }
-        let token = KeptToken(
+        let token = TokenRecord(
             id: TokenSecret.random().text.prefix(16).description,
             name: name,
             scopes: scopes,
@@ -128,34 +128,34 @@ actor TokenRegistry {
         return (token, secret)
     }
 
-    /// Takes a token out of force.
+    /// Revokes a token.
     ///
     /// - Returns: the token.
     /// - Throws: ``ProblemDetails``.
     @discardableResult
-    func revoke(_ id: String) throws(ProblemDetails) -> KeptToken {
+    func revoke(_ id: String) throws(ProblemDetails) -> TokenRecord {
         guard id != Self.adminID else {
             throw ProblemDetails(
                 .tokenInFile,
                 detail: """
-                    Delete the file admin.token of the data directory, and send the relay SIGHUP (kill -HUP, systemctl reload): it makes \
-                    a new one, and the former token is out of force. A reload by the API needs the former token, which ttmsctl reads \
-                    from that file.
+                    Delete the file admin.token of the data directory, and send the relay SIGHUP (kill -HUP, systemctl reload): it creates \
+                    a new one, and the former token is no longer valid. A reload by the API requires the former token, which ttmsctl \
+                    reads from that file.
                     """
             )
         }
         var tokens = self.tokens()
         guard let index = tokens.firstIndex(where: { $0.id == id }) else {
-            throw ProblemDetails(.tokenNotFound, detail: "There is no token with this id, or it has been revoked already.")
+            throw ProblemDetails(.tokenNotFound, detail: "There is no token with this id, or it is already revoked.")
         }
         let token = tokens.remove(at: index)
         try self.replace(tokens)
         return token
     }
 
-    /// Reads the file `admin.token` again; what it held before is out of force then.
+    /// Reads the file `admin.token` again; its former token is then no longer valid.
     ///
-    /// - Throws: ``AdminError``; the former token stays in force.
+    /// - Throws: ``AdminError``; the former token stays valid.
     func reload() throws(AdminError) {
         let admin = try Self.admin(self.adminFile, inventory: self.inventory, logger: self.logger)
         self.known.withLock { known in
@@ -164,22 +164,21 @@ actor TokenRegistry {
         }
     }
 
-    /// Keeps when tokens were used last: the relay ends. What is not said is lost with a crash, and no reason to write at every
-    /// request.
+    /// Stores the times of last use when the relay ends. A crash loses them, because writing at every request would cost too much.
     func close() {
         let uses = self.known.withLock { $0.uses }
-        guard uses != self.keptUses else { return }
+        guard uses != self.storedUses else { return }
         do throws(ProblemDetails) {
             try self.replace(self.tokens())
-            self.keptUses = uses
+            self.storedUses = uses
         } catch {
-            self.logger.warning("When tokens were used last is not kept", metadata: ["error": "\(error.detail)"])
+            self.logger.warning("The times of the tokens' last use are not stored", metadata: ["error": "\(error.detail)"])
         }
     }
 
     // MARK: The files
 
-    /// Writes the file again if somebody has removed it: after the next start nobody's token would be known.
+    /// Writes the file again if somebody has removed it, because a later start would otherwise have no tokens.
     func restore() {
         guard self.inventory.holds(self.file.name), !self.file.exists else { return }
         let outcome = Result { () throws(ProblemDetails) in try self.replace(self.tokens()) }
@@ -191,43 +190,43 @@ actor TokenRegistry {
         )
     }
 
-    /// Makes `tokens` those in force, once they are on disk.
-    private func replace(_ tokens: [KeptToken]) throws(ProblemDetails) {
-        let kept = tokens.filter { $0.id != Self.adminID }
-        try self.file.replace(sealing: KeptToken.File(tokens: kept), inventory: self.inventory)
+    /// Puts `tokens` in force when they are on disk.
+    private func replace(_ tokens: [TokenRecord]) throws(ProblemDetails) {
+        let created = tokens.filter { $0.id != Self.adminID }
+        try self.file.replace(sealing: TokenRecord.File(tokens: created), inventory: self.inventory)
         self.known.withLock { known in
             let admin = known.tokens.filter { $0.id == Self.adminID }
-            known.tokens = admin + kept
+            known.tokens = admin + created
             known.uses = known.uses.filter { use in known.tokens.contains { $0.id == use.key } }
         }
     }
 
     private static func admin(
         _ path: String,
-        inventory: KeptInventory,
+        inventory: FileInventory,
         logger: Logger
-    ) throws(AdminError) -> KeptToken {
+    ) throws(AdminError) -> TokenRecord {
         let secret = try AdminTokenFile.secret(at: path, inventory: inventory, logger: logger)
         guard let digest = secret.digest else {
-            throw AdminError("GnuTLS does not compute SHA-256 here, so that no token can be told from another.")
+            throw AdminError("GnuTLS cannot compute SHA-256 here, so that tokens cannot be compared.")
         }
-        return KeptToken(id: Self.adminID, name: "admin.token", scopes: [.admin], digest: digest)
+        return TokenRecord(id: Self.adminID, name: "admin.token", scopes: [.admin], digest: digest)
     }
 
-    private static func read(_ file: KeptFile, _ inventory: KeptInventory) throws(AdminError) -> [KeptToken] {
-        // To start without them would silently lock out whoever uses them.
-        let kept = try file.decoded(
-            KeptToken.File.self,
+    private static func read(_ file: StateFile, _ inventory: FileInventory) throws(AdminError) -> [TokenRecord] {
+        // A start without them would lock out their users without notice.
+        let contents = try file.decoded(
+            TokenRecord.File.self,
             limit: Self.maximumFileSize,
             name: "tokens'",
             inventory: inventory,
             empty: #"{"format": 1, "tokens": []}"#,
-            withoutIt: "only the token of admin.token is left, with which new ones can be made"
+            withoutIt: "only the token of admin.token is left, with which new ones can be created"
         )
-        return kept?.tokens ?? []
+        return contents?.tokens ?? []
     }
 
-    private static func withUse(_ token: KeptToken, _ uses: [String: Timestamp]) -> KeptToken {
+    private static func withUse(_ token: TokenRecord, _ uses: [String: Timestamp]) -> TokenRecord {
         var token = token
         token.lastUsedAt = uses[token.id] ?? token.lastUsedAt
         return token

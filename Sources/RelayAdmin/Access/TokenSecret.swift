@@ -1,7 +1,7 @@
 import AdminAPI
 import CGnuTLS
 
-/// What a client sends to be known: its own text, which is never kept.
+/// The secret text of a token, which a client sends and the relay does not store.
 struct TokenSecret: Equatable, Sendable {
     let text: String
 
@@ -9,7 +9,7 @@ struct TokenSecret: Equatable, Sendable {
         self.text = text
     }
 
-    /// What `Authorization: Bearer …` holds; `nil` for any other scheme.
+    /// Reads the secret in `Authorization: Bearer …`; `nil` for any other scheme.
     init?(authorization: String) {
         let parts = authorization.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
@@ -23,9 +23,9 @@ struct TokenSecret: Equatable, Sendable {
         return TokenSecret(PayloadEncoding.hex.encode(bytes).text)
     }
 
-    /// What is kept of it.
+    /// The digest that is stored.
     ///
-    /// A plain SHA-256: a password needs a slow and salted hash because it can be guessed, and 256 random bits cannot.
+    /// A plain SHA-256: a guessable password needs a slow and salted hash, 256 random bits do not.
     var digest: TokenDigest? {
         TokenDigest(hashing: Array(self.text.utf8))
     }
@@ -35,23 +35,23 @@ struct TokenSecret: Equatable, Sendable {
 struct TokenDigest: Equatable, Sendable {
     let bytes: [UInt8]
 
-    /// The digest of some bytes; `nil` when GnuTLS computes none here.
+    /// Hashes bytes; `nil` when GnuTLS cannot compute SHA-256 here.
     init?(hashing bytes: [UInt8]) {
         var digest = [UInt8](repeating: 0, count: TTMS_DIGEST_SIZE)
         guard ttms_sha256(bytes, bytes.count, &digest) else { return nil }
         self.bytes = digest
     }
 
-    /// Reads 64 hex digits; `nil` for any other text.
+    /// Decodes 64 hex digits; `nil` for any other text.
     init?(hex: String) {
         guard let bytes = PayloadEncoding.hex.decode(hex), bytes.count == TTMS_DIGEST_SIZE else { return nil }
         self.bytes = bytes
     }
 
-    /// As ``init(hex:)`` reads it.
+    /// The form that ``init(hex:)`` decodes.
     var hex: String { PayloadEncoding.hex.encode(self.bytes).text }
 
-    /// Whether both are of the same secret. Takes the same time wherever they differ.
+    /// Whether both are of the same secret, compared in a time that does not depend on the first difference.
     func isEqual(to other: TokenDigest) -> Bool {
         ttms_digests_are_equal(self.bytes, other.bytes)
     }

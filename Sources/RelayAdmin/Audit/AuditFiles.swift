@@ -1,7 +1,7 @@
 import Glibc
 
-/// The audit log on disk: a directory of files, each of JSON lines and called by the id of its first line. Ids have no gaps in a
-/// file, so that the name and the number of lines tell all of them, and a line that was torn by a power cut tells nothing.
+/// The files of the audit log: JSON lines, each file named by the id of its first line. Ids have no gaps within a file, so that the
+/// name and the number of lines determine all of them. A line that a power cut has torn does not count.
 enum AuditFiles {
     /// A file of the log.
     struct File: Equatable, Sendable {
@@ -16,9 +16,9 @@ enum AuditFiles {
         }
     }
 
-    /// The files in the order of their ids; what is called otherwise is not ours.
-    static func all(in directory: String) throws(KeptFile.Failure) -> [File] {
-        guard let stream = opendir(directory) else { throw KeptFile.Failure("read") }
+    /// The files in the order of their ids; files with other names are ignored.
+    static func all(in directory: String) throws(StateFile.Failure) -> [File] {
+        guard let stream = opendir(directory) else { throw StateFile.Failure("read") }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
@@ -41,7 +41,7 @@ enum AuditFiles {
             .dropLast()
     }
 
-    /// Whether a file holds no line, or zeros where its first line has to be: what a disk gives back that has lost the content.
+    /// Whether a file has no whole line, or begins with a zero: a disk that has lost the content returns that.
     static func isHollow(_ contents: [UInt8]) -> Bool {
         self.wholeBytes(of: contents) == 0 || contents.first == 0
     }

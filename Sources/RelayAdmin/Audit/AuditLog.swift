@@ -3,16 +3,16 @@ import Logging
 import RelayCore
 import Synchronization
 
-/// Who did what, when and from where: every request that changes something, and every one that was denied.
+/// The record of every request that changes state, and of every one that is denied.
 ///
-/// Entries gather in memory and are written by whoever comes next to ``AuditWriter``, together, with one sync: as with the store's
-/// group commit, a disk that is slow makes the groups larger and not the queue longer. A change is answered when its entry is on
-/// disk. A denial is answered at once, on the thread that serves all: it only counts, and its entry follows.
+/// Entries gather in memory. The next caller of ``AuditWriter`` writes all of them with one sync. As with the store's group commit,
+/// a slow disk makes the groups larger, and not the queue longer. A change is answered when its entry is on disk. A denial is
+/// answered at once, on the thread that serves all clients: it is only counted there, and its entry is written later.
 final class AuditLog: Sendable {
     private struct State {
         var pending: [AuditResource] = []
         var tally = DenialTally()
-        /// How many requests were denied, by the problem's code.
+        /// The number of denied requests, by the problem's code.
         var denials: [String: Int] = [:]
         var isClosed = false
     }
@@ -20,7 +20,7 @@ final class AuditLog: Sendable {
     private let state = Mutex(State())
     private let writer: AuditWriter
     private let reader: AuditReader
-    /// How long denials of one kind are only counted.
+    /// The time for which further denials of one kind are only counted.
     private let tallyTime: Duration
 
     /// Opens the log.
@@ -28,7 +28,7 @@ final class AuditLog: Sendable {
     /// - Throws: ``AdminError``.
     init(
         directory: String,
-        inventory: KeptInventory,
+        inventory: FileInventory,
         limit: Int,
         tallyTime: Duration = .seconds(60),
         logger: Logger
@@ -38,13 +38,13 @@ final class AuditLog: Sendable {
         self.tallyTime = tallyTime
     }
 
-    /// Records a change. On disk when it returns, as far as the disk takes it.
+    /// Records a change. On disk when it returns, unless the disk fails.
     func record(_ entry: AuditResource) async {
         self.state.withLock { $0.pending.append(entry) }
         await self.flush()
     }
 
-    /// Records a denial, sooner or later. Does not wait.
+    /// Records a denial without waiting for the disk.
     func recordDenial(_ entry: AuditResource) {
         let (isRecorded, isFirst) = self.state.withLock { state in
             guard !state.isClosed else { return (false, false) }
@@ -57,14 +57,14 @@ final class AuditLog: Sendable {
         guard isRecorded else { return }
         Task { await self.flush() }
         guard isFirst else { return }
-        // Cancelled by nobody: it holds the log for a minute at the most, and what it finds after `close` is nothing.
+        // Not cancelled: the task holds the log for at most a minute, and after `close` it finds no denials.
         Task { [tallyTime] in
             try? await Task.sleep(for: tallyTime)
             await self.finishTally()
         }
     }
 
-    /// What monitoring sees of it.
+    /// The metrics of the audit log.
     var metrics: [MetricFamily] {
         let denials = self.state.withLock { $0.denials }
         let codes: [ProblemCode] = [.unauthorized, .insufficientScope, .misdirectedRequest, .tooManyFailures]
@@ -80,26 +80,26 @@ final class AuditLog: Sendable {
             MetricFamily(
                 "ttms_audit_entries_lost_total",
                 .counter,
-                help: "Entries of the audit log that could not be written, or that somebody has removed.",
+                help: "Entries of the audit log that could not be written, or whose file was removed.",
                 value: self.writer.lostEntries.load(ordering: .relaxed)
             ),
         ]
     }
 
-    /// Entries below an id, the newest first.
+    /// Reads entries below an id, the newest first.
     func entries(_ filter: AuditReader.Filter, before: UInt64?, limit: Int) async throws -> AuditReader.Found {
         await self.flush()
         return try await self.reader.entries(filter, before: before, limit: limit)
     }
 
-    /// Writes what is only counted yet, and takes no more denials.
+    /// Writes the counted denials, and accepts no more of them.
     func close() async {
         self.state.withLock { $0.isClosed = true }
         await self.finishTally()
         await self.writer.end()
     }
 
-    /// Looks whether the files are there still.
+    /// Checks that the files still exist.
     func check() async { await self.flush() }
 
     private func finishTally() async {
@@ -107,7 +107,7 @@ final class AuditLog: Sendable {
         await self.flush()
     }
 
-    /// Writes all that has gathered. The writer takes one call after the other, so that what another one has taken before is
+    /// Writes all gathered entries. The writer carries out one call at a time. Entries that an earlier call took are therefore
     /// written when this one returns.
     private func flush() async {
         await self.writer.write {

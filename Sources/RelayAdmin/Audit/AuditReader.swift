@@ -3,15 +3,15 @@ import FoundationEssentials
 
 /// Reads the audit log, the newest entry first.
 actor AuditReader {
-    /// Which entries to read.
+    /// The selection of entries.
     struct Filter: Equatable, Sendable {
-        /// A token's id or name; `nil` for all, and for none.
+        /// A token's id or name; `nil` for all entries, including those without a token.
         var token: String?
         var outcome: AuditOutcome?
-        /// Milliseconds since 1970; only entries from then on.
+        /// Milliseconds since 1970; only entries from that time on.
         var since: Int64?
 
-        /// Whether `entry` is wanted.
+        /// Whether `entry` is selected.
         func includes(_ entry: AuditResource) -> Bool {
             (self.token.map { $0 == entry.tokenID || $0 == entry.tokenName } ?? true)
                 && (self.outcome.map { $0 == entry.outcome } ?? true)
@@ -19,10 +19,10 @@ actor AuditReader {
         }
     }
 
-    /// Entries found, and where to go on.
+    /// Entries, and the place where the next page begins.
     struct Found: Equatable, Sendable {
         var entries: [AuditResource] = []
-        /// Read on before this id; `nil` when there is nothing left.
+        /// The id before which the next page begins; `nil` on the last one.
         var next: UInt64?
     }
 
@@ -35,20 +35,20 @@ actor AuditReader {
         self.directory = directory
     }
 
-    /// Up to `limit` entries with ids below `before`. One call looks through one file at the most once it has found nothing more
-    /// in it, so that a rare entry is looked for page by page, and not in one long request.
+    /// Reads up to `limit` entries with ids below `before`. One call reads at most one file, so that a search for a rare entry takes
+    /// several short requests instead of a long one.
     ///
     /// - Throws: when the directory cannot be read.
     func entries(_ filter: Filter, before: UInt64?, limit: Int) throws -> Found {
         let before = before ?? .max
-        // A file may be removed meanwhile: its entries are gone then.
+        // A file that is removed meanwhile counts as empty.
         guard let file = try AuditFiles.all(in: self.directory).last(where: { $0.first < before }) else { return Found() }
-        let contents = (try? KeptFile(path: file.path).contents(limit: .max)) ?? []
+        let contents = (try? StateFile(path: file.path).contents(limit: .max)) ?? []
         var found = Found()
         let lines = AuditFiles.lines(of: contents)
         for (index, line) in lines.enumerated().reversed() {
             let id = file.first + UInt64(index)
-            // A line that somebody has edited is not ours to judge: it is left out.
+            // A line that somebody has edited is omitted when it cannot be decoded.
             guard id < before, let entry = try? APIJSON.decode(AuditResource.self, from: Data(line)),
                 filter.includes(entry)
             else { continue }

@@ -5,19 +5,19 @@ import Logging
 import RelayCore
 import Synchronization
 
-/// Appends to the audit log: gives ids, syncs, begins a new file when one is full, and removes the oldest.
+/// Appends to the audit log: assigns ids, syncs, begins a new file when one is full, and removes the oldest.
 ///
-/// What cannot be written is counted and said, and what was to be recorded happens all the same: a full disk must not keep an
-/// operator from deleting what fills it.
+/// An entry that cannot be written is counted and logged, and its request is still carried out. On a full disk an operator has to
+/// be able to delete messages.
 actor AuditWriter {
     private struct Current {
         var file: AuditFiles.File
         var descriptor: Int32
         var size = 0
-        /// When it was written last, as the system says.
+        /// The system's time of its last change.
         var written = timespec()
 
-        /// Whether it is the file under its name, and nobody else has written to it since.
+        /// Whether its name still refers to it, and only the relay has written to it.
         var isWhole: Bool {
             var (open, named) = (stat(), stat())
             return fstat(self.descriptor, &open) == 0 && stat(self.file.path, &named) == 0
@@ -25,7 +25,7 @@ actor AuditWriter {
                 && open.st_mtim.tv_sec == self.written.tv_sec && open.st_mtim.tv_nsec == self.written.tv_nsec
         }
 
-        /// Notes that `size` bytes have been written.
+        /// Records the size and the time after a write.
         mutating func wrote(_ size: Int) {
             var status = stat()
             self.size = size
@@ -33,9 +33,9 @@ actor AuditWriter {
         }
     }
 
-    /// Of this size one file is read as a whole without harm.
+    /// The largest file, which can be read as a whole without harm.
     private static let largestFile = 4 << 20
-    /// The log loses its oldest entries file by file: never more than this part at once.
+    /// The number of files among which the limit is divided: at most that part of the log is removed at once.
     private static let parts = 8
 
     private let executor = DiskExecutor("audit")
@@ -45,43 +45,43 @@ actor AuditWriter {
     private let limit: Int
     private let fileLimit: Int
     private let logger: Logger
-    private let inventory: KeptInventory
-    /// The file that is written to, kept open.
+    private let inventory: FileInventory
+    /// The file that is appended to.
     private var current: Current?
-    /// How many entries each other file has, by its first id.
+    /// The number of entries of each other file, by its first id.
     private var others: [UInt64: UInt64] = [:]
     private var nextID: UInt64
-    /// Entries lost since the last line about that.
+    /// Entries lost since the last log message about that.
     private var lost = 0
-    /// Which changes between written and not written are logged: on a full disk each entry can be one.
+    /// The limit on log messages about changes between written and failing: on a full disk each entry can be one.
     private var healthLog = HealthLog<Health>(.written)
 
     private enum Health { case written, failing }
-    /// All that were ever lost.
+    /// All entries lost since the start.
     nonisolated let lostEntries = Atomic(0)
 
-    /// Makes the directory when it is missing, and cuts off what a power cut has torn.
+    /// Makes the directory when it is missing, and removes a line that a power cut has torn.
     ///
     /// - Parameter limit: bytes of all files together.
     /// - Throws: ``AdminError``.
-    init(directory: String, inventory: KeptInventory, limit: Int, logger: Logger) throws(AdminError) {
+    init(directory: String, inventory: FileInventory, limit: Int, logger: Logger) throws(AdminError) {
         self.directory = directory
         self.limit = limit
         self.fileLimit = min(limit / Self.parts, Self.largestFile)
         self.logger = logger
         self.inventory = inventory
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
-            throw AdminError("The audit log's directory \(directory) \(KeptFile.Failure("made"))")
+            throw AdminError("The audit log's directory \(directory) \(StateFile.Failure("made"))")
         }
-        KeptFile.keepName(of: directory)
+        StateFile.syncName(of: directory)
         do {
             let files = try AuditFiles.all(in: directory)
             for (file, next) in zip(files, files.dropFirst()) { self.others[file.first] = next.first - file.first }
-            let contents = try files.last.flatMap { try KeptFile(path: $0.path).contents(limit: .max) } ?? []
+            let contents = try files.last.flatMap { try StateFile(path: $0.path).contents(limit: .max) } ?? []
             let found = (files.last?.first ?? 1) + UInt64(AuditFiles.lines(of: contents).count)
             let known = inventory.audit
             let isHollow = !files.isEmpty && AuditFiles.isHollow(contents)
-            // After a crash, ids that were only reserved are none that are missing; but nobody knows that of a file without a line.
+            // After a crash, ids that were only reserved are not missing; for a file without a line this cannot be known.
             let next = max(found, known.next)
             guard let last = files.last, !isHollow, found >= known.next || !known.isExact else {
                 self.nextID = next
@@ -91,8 +91,8 @@ actor AuditWriter {
                 self.lostEntries.add(known.isExact ? missing : 1, ordering: .relaxed)
                 logger.error(
                     """
-                    The audit log has lost entries while the relay was away: a file was removed, emptied or cut off; put back a copy if \
-                    there is one. New entries get ids behind those that were given
+                    The audit log has lost entries while the relay was not running: a file was removed, emptied or truncated; restore a copy \
+                    if there is one. New entries have ids after the lost ones
                     """,
                     metadata: [
                         "directory": "\(directory)", "missing_from": "\(found)", "next_id": "\(next)",
@@ -104,11 +104,11 @@ actor AuditWriter {
             self.nextID = found
             let size = AuditFiles.wholeBytes(of: contents)
             let descriptor = open(last.path, O_WRONLY | O_APPEND | O_CLOEXEC)
-            guard descriptor >= 0, ftruncate(descriptor, off_t(size)) == 0 else { throw KeptFile.Failure("written") }
+            guard descriptor >= 0, ftruncate(descriptor, off_t(size)) == 0 else { throw StateFile.Failure("written") }
             self.current = Current(file: last, descriptor: descriptor)
             self.current?.wrote(size)
         } catch {
-            throw AdminError("The audit log in \(directory) cannot be used: \(KeptFile.reason(error)).")
+            throw AdminError("The audit log in \(directory) cannot be used: \(StateFile.reason(error)).")
         }
     }
 
@@ -116,20 +116,20 @@ actor AuditWriter {
         if let current { close(current.descriptor) }
     }
 
-    /// Writes the entries that `take` hands out when their turn has come; they get their ids here, and one sync for all.
+    /// Writes the entries that `take` returns, with ids assigned here and one sync for all.
     func write(_ take: @Sendable () -> [AuditResource]) {
         self.summariseHealth()
         self.findRemoved()
         var rest = take()[...]
         guard !rest.isEmpty else { return }
         while !rest.isEmpty {
-            do throws(KeptFile.Failure) {
+            do throws(StateFile.Failure) {
                 let count = try self.writeToOneFile(rest)
                 rest = rest.dropFirst(count)
             } catch {
                 if self.healthLog.change(to: .failing, at: .now) {
                     self.logger.error(
-                        "The audit log cannot be written; what happens is not recorded until it can",
+                        "The audit log cannot be written; requests are not recorded until it can",
                         metadata: ["directory": "\(self.directory)", "cannot_be": "\(error.verb)", "reason": "\(error.reason)"]
                     )
                 }
@@ -156,12 +156,12 @@ actor AuditWriter {
         self.lost = 0
     }
 
-    /// Nothing is written any more.
+    /// Records the next id, after the last write.
     func end() {
         self.inventory.endAudit(at: self.nextID)
     }
 
-    /// Looks whether the files are there still: what is written into one that was removed is written for nobody.
+    /// Finds files that were removed or replaced, because writes to them would be lost.
     private func findRemoved() {
         let present = Set(((try? AuditFiles.all(in: self.directory)) ?? []).map(\.first))
         var missing: UInt64 = 0
@@ -170,7 +170,7 @@ actor AuditWriter {
             self.others.removeValue(forKey: first)
         }
         if let current, !current.isWhole {
-            let contents = (try? KeptFile(path: current.file.path).contents(limit: .max)) ?? []
+            let contents = (try? StateFile(path: current.file.path).contents(limit: .max)) ?? []
             let given = self.nextID - current.file.first
             let left = min(given, contents.first == 0 ? 0 : UInt64(AuditFiles.lines(of: contents).count))
             missing += given - left
@@ -182,22 +182,22 @@ actor AuditWriter {
         self.lostEntries.add(Int(clamping: missing), ordering: .relaxed)
         self.logger.error(
             """
-            Files of the audit log were removed, emptied or replaced while the relay ran; their entries are lost unless a copy is put \
-            back, and new ones go into a new file
+            Files of the audit log were removed, emptied or replaced while the relay ran; their entries are lost unless a copy is \
+            restored, and new ones are written to a new file
             """,
             metadata: ["directory": "\(self.directory)", "entries": "\(missing)", "next_id": "\(self.nextID)"]
         )
     }
 
-    /// Writes as many entries as the current file has room for, at least one.
-    private func writeToOneFile(_ entries: ArraySlice<AuditResource>) throws(KeptFile.Failure) -> Int {
+    /// Writes as many entries as fit into the current file, at least one.
+    private func writeToOneFile(_ entries: ArraySlice<AuditResource>) throws(StateFile.Failure) -> Int {
         var lines: [UInt8] = []
         var count = 0
         var file = try self.openFile()
         for entry in entries {
             var entry = entry
             entry.id = String(self.nextID + UInt64(count))
-            // Strings and numbers: it always encodes.
+            // An entry consists of strings and numbers, which always encode.
             let line = ((try? APIJSON.encode(entry)).map { Array($0) } ?? Array("{}".utf8)) + [UInt8(ascii: "\n")]
             if file.size + lines.count + line.count > self.fileLimit {
                 if count > 0 { break }
@@ -206,10 +206,10 @@ actor AuditWriter {
             lines += line
             count += 1
         }
-        self.inventory.giveAuditIDs(below: self.nextID + UInt64(count))
-        guard KeptFile.write(lines, to: file.descriptor), fdatasync(file.descriptor) == 0 else {
-            let failure = KeptFile.Failure("written")
-            // No half line may stand in front of the next one.
+        self.inventory.assignAuditIDs(below: self.nextID + UInt64(count))
+        guard StateFile.write(lines, to: file.descriptor), fdatasync(file.descriptor) == 0 else {
+            let failure = StateFile.Failure("written")
+            // Removes a partial line, so that the next one begins on a line of its own.
             ftruncate(file.descriptor, off_t(file.size))
             self.current?.wrote(file.size)
             throw failure
@@ -220,19 +220,19 @@ actor AuditWriter {
         return count
     }
 
-    private func openFile() throws(KeptFile.Failure) -> Current {
+    private func openFile() throws(StateFile.Failure) -> Current {
         if let current { return current }
         return try self.startFile()
     }
 
-    private func startFile() throws(KeptFile.Failure) -> Current {
-        // Somebody may have removed it.
-        if mkdir(self.directory, 0o700) == 0 { KeptFile.keepName(of: self.directory) }
-        self.makeRoom()
+    private func startFile() throws(StateFile.Failure) -> Current {
+        // The directory may have been removed.
+        if mkdir(self.directory, 0o700) == 0 { StateFile.syncName(of: self.directory) }
+        self.removeOldestFiles()
         let file = AuditFiles.File(first: self.nextID, directory: self.directory)
         let descriptor = open(file.path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw KeptFile.Failure("made") }
-        KeptFile.keepName(of: file.path)
+        guard descriptor >= 0 else { throw StateFile.Failure("made") }
+        StateFile.syncName(of: file.path)
         if let current {
             close(current.descriptor)
             self.others[current.file.first] = self.nextID - current.file.first
@@ -243,7 +243,7 @@ actor AuditWriter {
     }
 
     /// Removes the oldest files until another one fits.
-    private func makeRoom() {
+    private func removeOldestFiles() {
         let files = ((try? AuditFiles.all(in: self.directory)) ?? []).map { file in
             var status = stat()
             return (file: file, size: stat(file.path, &status) == 0 ? Int(status.st_size) : 0)

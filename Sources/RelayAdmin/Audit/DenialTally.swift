@@ -1,26 +1,26 @@
 import AdminAPI
 
-/// Keeps a flood of denials from filling the audit log: the first one of its kind is recorded at once, and how many more there
-/// were when the time is up.
+/// Limits the entries of repeated denials in the audit log. The first one of its kind is recorded at once, and the number of
+/// further ones at the end of a period.
 struct DenialTally {
-    /// Kinds that are told apart at a time; all further ones are one kind.
+    /// Kinds counted separately at a time; all further ones are one kind.
     static let maximumKinds = 64
 
     private struct Kind: Hashable {
         var remoteAddress: String
         var tokenID: String?
         var code: String?
-        /// What was tried, of a caller who is known. Of a stranger, who can try everything in turn, it is not told apart: his denials
-        /// would push all else out of the log.
+        /// The method and route, for a known caller only. A stranger could vary them, and the entries would displace all others from
+        /// the log.
         var attempt: String?
     }
 
-    /// The latest entry of each kind, and how many of it were not recorded.
+    /// The latest entry of each kind, and the number of those that were not recorded.
     private var tallies: [Kind: (latest: AuditResource, count: Int)] = [:]
 
     /// Counts a denial.
     ///
-    /// - Returns: what has to be recorded now, if anything.
+    /// - Returns: the entry to be recorded now; `nil` when it is only counted.
     mutating func add(_ entry: AuditResource) -> AuditResource? {
         let attempt = entry.tokenID == nil ? nil : "\(entry.method) \(entry.route ?? "")"
         var kind = Kind(remoteAddress: entry.remoteAddress, tokenID: entry.tokenID, code: entry.code, attempt: attempt)
@@ -31,7 +31,7 @@ struct DenialTally {
         }
         let earlier = self.tallies[kind]
         let count = earlier?.count
-        // Those that are told only as a number are of one route, and not all of the last one's path.
+        // An entry for several denials has the route's template, unless all have the same path.
         if let earlier, earlier.count > 0, earlier.latest.target != entry.target, let route = entry.route {
             entry.target = route
         }
@@ -39,7 +39,7 @@ struct DenialTally {
         return count == nil ? entry : nil
     }
 
-    /// What has to be recorded when the time is up; counting begins anew.
+    /// Ends the period, and returns the entries to be recorded.
     mutating func finish() -> [AuditResource] {
         defer { self.tallies = [:] }
         return self.tallies.values.filter { $0.count > 0 }
@@ -51,6 +51,6 @@ struct DenialTally {
             .sorted { $0.at < $1.at }
     }
 
-    /// Whether anything is counted.
+    /// Whether no denials are counted.
     var isEmpty: Bool { self.tallies.isEmpty }
 }

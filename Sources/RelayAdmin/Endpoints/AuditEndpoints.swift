@@ -26,12 +26,12 @@ struct AuditEndpoints: Sendable {
 }
 
 extension AuditResource {
-    /// Unicode scalars of a target that are kept, and as many of a query: paths of the API have fewer, and others are a stranger's.
+    /// The most Unicode scalars of a path, and of a query: paths of the API have fewer, and others are chosen by strangers.
     private static let targetLimit = 256
-    /// Those of a method: all that there are have fewer.
+    /// The most Unicode scalars of a method: all known ones have fewer.
     private static let methodLimit = 16
 
-    /// What became of a request. The id comes when it is written.
+    /// Makes the entry of a request. Its id is assigned when it is written.
     init(
         _ head: RequestHead,
         _ caller: Caller?,
@@ -57,11 +57,11 @@ extension AuditResource {
         )
     }
 
-    /// Adds what the request asked for in its query: a preview is no sending. What the route has no meaning for stays out; it may be
-    /// anything, even a secret.
+    /// Adds the parameters that the route knows, because a preview for instance sends no message. Others are omitted, because they
+    /// may contain a secret.
     mutating func addQuery(of head: RequestHead, known names: [String]) {
         let parameters = head.query.compactMap { field -> String? in
-            // Names are decoded before the route looks at them: `previe%77` is `preview`.
+            // Names are decoded, as for the route: `previe%77` is `preview`.
             guard let name = PercentDecoding.decodeForm(field.name), names.contains(name) else { return nil }
             return field.value.map { "\(name)=\($0)" } ?? name
         }
@@ -71,10 +71,10 @@ extension AuditResource {
 }
 
 extension [String: String] {
-    /// Ids in one entry of the audit log at the most; of more, it says how many they are.
+    /// The most ids in one entry; when there are more, the entry has their number.
     private static let maximumIDs = 100
 
-    /// What the audit log says of messages that were taken.
+    /// The audit details of accepted messages.
     static func messages(_ ids: [String]) -> [String: String] {
         guard !ids.isEmpty else { return [:] }
         var record = ["message_ids": ids.prefix(Self.maximumIDs).joined(separator: ", ")]
@@ -84,7 +84,7 @@ extension [String: String] {
 }
 
 extension AuditOutcome {
-    /// What became of a request that was allowed.
+    /// Makes the outcome of an allowed request.
     init(status: Int) {
         switch status {
         case ..<400: self = .done

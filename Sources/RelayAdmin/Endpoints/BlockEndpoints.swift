@@ -1,7 +1,7 @@
 import AdminAPI
 import RelayCore
 
-/// Blocks: whom operators shut out, and let in again.
+/// The endpoints for blocks: list, create, remove.
 struct BlockEndpoints: Sendable {
     let blocks: BlockRegistry
 
@@ -24,7 +24,7 @@ struct BlockEndpoints: Sendable {
         let seconds = body.number("for_seconds", in: 1 ... .max)
         guard body.isSound, let target else { throw body.problem }
         let now = self.blocks.clock.now()
-        let block = KeptBlock(
+        let block = BlockRecord(
             target: target,
             reason: reason ?? "",
             createdAt: now,
@@ -47,7 +47,7 @@ struct BlockEndpoints: Sendable {
         guard let target = Block.Target(request.parameters["target"] ?? "") else {
             throw ProblemDetails(
                 .blockNotFound,
-                detail: "The path names no CCID, address or network, so that there is no block."
+                detail: "The path contains no CCID, address or network, so that there is no block."
             )
         }
         try await self.blocks.remove(target)
@@ -56,7 +56,7 @@ struct BlockEndpoints: Sendable {
 }
 
 extension BlockResource {
-    init(_ block: KeptBlock, closedConnections: Int? = nil, clock: AccessClock) {
+    init(_ block: BlockRecord, closedConnections: Int? = nil, clock: AccessClock) {
         let kind: BlockKind =
             switch block.target {
             case .ccid: .terminal

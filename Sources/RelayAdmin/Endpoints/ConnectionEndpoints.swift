@@ -2,11 +2,11 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Connections: who is connected, who was, why not any more, and how to end one.
+/// The endpoints for connections, open and ended: list, show, close.
 struct ConnectionEndpoints: Sendable {
     let operations: any RelayOperations
 
-    /// The query parameters of the list, but for those of every list.
+    /// The query parameters of the list, besides those of every list.
     static let filters = ["state", "ccid", "remote_address", "dialect", "reason", "sort", "order"]
 
     @Sendable
@@ -54,7 +54,7 @@ struct ConnectionEndpoints: Sendable {
             .connectionNotFound,
             detail: """
                 No connection \(id) is open or remembered: there was none since the relay started, or others have ended since and \
-                taken its place.
+                displaced it.
                 """
         )
     }

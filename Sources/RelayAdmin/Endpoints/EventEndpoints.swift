@@ -2,12 +2,12 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// What happens in the relay, to be followed.
+/// The endpoint of the event stream.
 struct EventEndpoints: Sendable {
     let hub: EventHub
     let tokens: TokenRegistry
 
-    /// Terminals that one client can pick out.
+    /// The most terminals that one client can select.
     private static let maximumCCIDs = 100
 
     @Sendable
@@ -16,7 +16,7 @@ struct EventEndpoints: Sendable {
         var response = HTTPResponse(status: 200)
         response.headers = [
             .init("Content-Type", "text/event-stream"),
-            // Proxies that gather an answer before they pass it on would never pass this one on.
+            // Proxies that buffer a whole answer would never forward this one.
             .init("X-Accel-Buffering", "no"),
         ]
         if request.head.method != "HEAD" {

@@ -2,96 +2,96 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Why a message is where it is, in plain words, made of what is known of it and of its terminal.
+/// The reason of a message's state in plain words, made of the known facts of the message and its terminal.
 struct Explanation {
     /// The message.
     var message: MessageResource
-    /// Frames kept before it, while it is kept.
+    /// Stored frames before it, while it is stored.
     var framesAhead: Int?
-    /// Its destination; `nil` when it was never seen since the relay started, and nothing is kept for it.
+    /// Its destination; `nil` when it was not seen since the relay started, and has no stored frames.
     var terminal: TerminalSnapshot?
-    /// What keeps the destination out, while it is offline.
-    var block: KeptBlock?
+    /// The block of the destination, while it is offline.
+    var block: BlockRecord?
 
-    /// One sentence.
+    /// The reason in one sentence.
     var text: String {
         switch self.message.state {
-        case .accepted, .queued: self.waiting + self.habit + self.expiry
-        case .inFlight: self.underway
+        case .accepted, .queued: self.waiting + self.cadenceText + self.expiry
+        case .inFlight: self.inFlight
         case .acknowledged:
-            "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)); no heartbeat has come after that "
-                + "on the same connection" + (self.terminal?.isOnline == true ? self.habit : "") + "."
+            "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)); no heartbeat has been received since "
+                + "on the same connection" + (self.terminal?.isOnline == true ? self.cadenceText : "") + "."
         case .confirmed:
             "It was delivered: the terminal's kernel acknowledged it\(self.at(.acknowledged)), and a heartbeat came after that"
                 + "\(self.at(.confirmed))."
-        case .expired: self.dropped("its time to live ended, and it expired\(self.at(.expired))")
-        case .deleted: self.dropped("an operator deleted it\(self.at(.deleted))")
+        case .expired: self.ended("its time to live ended, and it expired\(self.at(.expired))")
+        case .deleted: self.ended("an operator deleted it\(self.at(.deleted))")
         case .evicted:
-            self.dropped(
-                "the queue was full, and it was dropped as the oldest\(self.at(.evicted)), as `when_full` says, at one of the limits "
+            self.ended(
+                "the queue was full, and it was evicted as the oldest\(self.at(.evicted)), as `when_full` states, at one of the limits "
                     + "maximum_frames_per_terminal, maximum_bytes_per_terminal, maximum_frames and maximum_bytes"
             )
         }
     }
 
-    private var underway: String {
+    private var inFlight: String {
         let written = "It was written to the terminal's connection\(self.at(.inFlight))"
         if self.terminal?.connection?.confirm == .heartbeat {
             return
-                "\(written); on this listener only a heartbeat tells that it has arrived (`confirm: heartbeat`), and none has come since"
-                + self.habit + "."
+                "\(written); on this listener only a heartbeat confirms its arrival (`confirm: heartbeat`), and none has come since"
+                + self.cadenceText + "."
         }
-        return "\(written), and the terminal has not acknowledged it yet\(self.unacknowledged)\(self.habit)."
+        return "\(written), and the terminal has not acknowledged it yet\(self.unacknowledged)\(self.cadenceText)."
     }
 
-    /// How it ended without being acknowledged. One that was written before may have arrived all the same.
-    private func dropped(_ end: String) -> String {
+    /// The reason for the end of a message that was not acknowledged. A message that was written may have arrived.
+    private func ended(_ end: String) -> String {
         guard (self.message.attempts ?? 0) > 0 else { return "It was not delivered: \(end), before it was written." }
         return
-            "It was written\(self.at(.inFlight)) and not acknowledged, so the terminal may have it; then it came back to its queue, "
+            "It was written\(self.at(.inFlight)) and not acknowledged, so the terminal may have it; then it was requeued, "
             + "and \(end)."
     }
 
     private var waiting: String {
-        let place = self.message.ccid
+        let ccid = self.message.ccid
         let ahead = self.framesAhead ?? 0
         let before = ahead == 0 ? "none before it" : ahead == 1 ? "1 frame before it" : "\(ahead) frames before it"
         let again = (self.message.attempts ?? 0) > 0 ? ", after it was written and not acknowledged" : ""
-        if let block { return "It waits\(again), with \(before), because \(Self.text(block, place))" }
+        if let block { return "It waits\(again), with \(before), because \(Self.text(block, ccid))" }
         guard let terminal = self.terminal, terminal.since != nil || terminal.isOnline else {
-            return "It waits\(again), with \(before), because the terminal \(place) has not been seen since the relay started"
+            return "It waits\(again), with \(before), because the terminal \(ccid) has not been seen since the relay started"
         }
         let since = terminal.since.map { " since \($0.text)" } ?? ""
         guard let connection = terminal.connection else {
             let reason = terminal.lastCloseReason.map { ", when \($0.words)" } ?? ""
-            return "It waits\(again), with \(before), because the terminal \(place) is offline\(since)\(reason)"
+            return "It waits\(again), with \(before), because the terminal \(ccid) is offline\(since)\(reason)"
         }
         guard connection.isSpilled else {
-            return "It is about to be written\(again), with \(before): the terminal \(place) is online\(since)"
+            return "It is about to be written\(again), with \(before): the terminal \(ccid) is online\(since)"
         }
-        return "It waits\(again), with \(before), because the terminal \(place) is online\(since) but reads slowly: "
+        return "It waits\(again), with \(before), because the terminal \(ccid) is online\(since) but reads slowly: "
             + "\(connection.unacknowledgedBytes) bytes are on their way to it"
     }
 
-    private static func text(_ block: KeptBlock, _ place: String) -> String {
+    private static func text(_ block: BlockRecord, _ ccid: String) -> String {
         let target =
             switch block.target {
-            case .ccid: "the terminal \(place)"
-            case .network(let network): "\(network), from where the terminal \(place) came last,"
+            case .ccid: "the terminal \(ccid)"
+            case .network(let network): "\(network), which contains the last address of the terminal \(ccid),"
             }
-        let end = block.expiresAt.map { ", until \($0.text)" } ?? ", until that is taken back"
+        let end = block.expiresAt.map { ", until \($0.text)" } ?? ", until an operator removes the block"
         return "\(target) is blocked since \(block.createdAt.text)\(end)"
     }
 
-    /// How the terminal keeps to its habit; empty when that is not known.
-    private var habit: String {
+    /// The terminal's cadence; empty when it is not known.
+    private var cadenceText: String {
         guard let cadence = self.terminal?.cadence else { return "" }
         let next = cadence.isLate ? "the next is overdue since" : "the next is due by"
         return
             "; its heartbeats come every \(Self.text(milliseconds: cadence.intervalMilliseconds)), and \(next) \(cadence.dueAt.text)"
     }
 
-    /// To two digits or so: a habit is no more exact than that.
+    /// Formats to two digits or so: a cadence is not more exact than that.
     private static func text(milliseconds: Int64) -> String {
         let seconds = Double(milliseconds) / 1_000
         if milliseconds < 1_000 { return "\(milliseconds) ms" }
@@ -111,7 +111,7 @@ struct Explanation {
         self.message.history.last { $0.state == state }.map { " at \($0.at)" } ?? ""
     }
 
-    /// The answer as the API gives it.
+    /// The answer in the API's form.
     var resource: MessageExplanation {
         MessageExplanation(
             id: self.message.id,
@@ -136,7 +136,7 @@ struct Explanation {
 }
 
 extension CloseReason {
-    /// What happened to the connection, behind "when".
+    /// The end of the connection, as a clause after "when".
     fileprivate var words: String {
         switch self {
         case .badHeader: "the relay closed its connection because a frame did not begin with $TTMS"

@@ -2,11 +2,11 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Messages: to be seen as long as anything is known of them, to be explained, and to be deleted before they are written.
+/// The endpoints for messages: list, show, explain, and delete before they are written.
 struct MessageEndpoints: Sendable {
-    /// Messages read from the store at once, so that a long page of large messages does not hold up the commits.
+    /// Messages per read of the store, so that a long page of large messages does not delay the commits.
     private static let chunk = 50
-    /// Bytes of frames on one page at the most (and one chunk more): the page is put together in memory.
+    /// The most bytes of frames on one page, and one chunk more: the page is assembled in memory.
     private static let pageBytes = 4 << 20
 
     let operations: any RelayOperations
@@ -26,9 +26,9 @@ struct MessageEndpoints: Sendable {
         }
         let found =
             if let state, let end = MessageTrace.State(rawValue: state.rawValue), end.isEnd {
-                try await self.remembered(ccid, end, after: after, limit: limit, encoding)
+                try await self.traced(ccid, end, after: after, limit: limit, encoding)
             } else {
-                try await self.kept(ccid, state, after: after, limit: limit, encoding)
+                try await self.stored(ccid, state, after: after, limit: limit, encoding)
             }
         if found.messages.isEmpty, found.next == nil, try await self.operations.terminal(ccid) == nil {
             throw await TerminalEndpoints.unknown(ccid, self.operations)
@@ -37,10 +37,10 @@ struct MessageEndpoints: Sendable {
         return .json(writing: Page(data: found.messages, limit: limit, nextCursor: next))
     }
 
-    /// Messages and where the next page begins.
+    /// Messages, and the id after which the next page begins.
     private typealias Found = (messages: [MessageResource], next: MessageID?)
 
-    private func remembered(
+    private func traced(
         _ ccid: CCID,
         _ state: MessageTrace.State,
         after: MessageID?,
@@ -51,8 +51,8 @@ struct MessageEndpoints: Sendable {
         return (page.traces.compactMap { MessageResource(MessageReport(trace: $0), encoding: encoding) }, page.next)
     }
 
-    /// Kept messages, of which one page looks through as many as it would show without a state.
-    private func kept(
+    /// Stored messages. One page reads as many as it would show without a state.
+    private func stored(
         _ ccid: CCID,
         _ state: AdminAPI.MessageState?,
         after: MessageID?,
@@ -102,31 +102,31 @@ struct MessageEndpoints: Sendable {
         let deletion = try await self.operations.deleteMessage(id)
         switch deletion.value {
         case .deleted: return deletion.isDurable ? .noContent : try .pending(DeletionReceipt(deleted: 1, isPending: true))
-        case .inFlight, .unknown: throw try await self.tooLate(id)
+        case .inFlight, .unknown: throw try await self.deletionProblem(id)
         }
     }
 
-    /// Why a message cannot be called back, with its times as far as they are known.
-    private func tooLate(_ id: MessageID) async throws -> ProblemDetails {
+    /// The reason for which a message cannot be deleted, with its known times.
+    private func deletionProblem(_ id: MessageID) async throws -> ProblemDetails {
         guard let (message, _) = try? await self.resource(of: id, .base64) else { return Self.unknown(id) }
         let at = message.history.last.map { " at \($0.at)" } ?? ""
         var problem: ProblemDetails
         switch message.state {
         case .accepted, .queued:
-            // It was in flight a moment ago, and has come back since.
-            problem = ProblemDetails(.inFlight, detail: "The message \(id) was on its way just now. Delete it again.")
+            // It was in flight a moment ago, and has been requeued since.
+            problem = ProblemDetails(.inFlight, detail: "The message \(id) was in flight a moment ago. Delete it again.")
         case .inFlight:
             problem = ProblemDetails(
                 .inFlight,
                 detail:
-                    "The message \(id) was written to its terminal\(message.attempts == nil ? "" : at), and cannot be called back."
+                    "The message \(id) was written to its terminal\(message.attempts == nil ? "" : at), and can no longer be deleted."
             )
         case .acknowledged, .confirmed, .expired, .deleted, .evicted:
             let written = message.history.last { $0.state == .inFlight }.map { "was written at \($0.at), and " } ?? ""
             problem = ProblemDetails(
                 .messageEnded,
                 detail:
-                    "The message \(id) \(written)has come to its end: it is \(message.state.rawValue) since\(at.dropFirst(3))."
+                    "The message \(id) \(written)has ended: it is \(message.state.rawValue) since\(at.dropFirst(3))."
             )
         }
         problem.history = message.history
@@ -146,7 +146,7 @@ struct MessageEndpoints: Sendable {
         return response
     }
 
-    /// Reads up to `limit` messages, fewer when their frames are large, and finds out whether more follow.
+    /// Reads up to `limit` messages, fewer when their frames are large, and determines whether more follow.
     private func read(
         _ ccid: CCID,
         after: MessageID?,
@@ -162,7 +162,7 @@ struct MessageEndpoints: Sendable {
             bytes += chunk.reduce(0) { $0 + $1.frame.count }
             if messages.count > limit { return (Array(messages.prefix(limit)), true) }
             if chunk.count < wanted { return (messages, false) }
-            // There may be nothing behind it: then the next page is an empty one.
+            // When no messages follow, the next page is empty.
             if bytes >= Self.pageBytes { return (messages, true) }
         }
     }
@@ -175,8 +175,8 @@ struct MessageEndpoints: Sendable {
         ProblemDetails(
             .messageNotFound,
             detail: """
-                No message \(id) is kept or remembered: there never was one, or it has come to its end, and was not traced or its \
-                trace has been forgotten (`trace_retention`, `maximum_traces`).
+                No message \(id) is stored or traced: there never was one, or it has ended, and was not traced or its \
+                trace has been removed (`trace_retention`, `maximum_traces`).
                 """
         )
     }

@@ -1,13 +1,13 @@
 import RelayCore
 
-/// The text formats that monitoring reads metrics in. They differ in little, and each refuses the other's.
+/// The text formats of metrics. They differ little, and clients of one refuse the other.
 enum MetricsFormat: CaseIterable {
-    /// Prometheus's own, 0.0.4: for whoever does not ask for the other.
+    /// Prometheus's own, 0.0.4: for clients that do not prefer the other.
     case prometheus
-    /// OpenMetrics 1.0, which Prometheus itself asks for first.
+    /// OpenMetrics 1.0, which Prometheus itself prefers.
     case openMetrics
 
-    /// What an answer's Content-Type says.
+    /// The Content-Type of an answer.
     var mediaType: String {
         switch self {
         case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
@@ -15,7 +15,7 @@ enum MetricsFormat: CaseIterable {
         }
     }
 
-    /// The format that a client likes best. One that likes neither gets Prometheus's, as from every other exporter: it may be a person.
+    /// Chooses the format that a client prefers. A client that accepts neither gets Prometheus's, because it may be a browser.
     ///
     /// - Parameter accept: the values of the request's Accept headers.
     init(accept: [String]) {
@@ -27,7 +27,7 @@ enum MetricsFormat: CaseIterable {
         self = qualities.openMetrics > qualities.prometheus ? .openMetrics : .prometheus
     }
 
-    /// Writes all families, each with its help and type in front.
+    /// Renders all families, each after its help and type.
     func render(_ families: [MetricFamily]) -> String {
         var text = ""
         for family in families {
@@ -54,7 +54,7 @@ enum MetricsFormat: CaseIterable {
     // MARK: Samples
 
     private static func write(_ sample: MetricFamily.Sample, of name: String, to text: inout String) {
-        // Piece by piece: there are some hundred lines, and a string put together for each would be most of their cost.
+        // Piece by piece: building a string for each of several hundred lines would be most of their cost.
         func line(_ suffix: String, bound: String? = nil, _ value: String) {
             text += name
             text += suffix
@@ -69,7 +69,7 @@ enum MetricsFormat: CaseIterable {
             var count: UInt64 = 0
             for (index, more) in histogram.counts.enumerated() {
                 count &+= more
-                // The same text in both formats: to Prometheus another text is another bucket.
+                // The same text in both formats: Prometheus takes another text for another bucket.
                 let bound = histogram.bounds.indices.contains(index) ? histogram.bounds[index].description : "+Inf"
                 line("_bucket", bound: bound, String(count))
             }
@@ -78,7 +78,7 @@ enum MetricsFormat: CaseIterable {
         }
     }
 
-    /// - Parameter bound: a bucket's, which is a label like the others.
+    /// - Parameter bound: a bucket's bound, written as a label.
     private static func write(_ labels: [MetricFamily.Label], bound: String?, to text: inout String) {
         var separator = "{"
         func write(_ name: String, _ value: String) {
@@ -95,14 +95,14 @@ enum MetricsFormat: CaseIterable {
     }
 
     private static func escaped(_ text: String, quotes: Bool) -> String {
-        // Nearly always there is nothing to escape, which this finds out sooner than `replacing`.
+        // Nearly always there is nothing to escape, and this check is faster than `replacing`.
         guard text.utf8.contains(where: { $0 == UInt8(ascii: "\\") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\"") })
         else { return text }
         let escaped = text.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
         return quotes ? escaped.replacing("\"", with: "\\\"") : escaped
     }
 
-    /// Whole numbers without a fraction, and Go's names for what is none.
+    /// Formats whole numbers without a fraction, and NaN and infinity by Go's names.
     private static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }

@@ -3,7 +3,7 @@ import Glibc
 import RelayCore
 import TTMSProtocol
 
-// The core's snapshots in the API's words.
+// Conversions from the core's snapshots to the API's resources.
 
 extension Timestamp {
     /// The wall clock.
@@ -13,7 +13,7 @@ extension Timestamp {
         return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
     }
 
-    /// As the API writes it.
+    /// The time in the API's form.
     var text: String { APITime.text(milliseconds: self.milliseconds) }
 
     /// Whole seconds from this time to a later one; 0 when it is earlier.
@@ -161,7 +161,7 @@ extension MessageResource {
         )
     }
 
-    /// - Returns: `nil` when the report says nothing.
+    /// - Returns: `nil` when the report is empty.
     init?(_ report: MessageReport, encoding: PayloadEncoding) {
         if let message = report.message {
             self.init(message, encoding: encoding)

@@ -1,7 +1,7 @@
 import AdminAPI
 import RelayCore
 
-/// The settings of the running relay: seen, checked, read again.
+/// The endpoints for the settings of the running relay: list, check, reload.
 struct SettingEndpoints: Sendable {
     let settings: any RelaySettings
     let access: AccessControl
@@ -33,10 +33,10 @@ struct SettingEndpoints: Sendable {
         return try .json(receipt)
     }
 
-    /// Some of them end with a full stop already.
+    /// Adds a full stop where there is none.
     private static func sentence(_ text: String) -> String { text.hasSuffix(".") ? text : "\(text)." }
 
-    /// As at `SIGHUP`: the configuration, and the file `admin.token`.
+    /// Reads the configuration and the file `admin.token` again, as `SIGHUP` does.
     @Sendable
     func reload(_ request: HTTPRequest) async throws -> HTTPResponse {
         do {
@@ -62,13 +62,13 @@ struct SettingEndpoints: Sendable {
         } catch let error as AdminError {
             throw ProblemDetails(
                 .invalidConfiguration,
-                detail: "The settings were read again, and the former admin token stays in force. \(error.description)"
+                detail: "The settings were read again, and the former admin token stays valid. \(error.description)"
             )
         }
     }
 }
 
-/// What is logged, for a time.
+/// The endpoints for the temporary log level.
 struct LogLevelEndpoints: Sendable {
     let settings: any RelaySettings
 

@@ -1,14 +1,14 @@
 import AdminAPI
 import RelayCore
 
-/// How the relay is: for probes, for monitoring, for people.
+/// The endpoints for probes, monitoring and the relay's summary.
 struct StatusEndpoints: Sendable {
     let operations: any RelayOperations
     let settings: any RelaySettings
     let audit: AuditLog
     let connections: ClientConnections
 
-    /// That it answers is the answer: a liveness probe that looked at more would have a healthy process killed.
+    /// Answers without any check: a liveness probe that checked more would cause restarts of a healthy process.
     @Sendable
     func livez(_ request: HTTPRequest) async throws -> HTTPResponse {
         .json(writing: LivenessResource())
@@ -30,7 +30,7 @@ struct StatusEndpoints: Sendable {
         return response
     }
 
-    /// Answers before the relay ends; after that it cannot be reached any more.
+    /// Answers before the relay ends, since it cannot be reached afterwards.
     @Sendable
     func drain(_ request: HTTPRequest) async throws -> HTTPResponse {
         await self.operations.drain()

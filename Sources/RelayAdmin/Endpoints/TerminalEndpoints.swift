@@ -2,11 +2,11 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Terminals: who is there, who was, and how to end a connection.
+/// The endpoints for terminals: list, show, close the connection.
 struct TerminalEndpoints: Sendable {
     let operations: any RelayOperations
 
-    /// The query parameters of the list, but for those of every list.
+    /// The query parameters of the list, besides those of every list.
     static let filters = [
         "state", "late", "has_backlog", "prefix", "remote_address", "dialect", "sort", "order", "fields",
     ]
@@ -37,7 +37,7 @@ struct TerminalEndpoints: Sendable {
         return .json(writing: SelectedPage(data: shown, meta: PageMeta(limit: limit, nextCursor: next)))
     }
 
-    /// The fields that a list shows, in their order: all but the history, which takes much to show and is one terminal's business.
+    /// The fields of a list in their order: all but the history, which is large and of interest for single terminals only.
     private func fields(_ query: QueryParameters) throws(ProblemDetails) -> [TerminalResource.CodingKeys] {
         let known = TerminalResource.CodingKeys.allCases.filter { $0 != .history }
         guard let text = query["fields"] else { return known }
@@ -70,13 +70,13 @@ struct TerminalEndpoints: Sendable {
         return .noContent
     }
 
-    /// The problem of a terminal of which nothing is known: it may have been there before the relay started, or be forgotten.
+    /// The problem of an unknown terminal, which may have been seen before the relay started, or be forgotten.
     static func unknown(_ ccid: CCID, _ operations: any RelayOperations) async -> ProblemDetails {
         let start = await operations.status().startedAt.text
         return ProblemDetails(
             .terminalNotFound,
             detail: """
-                Nothing is kept for the terminal \(ccid), and it was not seen since the relay started at \(start), or has been \
+                The terminal \(ccid) has no stored frames, and was not seen since the relay started at \(start), or has been \
                 forgotten because more than `maximum_offline_terminals` others were seen after it.
                 """
         )
@@ -91,7 +91,7 @@ struct TerminalEndpoints: Sendable {
     }
 }
 
-/// A terminal of which some fields are shown.
+/// A terminal with selected fields.
 private struct SelectedTerminal: JSONWritable {
     let terminal: TerminalResource
     let fields: [TerminalResource.CodingKeys]
@@ -99,7 +99,7 @@ private struct SelectedTerminal: JSONWritable {
     func write(to json: inout JSONWriter) { self.terminal.write(self.fields, to: &json) }
 }
 
-/// A ``Page`` of terminals of which some fields are shown.
+/// A ``Page`` of terminals with selected fields.
 private struct SelectedPage: JSONWritable {
     private enum CodingKeys: String, CodingKey {
         case data, meta

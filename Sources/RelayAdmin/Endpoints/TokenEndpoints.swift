@@ -1,7 +1,7 @@
 import AdminAPI
 import RelayCore
 
-/// Tokens: made, listed, revoked.
+/// The endpoints for tokens: list, create, revoke.
 struct TokenEndpoints: Sendable {
     let tokens: TokenRegistry
 
@@ -39,8 +39,8 @@ struct TokenEndpoints: Sendable {
         return response
     }
 
-    /// What the audit log says of a token that was made or revoked.
-    private func record(_ token: KeptToken) -> [String: String] {
+    /// The audit details of a token that was created or revoked.
+    private func record(_ token: TokenRecord) -> [String: String] {
         var record = [
             "token_id": token.id, "token_name": token.name,
             "scopes": Scope.allCases.filter(token.scopes.contains).map(\.rawValue).joined(separator: ", "),

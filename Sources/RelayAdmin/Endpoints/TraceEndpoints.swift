@@ -2,7 +2,7 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// The trace switch of a terminal: while it is on, all messages for it are remembered with all that happens to them.
+/// The endpoints for the trace switch of a terminal, with which all messages for it are traced.
 struct TraceEndpoints: Sendable {
     let operations: any RelayOperations
 

@@ -2,18 +2,18 @@ import AdminAPI
 import RelayCore
 import Synchronization
 
-/// Everybody who follows the events, and the one task that wakes them.
+/// The registry of all event streams, and the one task that wakes them.
 ///
-/// Publishers only put events into the log; they never wait for, or wake, anybody. While somebody follows, a task looks at the log
-/// some times a second and wakes those who wait: an event is seen some ten milliseconds later, and a flood of them costs as many
-/// wake-ups as a trickle.
+/// Publishers only append events to the log; they never wait for a client, nor wake one. While there are streams, a task checks the
+/// log several times a second and wakes waiting clients. An event is therefore sent some ten milliseconds later, and a flood of
+/// events costs as many wake-ups as a few.
 final class EventHub: Sendable {
     private struct State {
         var streams: [ObjectIdentifier: EventStream] = [:]
         var ticker: Task<Void, Never>?
     }
 
-    /// How often the log is looked at; and how often when so much happens that the ring would not last for that time.
+    /// The intervals of the checks; the short one is for so many events that the ring would not last for the other.
     private static let interval = Duration.milliseconds(50)
     private static let shortInterval = Duration.milliseconds(2)
 
@@ -28,12 +28,12 @@ final class EventHub: Sendable {
         self.heartbeat = options.eventHeartbeat
     }
 
-    /// Lets somebody follow.
+    /// Opens a stream for a client.
     ///
     /// - Parameters:
-    ///   - lastID: the id of the last event that the client has seen, as it said it.
-    ///   - isAllowed: whether it may follow still.
-    /// - Throws: ``ProblemDetails`` when too many follow already.
+    ///   - lastID: the id of the last event that the client has seen, as the client sent it.
+    ///   - isAllowed: whether it may still follow.
+    /// - Throws: ``ProblemDetails`` when there are too many streams.
     func open(
         _ filter: EventFilter,
         after lastID: String?,
@@ -49,16 +49,16 @@ final class EventHub: Sendable {
         guard isOpen else {
             throw ProblemDetails(
                 .tooManyStreams,
-                detail: "\(self.limit) clients follow the events already. Try again when one of them has gone."
+                detail: "\(self.limit) clients already follow the events. Try again when one of them has ended."
             )
         }
         stream.start()
         return stream
     }
 
-    /// Somebody does not follow any more.
+    /// Removes a stream.
     ///
-    /// - Returns: `false` when it did not before.
+    /// - Returns: `false` when it was not registered.
     func close(_ stream: EventStream) -> Bool {
         self.state.withLock { state in
             guard state.streams.removeValue(forKey: ObjectIdentifier(stream)) != nil else { return false }

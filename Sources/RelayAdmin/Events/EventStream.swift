@@ -3,11 +3,11 @@ import RelayCore
 import Synchronization
 import TTMSProtocol
 
-/// Which events a client follows.
+/// The selection of events that a client follows.
 struct EventFilter: Equatable, Sendable {
     /// `nil` for all.
     var types: Set<EventType>?
-    /// `nil` for those of all terminals, and of none.
+    /// `nil` for events of all terminals, and for those without a terminal.
     var ccids: Set<CCID>?
 
     func admits(_ event: RelayEvent) -> Bool {
@@ -17,18 +17,17 @@ struct EventFilter: Equatable, Sendable {
     }
 }
 
-/// The events as one client gets them: Server-Sent Events, from a place in the log on.
+/// The events for one client, as Server-Sent Events from a position in the log.
 ///
-/// Nothing is queued for a client: it has a place in the log, and reads from there when its connection has room. A client that is so
-/// slow that its place is overwritten is told so, and its stream ends; it may come back with the id of the last event that it has
-/// seen, and hears that there is a gap. What it gets on the way: a heartbeat when nothing happens, which carries the place in the
-/// log, so that a client whose filter lets nothing through does not fall behind. It gets nothing more when its token is not in force
-/// any more.
+/// No events are queued for a client: it has a position in the log, and reads from there when its connection has room. When the
+/// position of a slow client is overwritten, it gets a last event with the reason, and the stream ends. It may connect again with the
+/// id of the last event that it has seen, and then gets a `gap`. Without events it gets heartbeats, which contain the position, so
+/// that a client whose filter matches nothing does not fall behind. The stream ends when the client's token is no longer valid.
 final class EventStream: HTTPStream {
     private struct State {
-        /// The number of the last event that was looked at.
+        /// The number of the last event that was read.
         var place: UInt64 = 0
-        /// What has been put together and is not sent.
+        /// Bytes that are prepared and not sent yet.
         var pending: ArraySlice<UInt8> = []
         var isReader = false
         var isHeartbeatDue = false
@@ -38,9 +37,9 @@ final class EventStream: HTTPStream {
         var wake: (@Sendable () -> Void)?
     }
 
-    /// Events that are looked at under one lock of the log, which publishers share.
+    /// Events read under one lock of the log, which publishers share.
     private static let batch = 64
-    /// When a client is to come back after its connection has broken, ms.
+    /// The delay before a client connects again after its connection broke, in ms.
     private static let retry = 2_000
 
     private let filter: EventFilter
@@ -50,8 +49,8 @@ final class EventStream: HTTPStream {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - lastID: the id of the last event that the client has seen, as it said it.
-    ///   - isAllowed: whether the client may follow still. It is asked often, and from several threads.
+    ///   - lastID: the id of the last event that the client has seen, as the client sent it.
+    ///   - isAllowed: whether the client may still follow. It is called often, and from several threads.
     init(_ filter: EventFilter, after lastID: String?, hub: EventHub, isAllowed: @escaping @Sendable () -> Bool) {
         self.filter = filter
         self.lastID = lastID
@@ -59,7 +58,7 @@ final class EventStream: HTTPStream {
         self.isAllowed = isAllowed
     }
 
-    /// Takes its place in the log.
+    /// Registers with the log, and determines the position.
     func start() {
         let log = self.hub.log
         let newest = log.addReader()
@@ -76,7 +75,7 @@ final class EventStream: HTTPStream {
             guard isMissing else { return }
             var gap = EventResource(.gap, at: Timestamp.now.text)
             gap.detail =
-                "What happened since the event with the id that was given is not known any more. Ask for the state of what matters."
+                "Events after the given id are no longer available. Read the state of the terminals and messages that you follow again."
             state.pending += self.text(gap, id: state.place)
         }
     }
@@ -138,8 +137,7 @@ final class EventStream: HTTPStream {
 
     // MARK: The hub's side
 
-    /// Has a client that waits look again, when there is news, when it has heard nothing since `silentSince`, or when it may not
-    /// follow any more.
+    /// Wakes a waiting client when there are new events, when nothing was sent since `silentSince`, or when it may no longer follow.
     func wake(isNews: Bool, silentSince: ContinuousClock.Instant) {
         let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
             guard state.isWaiting else { return nil }
@@ -150,16 +148,16 @@ final class EventStream: HTTPStream {
         wake?()
     }
 
-    // MARK: What it says
+    // MARK: Content
 
-    /// Puts together what comes next, if there is something.
+    /// Prepares the next bytes, if there are events for the client or a heartbeat is due.
     private func fill(_ state: inout State) {
         while state.pending.isEmpty {
             let batch = self.hub.log.read(after: state.place, limit: Self.batch)
             if batch.isMissing {
                 return self.finish(
                     &state,
-                    detail: "The client is slower than what happens. Read faster, or follow fewer events, and connect again."
+                    detail: "The client reads too slowly. Read faster, or follow fewer events, and connect again."
                 )
             }
             guard !batch.events.isEmpty else { break }
@@ -178,11 +176,11 @@ final class EventStream: HTTPStream {
         guard !self.isAllowed() else { return }
         self.finish(
             &state,
-            detail: "The token that came with the request is not in force any more: it was revoked, or its time is over."
+            detail: "The request's token is no longer valid: it was revoked, or has expired."
         )
     }
 
-    /// What has been put together still goes out, then why the stream ends, and that is all.
+    /// Appends the reason to the prepared bytes, after which the stream ends.
     private func finish(_ state: inout State, detail: String) {
         guard !state.isEnding else { return }
         state.isEnding = true
@@ -192,7 +190,7 @@ final class EventStream: HTTPStream {
     }
 
     private func text(_ event: EventResource, id: UInt64) -> [UInt8] {
-        // An event holds only strings: it always encodes, and in one line.
+        // An event consists of strings, which always encode, and in one line.
         let json = (try? APIJSON.encode(event)).map { Array($0) } ?? []
         return Array("id: \(self.id(id))\nevent: \(event.type.rawValue)\ndata: ".utf8) + json + Array("\n\n".utf8)
     }

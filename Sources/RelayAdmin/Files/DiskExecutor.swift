@@ -1,7 +1,7 @@
 import Dispatch
 
-/// Runs an actor that reads or writes files on a thread of its own: a disk that stalls must not hold one of the few threads that
-/// carry out requests.
+/// Runs an actor that reads or writes files on its own queue, because a stalled disk must not block the few threads that carry out
+/// requests.
 final class DiskExecutor: SerialExecutor {
     private let queue: DispatchQueue
 

@@ -1,7 +1,7 @@
 import FoundationEssentials
 
-/// What a file holds, with a checksum of it in the member `sha256`: content that has changed on the disk is not taken for another's
-/// wish. A file without one is of a former release, or was written by hand.
+/// The content of a file, with its checksum in the member `sha256`, by which damage on disk is found. A file without one is of an
+/// earlier release, or was written by hand.
 struct Sealed<Contents: Codable & Sendable>: Codable, Sendable {
     var contents: Contents
     /// 64 hex digits.
@@ -16,20 +16,20 @@ struct Sealed<Contents: Codable & Sendable>: Codable, Sendable {
         self.sha256 = Self.digest(of: contents)
     }
 
-    /// Reads both from one object.
+    /// Decodes both from one object.
     init(from decoder: any Decoder) throws {
         self.contents = try Contents(from: decoder)
         self.sha256 = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(String.self, forKey: .sha256)
     }
 
-    /// Writes both into one object.
+    /// Encodes both into one object.
     func encode(to encoder: any Encoder) throws {
         try self.contents.encode(to: encoder)
         var fields = encoder.container(keyedBy: CodingKeys.self)
         try fields.encodeIfPresent(self.sha256, forKey: .sha256)
     }
 
-    /// Whether the content is what was written; `true` when there is no checksum.
+    /// Whether the content matches the checksum; `true` when there is none.
     var isWhole: Bool { self.sha256 == nil || self.sha256 == Self.digest(of: self.contents) }
 
     private static func digest(of contents: Contents) -> String? {

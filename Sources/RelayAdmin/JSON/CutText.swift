@@ -1,4 +1,4 @@
 extension String {
-    /// The text, or its first `limit` Unicode scalars. Characters are no measure: one can have any number of combining marks.
+    /// The first `limit` Unicode scalars. Characters are no limit, because one can have any number of combining marks.
     func cut(to limit: Int) -> String { String(self.unicodeScalars.prefix(limit)) }
 }

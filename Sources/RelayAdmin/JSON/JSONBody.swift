@@ -1,22 +1,22 @@
 import AdminAPI
 
-/// A JSON object that a request sends, read field by field, so that a wrong one is answered with everything that is wrong in it.
+/// A JSON object of a request, read field by field, so that the answer lists all of its flaws.
 struct JSONBody {
     private let fields: [String: JSONField]
-    /// Where the object lies in the body, as a JSON pointer.
+    /// The JSON pointer to the object in the body.
     private let place: String
     private var flaws: [ProblemDetails.Flaw] = []
 
     private let maximumFlaws: Int
 
-    /// A client that gets everything wrong has seen enough by then.
+    /// The most flaws in one answer.
     private static let maximumFlaws = 100
-    /// The same for each object in a list: more than it has fields.
+    /// The most flaws of each object in a list: more than it has fields.
     private static let maximumFlawsOfObject = 16
-    /// Unicode scalars of a field's name that are told to the client: any field that there is has fewer.
+    /// The most Unicode scalars of a field's name that are returned to the client: all known fields have fewer.
     private static let maximumName = 64
 
-    /// - Parameter names: the fields that there are; any other is refused.
+    /// - Parameter names: the known fields; any other is refused.
     /// - Throws: ``ProblemDetails`` when the body is no JSON object.
     init(_ request: HTTPRequest, fields names: Set<String>) throws(ProblemDetails) {
         guard request.mediaType == "application/json" else {
@@ -29,7 +29,7 @@ struct JSONBody {
             throw ProblemDetails(
                 .invalidJSON,
                 detail: """
-                    The body has to be one JSON object in UTF-8, and nothing was done. It is wrong at line \(error.line), byte \
+                    The body has to be one JSON object in UTF-8, and nothing was done. The fault is at line \(error.line), byte \
                     \(error.byte): \(error.detail)
                     """
             )
@@ -53,12 +53,12 @@ struct JSONBody {
         }
     }
 
-    /// A field that has to be there.
+    /// Reads a required field.
     ///
     /// - Parameters:
-    ///   - expected: what it may be, in a sentence.
-    ///   - read: `nil` for what it may not be.
-    /// - Returns: `nil` when the body is to be refused.
+    ///   - expected: the allowed values, in a sentence.
+    ///   - read: returns `nil` for a value that is not allowed.
+    /// - Returns: `nil` when the body has to be refused.
     mutating func required<Value>(_ name: String, _ expected: String, read: (JSONField) -> Value?) -> Value? {
         guard let field = self.fields[name] else {
             self.refuse(name, "It is required.")
@@ -71,18 +71,18 @@ struct JSONBody {
         return value
     }
 
-    /// A field that may be left out, or be null.
+    /// Reads a field that may be missing or null.
     mutating func optional<Value>(_ name: String, _ expected: String, read: (JSONField) -> Value?) -> Value? {
         guard let field = self.fields[name], field != .null else { return nil }
         return self.required(name, expected, read: read)
     }
 
-    /// A whole number that has to be there.
+    /// Reads a required whole number.
     mutating func requiredNumber(_ name: String, in range: ClosedRange<UInt32>) -> UInt32? {
         self.required(name, Self.expectation(range)) { $0.number(in: range) }
     }
 
-    /// A whole number that may be left out, or be null.
+    /// Reads a whole number that may be missing or null.
     mutating func number(_ name: String, in range: ClosedRange<UInt32>) -> UInt32? {
         self.optional(name, Self.expectation(range)) { $0.number(in: range) }
     }
@@ -91,27 +91,27 @@ struct JSONBody {
         "It has to be a whole number from \(range.lowerBound) to \(range.upperBound)."
     }
 
-    /// An object in a list, which is read with flaws of its own.
+    /// Makes a body of an object in a list, which has flaws of its own.
     ///
-    /// - Parameter names: the fields that it has; any other is refused.
-    /// - Returns: `nil` for what is no object.
+    /// - Parameter names: the known fields; any other is refused.
+    /// - Returns: `nil` when `item` is no object.
     func object(_ item: JSONField, in name: String, at index: Int, fields names: Set<String>) -> JSONBody? {
         guard case .object(let fields) = item else { return nil }
         return JSONBody(fields, at: self.pointer(name, index), fields: names, maximumFlaws: Self.maximumFlawsOfObject)
     }
 
-    /// Says that a field is wrong, or one element of it.
+    /// Records that a field, or one element of it, is wrong.
     mutating func refuse(_ name: String, at index: Int? = nil, _ detail: String) {
         guard self.flaws.count < self.maximumFlaws else { return }
         self.flaws.append(self.flaw(name, at: index, detail))
     }
 
-    /// What would be said of a field that is wrong, or of one element of it.
+    /// Makes the flaw of a field, or of one element of it.
     func flaw(_ name: String, at index: Int? = nil, _ detail: String) -> ProblemDetails.Flaw {
         ProblemDetails.Flaw(pointer: self.pointer(name, index), detail: detail)
     }
 
-    /// A JSON pointer names the field; a client's own name is cut and escaped for it.
+    /// The JSON pointer to the field, whose name is cut and escaped, since it may be the client's.
     private func pointer(_ name: String, _ index: Int?) -> String {
         let escaped = name.unicodeScalars.prefix(Self.maximumName).reduce(into: "") { text, scalar in
             switch scalar {
@@ -123,16 +123,16 @@ struct JSONBody {
         return "\(self.place)/\(escaped)\(index.map { "/\($0)" } ?? "")"
     }
 
-    /// Whether every field read so far is as it has to be, and there is no other.
+    /// Whether all fields read so far are allowed and known.
     var isSound: Bool { self.flaws.isEmpty }
 
-    /// The answer to a body that is not sound.
-    var problem: ProblemDetails { Self.problem(of: self.flaws, "Nothing was done, because the body is wrong.") }
+    /// The answer to a body with flaws.
+    var problem: ProblemDetails { Self.problem(of: self.flaws, "Nothing was done, because the body is not valid.") }
 
-    /// What is said of a part of the body that is not sound, while the rest is looked at for itself.
+    /// The problem of one part of the body, while the other parts are handled separately.
     func problem(_ meaning: String) -> ProblemDetails { Self.problem(of: self.flaws, meaning) }
 
-    /// - Parameter meaning: what it means that there are flaws, in a sentence.
+    /// - Parameter meaning: the consequence of the flaws, in a sentence.
     static func problem(of flaws: [ProblemDetails.Flaw], _ meaning: String) -> ProblemDetails {
         let first = flaws.first.map { $0.pointer.isEmpty ? $0.detail : "\($0.pointer): \($0.detail)" } ?? ""
         let rest = flaws.count > 1 ? " `errors` has \(flaws.count) flaws." : ""
@@ -149,7 +149,7 @@ enum JSONField: Equatable {
     case list([JSONField])
     case object([String: JSONField])
 
-    /// The whole number, if it is one of these.
+    /// The whole number, if it is one in the range.
     func number(in range: ClosedRange<UInt32>) -> UInt32? {
         guard case .number(let number) = self, let whole = UInt32(exactly: number), range.contains(whole) else { return nil }
         return whole

@@ -1,19 +1,19 @@
-/// Reads the JSON of a request, by the letter of RFC 8259 and RFC 7493: UTF-8 without a byte order mark, no name twice in an object, no
-/// halves of surrogate pairs.
+/// Parses the JSON of a request strictly by RFC 8259 and RFC 7493: UTF-8 without a byte order mark, no repeated names in an object, no
+/// single surrogates.
 ///
-/// Foundation's decoder takes UTF-16, trailing commas, and one of two members with the same name. Whoever looks at a request on its way,
-/// such as a proxy that decides by it, may take the other one. Invariant: `position` never passes the end, and every loop moves it.
+/// Foundation's decoder accepts UTF-16, trailing commas, and one of two members with the same name. A proxy that filters requests
+/// might read the other one. Invariant: `position` never passes the end, and every loop advances it.
 struct JSONParser {
-    /// Why a body is not JSON, and where.
+    /// The reason for which a body is not JSON, and the place.
     struct Flaw: Error, Equatable {
-        /// From 1 on.
+        /// The line, from 1.
         var line: Int
-        /// In the line, from 1 on.
+        /// The byte in the line, from 1.
         var byte: Int
         var detail: String
     }
 
-    /// Objects and arrays within each other: far more than any body of the API has, and far fewer than the stack holds.
+    /// The most nested objects and arrays: far more than any body of the API has, and far fewer than the stack allows.
     private static let maximumDepth = 32
 
     private let bytes: [UInt8]
@@ -23,7 +23,7 @@ struct JSONParser {
         self.bytes = bytes
     }
 
-    /// - Throws: ``Flaw``, the first that there is.
+    /// - Throws: ``Flaw``, the first one.
     static func parse(_ bytes: [UInt8]) throws(Flaw) -> JSONField {
         var parser = JSONParser(bytes)
         if bytes.starts(with: [0xef, 0xbb, 0xbf]) { throw parser.flaw("JSON begins without a byte order mark.") }
@@ -34,7 +34,7 @@ struct JSONParser {
             throw parser.flaw("These bytes are not UTF-8.")
         }
         let value = try parser.value(depth: 0)
-        if parser.next != nil { throw parser.flaw("There may be nothing behind the value.") }
+        if parser.next != nil { throw parser.flaw("No bytes may follow the value.") }
         return value
     }
 
@@ -48,10 +48,10 @@ struct JSONParser {
         )
     }
 
-    /// The byte here; `nil` at the end.
+    /// The current byte; `nil` at the end.
     private var byte: UInt8? { self.position < self.bytes.count ? self.bytes[self.position] : nil }
 
-    /// The first byte from here on that is no blank; goes there.
+    /// The first byte from here that is no blank; advances to it.
     private var next: UInt8? {
         mutating get {
             while let byte, [0x20, 0x09, 0x0a, 0x0d].contains(byte) { self.position += 1 }
@@ -59,7 +59,7 @@ struct JSONParser {
         }
     }
 
-    /// Steps over a byte, if it is the next one behind blanks.
+    /// Advances over a byte, if it is the next one after blanks.
     private mutating func skip(_ expected: Unicode.Scalar) -> Bool {
         guard self.next == UInt8(ascii: expected) else { return false }
         self.position += 1
@@ -80,7 +80,7 @@ struct JSONParser {
                 self.position += word.utf8.count
                 return value
             }
-            throw self.flaw("There has to be a value.")
+            throw self.flaw("A value has to be here.")
         }
     }
 
@@ -89,17 +89,17 @@ struct JSONParser {
         var members: [String: JSONField] = [:]
         if self.skip("}") { return members }
         repeat {
-            guard self.next == UInt8(ascii: "\"") else { throw self.flaw("There has to be a name in double quotes.") }
+            guard self.next == UInt8(ascii: "\"") else { throw self.flaw("A name in double quotes has to be here.") }
             let start = self.position
             let name = try self.text()
-            guard self.skip(":") else { throw self.flaw("There has to be a colon behind a name.") }
+            guard self.skip(":") else { throw self.flaw("A colon has to follow a name.") }
             let value = try self.value(depth: depth + 1)
             guard members.updateValue(value, forKey: name) == nil else {
                 self.position = start
-                throw self.flaw("This object has the name already.")
+                throw self.flaw("This object already has the name.")
             }
         } while self.skip(",")
-        guard self.skip("}") else { throw self.flaw("There has to be a comma or } behind a member.") }
+        guard self.skip("}") else { throw self.flaw("A comma or } has to follow a member.") }
         return members
     }
 
@@ -108,11 +108,11 @@ struct JSONParser {
         var items: [JSONField] = []
         if self.skip("]") { return items }
         repeat { items.append(try self.value(depth: depth + 1)) } while self.skip(",")
-        guard self.skip("]") else { throw self.flaw("There has to be a comma or ] behind an element.") }
+        guard self.skip("]") else { throw self.flaw("A comma or ] has to follow an element.") }
         return items
     }
 
-    /// Steps over an opening bracket.
+    /// Advances over an opening bracket.
     private mutating func enter(_ depth: Int) throws(Flaw) {
         guard depth < Self.maximumDepth else { throw self.flaw("More than \(Self.maximumDepth) levels are not read.") }
         self.position += 1
@@ -137,7 +137,7 @@ struct JSONParser {
         }
         guard isNumber, let number = Double(String(decoding: self.bytes[start..<self.position], as: UTF8.self)) else {
             self.position = start
-            throw self.flaw("This is no number of JSON's.")
+            throw self.flaw("This is no JSON number.")
         }
         return number
     }
@@ -159,7 +159,7 @@ struct JSONParser {
             case UInt8(ascii: "\""):
                 text += self.bytes[start..<self.position]
                 self.position += 1
-                // All of the body is UTF-8, and so is every escape.
+                // The whole body is UTF-8, and so is every escape.
                 return String(decoding: text, as: UTF8.self)
             case UInt8(ascii: "\\"):
                 text += self.bytes[start..<self.position]
@@ -169,13 +169,13 @@ struct JSONParser {
             default: self.position += 1
             }
         }
-        throw self.flaw("There has to be a closing quote.")
+        throw self.flaw("A closing quote is missing.")
     }
 
     private mutating func escape() throws(Flaw) -> Unicode.Scalar {
         let start = self.position
         self.position += 1
-        guard let letter = self.byte else { throw self.flaw("There has to be more behind \\.") }
+        guard let letter = self.byte else { throw self.flaw("An escape has to follow \\.") }
         self.position += 1
         switch letter {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(letter)
@@ -187,14 +187,14 @@ struct JSONParser {
         case UInt8(ascii: "u"):
             if let scalar = self.codePoint() { return scalar }
             self.position = start
-            throw self.flaw("Behind \\u there have to be 4 hex digits, and a surrogate has to be one of a pair.")
+            throw self.flaw("4 hex digits have to follow \\u, and a surrogate has to be one of a pair.")
         default:
             self.position = start
-            throw self.flaw("There is no such escape.")
+            throw self.flaw("This escape does not exist.")
         }
     }
 
-    /// What stands behind `\u`: one unit of UTF-16, or the first of two.
+    /// Reads the digits after `\u`: one unit of UTF-16, or the first of two.
     private mutating func codePoint() -> Unicode.Scalar? {
         guard let unit = self.unit() else { return nil }
         guard UTF16.isLeadSurrogate(unit) else { return Unicode.Scalar(unit) }

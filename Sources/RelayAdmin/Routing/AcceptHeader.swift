@@ -1,17 +1,17 @@
-/// What a client would like to get (RFC 9110, 12.5.1).
+/// The media types that a client accepts (RFC 9110, 12.5.1).
 ///
-/// Commas and semicolons in quoted parameters are taken for separators: no media type of ours has such, and what does not fit is
-/// left out.
+/// Commas and semicolons in quoted parameters are taken for separators, because none of the relay's media types have such. Parts that
+/// cannot be parsed are omitted.
 struct AcceptHeader {
-    /// One of the media types that the client named, with wildcards.
+    /// One of the media types in the header, with wildcards.
     private struct Range {
         var type: String
-        /// The parameter `version`, the only one that tells our types apart; others are ignored.
+        /// The parameter `version`, the only one in which the relay's types differ; others are ignored.
         var version: String?
-        /// 0 for never, 1 for most of all.
+        /// 0 for refused, 1 for most preferred.
         var quality: Double
 
-        /// How exactly it names a type; `nil` when it is about others.
+        /// The rank of this range for a type, higher for a more exact one; `nil` when it does not match.
         func specificity(for type: String, version: String) -> Int? {
             switch self.type {
             case "*/*": return 0
@@ -23,16 +23,16 @@ struct AcceptHeader {
         }
     }
 
-    /// `nil` when the client says nothing: it takes everything.
+    /// `nil` when there is no header: the client accepts all types.
     private let ranges: [Range]?
 
-    /// Reads the values of all Accept headers of a request. What cannot be read is left out.
+    /// Parses the values of all Accept headers of a request. Parts that cannot be parsed are omitted.
     init(_ values: [String]) {
         let parts = values.flatMap { $0.split(separator: ",") }
         self.ranges = parts.isEmpty ? nil : parts.compactMap(Self.range)
     }
 
-    /// How much the client likes this type, 0...1: what it says of the most exact name that fits.
+    /// The client's preference for this type, 0...1, by the most exact range that matches.
     func quality(of type: String, version: String) -> Double {
         guard let ranges else { return 1 }
         var best: (specificity: Int, quality: Double) = (-1, 0)

@@ -3,13 +3,13 @@ import Logging
 import RelayCore
 import Synchronization
 
-/// What every request passes before its endpoint, and what becomes of an endpoint's errors.
+/// The checks of every request before its endpoint, and the conversion of an endpoint's errors into answers.
 struct AdminService: HTTPService {
     let router: Router
     let access: AccessControl
     let hosts: HostPolicy
     let logger: Logger
-    /// Which failures of the store are logged: while the disk is full, each request can meet one, and says so in its answer.
+    /// The limit on log messages about failures of the store: on a full disk each request can cause one, which is in its answer.
     private let storeFailures = StoreFailureLog()
 
     func admit(_ head: RequestHead) -> Admission {
@@ -17,7 +17,7 @@ struct AdminService: HTTPService {
             return .refused(self.refusal(problem, head), closing: true)
         }
         guard (head.authority.map { [$0] } ?? head.values("host")).allSatisfy(self.hosts.allows) else {
-            let detail = "This server is called 127.0.0.1, [::1] or localhost; the request is for another name."
+            let detail = "This server's names are 127.0.0.1, [::1] and localhost; the request has another one."
             return .refused(self.denied(ProblemDetails(.misdirectedRequest, detail: detail), head, nil, nil))
         }
         let match = self.router.match(method: head.method, path: head.path)
@@ -39,14 +39,14 @@ struct AdminService: HTTPService {
         return self.router.match(method: head.method, path: head.path).route?.access.scope == nil ? .knownProbe : .known
     }
 
-    /// Who sent the request; `nil` without a token that is known.
+    /// The caller of the request; `nil` without a valid token.
     private func caller(of head: RequestHead) -> Caller? {
         let authorizations = head.values("authorization")
         guard authorizations.count == 1, let authorization = authorizations.first else { return nil }
         return self.access.tokens.caller(authorization: authorization)
     }
 
-    /// The answer to a caller who may not have what is behind `match`; `nil` for one who may.
+    /// The denial for a caller that may not use `match`; `nil` when it may.
     private func denial(_ match: Router.Match, _ caller: Caller?, _ head: RequestHead) -> HTTPResponse? {
         let scope: Scope?
         switch match.access {
@@ -62,8 +62,8 @@ struct AdminService: HTTPService {
         let problem = ProblemDetails(
             .insufficientScope,
             detail: """
-                It needs the scope \(scope.rawValue); the token has \(scopes.isEmpty ? "none" : scopes). Use another token: one \
-                with the scope admin can make it, as by `ttmsctl token create NAME --scope \(scope.rawValue)`.
+                This requires the scope \(scope.rawValue); the token has \(scopes.isEmpty ? "none" : scopes). Use another token: one \
+                with the scope admin can create it, as by `ttmsctl token create NAME --scope \(scope.rawValue)`.
                 """
         )
         let challenge = "Bearer realm=\"ttms-relay\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\""
@@ -76,27 +76,27 @@ struct AdminService: HTTPService {
         )
     }
 
-    /// The answer to a caller without a token that is in force: what to send, or that what was sent is none.
+    /// The denial for a caller without a valid token, with the reason and the remedy.
     private func unknownCaller(_ head: RequestHead, _ route: Route?) -> HTTPResponse {
         if let seconds = self.access.failures.note(head.remoteAddress) {
             let detail = """
-                Too many requests without a token in force have come from \(head.remoteAddress). Wait \(seconds) seconds, or send a \
-                token that is in force: those are served.
+                Too many requests without a valid token have come from \(head.remoteAddress). Wait \(seconds) seconds, or send a valid \
+                token: requests with one are served.
                 """
             let headers = [HTTPResponse.Header("Retry-After", String(seconds))]
             return self.denied(ProblemDetails(.tooManyFailures, detail: detail), head, nil, route, headers: headers)
         }
-        let source = "The file admin.token of the relay's data directory holds one; `ttmsctl token create` makes others."
+        let source = "The file admin.token of the relay's data directory contains one; `ttmsctl token create` creates others."
         let authorizations = head.values("authorization")
         let hasToken = authorizations.contains { TokenSecret(authorization: $0) != nil }
         let former = authorizations.count == 1 ? self.access.tokens.holder(authorization: authorizations[0])?.caller : nil
         let detail =
             if let former {
-                "The token \(former.tokenName) is not in force any more: it has expired. \(source)"
+                "The token \(former.tokenName) is no longer valid: it has expired. \(source)"
             } else if hasToken, authorizations.count == 1 {
-                "The token is not in force: it is none of this relay, or has been revoked. \(source)"
+                "The token is not valid: it is none of this relay, or has been revoked. \(source)"
             } else if authorizations.count > 1 {
-                "There is more than one Authorization header, so that nobody can tell whose request it is. Send one. \(source)"
+                "There is more than one Authorization header, so that the caller is not certain. Send one. \(source)"
             } else {
                 "Send `Authorization: Bearer TOKEN`. \(source)"
             }
@@ -110,7 +110,7 @@ struct AdminService: HTTPService {
         )
     }
 
-    /// Refuses a request because of who sent it, which is recorded.
+    /// Refuses a request because of its caller, and records the denial.
     private func denied(
         _ problem: ProblemDetails,
         _ head: RequestHead,
@@ -131,7 +131,7 @@ struct AdminService: HTTPService {
         return self.refusal(problem, head, headers: headers)
     }
 
-    /// Carries out a request, and records it when it was to change something.
+    /// Carries out a request, and records it unless it is a read.
     private func carryOut(
         _ route: Route,
         _ parameters: [String: String],
@@ -144,13 +144,13 @@ struct AdminService: HTTPService {
         do {
             let query = try QueryParameters(head.query, known: route.query)
             guard body.isEmpty || route.takesBody else {
-                // Whoever sends one expects something of it.
+                // A body without a meaning is refused, because its sender expects an effect.
                 throw ProblemDetails(.invalidBody, detail: "Nothing was done: this path takes no body with \(head.method).")
             }
             guard body.isEmpty || head.values("content-encoding").allSatisfy({ $0.asciiLowercased == "identity" }) else {
                 throw ProblemDetails(
                     .unsupportedMediaType,
-                    detail: "Nothing was done: the body has a Content-Encoding. Send it as it is, not compressed."
+                    detail: "Nothing was done: the body has a Content-Encoding. Send it uncompressed."
                 )
             }
             response = try await route.handler(
@@ -218,12 +218,12 @@ struct AdminService: HTTPService {
                 "An admin request failed",
                 metadata: ["request": "\(head.id)", "error": "\(String(reflecting: error))"]
             )
-            return ProblemDetails(.internalError, detail: "The relay's log has the cause, under the id of this request.")
+            return ProblemDetails(.internalError, detail: "The relay's log has the cause, with the id of this request.")
         }
     }
 }
 
-/// Limits the lines about requests that the store has failed, for all threads that serve them.
+/// Limits the log messages about requests that fail because of the store, over all threads that serve them.
 private final class StoreFailureLog: Sendable {
     private let limit = Mutex(LogLimit<StoreError.Code>())
 
@@ -233,26 +233,26 @@ private final class StoreFailureLog: Sendable {
 }
 
 extension ProblemDetails {
-    /// What an operator is told when a frame was not injected.
+    /// Makes the problem of a frame that was not injected.
     init(_ error: InjectionError) {
         switch error {
         case .payloadTooLong(let maximum):
-            self.init(.payloadTooLong, detail: "A payload may have \(maximum) bytes at the most.")
+            self.init(.payloadTooLong, detail: "A payload may have at most \(maximum) bytes.")
         case .keyReused:
             self.init(
                 .idempotencyKeyReused,
                 detail: """
-                    The idempotency key was used for another message within the time that keys are remembered, and nothing was sent. \
-                    Use a new key for each message, and the old one only to ask for the same again.
+                    The idempotency key was used for another message within the time for which keys are remembered, and nothing was sent. \
+                    Use a new key for each message, and the former one only to repeat its request.
                     """
             )
         case .rejected(let cap):
-            self.init(.queueFull, detail: "The frame was not taken: \(cap.settingKey ?? cap.rawValue) is reached.")
-        case .stopping: self.init(.stopping, detail: "The frame was not taken. Try again when the relay has started anew.")
+            self.init(.queueFull, detail: "The frame was refused: \(cap.settingKey ?? cap.rawValue) is reached.")
+        case .stopping: self.init(.stopping, detail: "The frame was refused. Try again when the relay has been restarted.")
         }
     }
 
-    /// What an operator is told when the store failed.
+    /// Makes the problem of a failed store.
     init(_ error: StoreError) {
         self.init(.storeUnavailable, detail: error.description)
     }

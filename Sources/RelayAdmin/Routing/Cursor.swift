@@ -1,16 +1,16 @@
 import AdminAPI
 import FoundationEssentials
 
-/// Where the next page of a list begins, as a text that means nothing to the client.
+/// The place where the next page of a list begins, as a text that is opaque to the client.
 ///
-/// It names the list with its filters, so that a cursor of one list is refused by another instead of skipping silently.
+/// It contains the list and its filters, so that another list refuses the cursor instead of skipping items.
 struct Cursor: Equatable {
     /// The list and its filters.
     let list: String
     /// The last item of the page before.
     let position: String
 
-    /// What the client gets: base64url of both.
+    /// The client's text: base64url of both.
     var text: String {
         let base64 = Data("\(self.list)/\(self.position)".utf8).base64EncodedString()
         let text = base64.utf8.compactMap { byte -> UInt8? in
@@ -29,7 +29,7 @@ struct Cursor: Equatable {
         self.position = position
     }
 
-    /// Reads what ``text`` wrote for the same list.
+    /// Decodes the ``text`` of a cursor of the same list.
     ///
     /// - Throws: ``ProblemDetails`` with the code `invalid_cursor`.
     init(_ text: String, of list: String) throws(ProblemDetails) {
@@ -39,24 +39,24 @@ struct Cursor: Equatable {
             content.hasPrefix("\(list)/")
         else { throw Self.invalid }
         self.init(list: list, position: String(content.dropFirst(list.count + 1)))
-        // One position has one text: what base64 leaves open (stray bits, other alphabets) is refused.
+        // One position has one text: other alphabets and stray bits, which base64 permits, are refused.
         guard self.text == text else { throw Self.invalid }
     }
 
     /// The problem of a text that is no cursor of the list.
     static let invalid = ProblemDetails(
         .invalidCursor,
-        detail: "Pass `next_cursor` of the page before as it is, with the same filters; or none, to begin anew.",
-        errors: [ProblemDetails.Flaw(pointer: "cursor", detail: "It is not one that this list gave out.")]
+        detail: "Pass `next_cursor` of the page before unchanged, with the same filters; or none, for the first page.",
+        errors: [ProblemDetails.Flaw(pointer: "cursor", detail: "It is not one of this list.")]
     )
 }
 
 extension HTTPResponse {
-    /// A page of a list that is in memory as a whole.
+    /// A page of a list that is completely in memory.
     ///
     /// - Parameters:
     ///   - list: the list with its filters, for the cursor.
-    ///   - key: what the list is sorted by; no two elements share it.
+    ///   - key: the key by which the list is sorted; no two elements share it.
     static func page<Element, Item: Codable & Sendable & Equatable>(
         of all: [Element],
         list: String,

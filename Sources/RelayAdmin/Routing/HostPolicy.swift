@@ -1,9 +1,9 @@
 import AdminAPI
 
-/// Which names a request may call this server by.
+/// The host names with which a request may address this server.
 ///
-/// A web page can point its own name at 127.0.0.1 and so reach a server that only listens there (DNS rebinding). Its requests
-/// carry that name as their Host, so on loopback only loopback's own names are served.
+/// A web page can resolve its own name to 127.0.0.1, and so reach a server that listens only there (DNS rebinding). Its requests
+/// have that name as their Host. On loopback, therefore, only loopback's own names are served.
 struct HostPolicy: Sendable {
     /// Whether only this machine can connect.
     let isLoopback: Bool
@@ -12,7 +12,7 @@ struct HostPolicy: Sendable {
         self.isLoopback = Self.isLoopback(host)
     }
 
-    /// Whether a request with this Host header is for us; which port it names does not matter, as a tunnel may have another.
+    /// Whether a request with this Host header is served. Its port is not checked, because a tunnel may have another one.
     func allows(_ host: String) -> Bool {
         guard self.isLoopback else { return true }
         let (name, rest): (Substring, Substring)
@@ -26,7 +26,7 @@ struct HostPolicy: Sendable {
         return Self.isLoopback(name.lowercased()) && Self.isPort(rest)
     }
 
-    /// Whether it is nothing, or a colon with a port or without.
+    /// Whether the text is empty, or a colon with or without a port.
     private static func isPort(_ text: Substring) -> Bool {
         guard let first = text.first else { return true }
         let digits = text.dropFirst()

@@ -1,11 +1,11 @@
-/// Undoes RFC 3986's percent-encoding of one path segment, or one name or value of a query.
+/// Decodes RFC 3986's percent-encoding of one path segment, or one name or value of a query.
 enum PercentDecoding {
-    /// Decodes a name or value of a query, as HTML forms and most client libraries write it: `+` is a space.
+    /// Decodes a name or value of a query in the form that HTML forms and most client libraries use: `+` is a space.
     static func decodeForm(_ text: some StringProtocol) -> String? {
         self.decode(String(text.map { $0 == "+" ? " " : $0 }))
     }
 
-    /// - Returns: `nil` for an incomplete escape, a byte that should have been escaped, a NUL, and what is not UTF-8.
+    /// - Returns: `nil` for an incomplete escape, a byte that has to be escaped, a NUL, and bytes that are not UTF-8.
     static func decode(_ text: some StringProtocol) -> String? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)

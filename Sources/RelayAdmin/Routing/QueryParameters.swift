@@ -2,19 +2,19 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// The query of a request: decoded, each parameter known to the route and given once.
+/// The decoded query of a request. Every parameter is known to the route, and occurs once.
 struct QueryParameters: Sendable {
-    /// Items per page when the request does not say.
+    /// Items per page, unless the request sets it.
     static let defaultLimit = 100
-    /// Items per page at the most: a page is put together in memory.
+    /// The range of items per page: a page is assembled in memory.
     static let limits = 1...1_000
 
     private var values: [String: String] = [:]
 
-    /// - Parameter known: the names that the route has a meaning for.
+    /// - Parameter known: the names that the route uses.
     /// - Throws: ``ProblemDetails``.
     init(_ fields: [RequestHead.Field], known: [String]) throws(ProblemDetails) {
-        // `?` alone, and `&` at the end, make a field of nothing.
+        // `?` alone, and `&` at the end, yield an empty field.
         for field in fields where !field.name.isEmpty || field.value != nil {
             guard let name = PercentDecoding.decodeForm(field.name), let value = PercentDecoding.decodeForm(field.value ?? "")
             else {
@@ -22,7 +22,7 @@ struct QueryParameters: Sendable {
             }
             guard known.contains(name) else {
                 let allowed = known.isEmpty ? "This path takes none." : "This path takes \(known.joined(separator: ", "))."
-                throw Self.invalid(name, "There is no such parameter here. \(allowed)")
+                throw Self.invalid(name, "This path has no such parameter. \(allowed)")
             }
             guard self.values.updateValue(value, forKey: name) == nil else { throw Self.invalid(name, "It is given twice.") }
         }
@@ -84,7 +84,7 @@ struct QueryParameters: Sendable {
 
     /// A time in milliseconds since 1970; `nil` when the parameter is not given.
     func time(_ name: String) throws(ProblemDetails) -> Int64? {
-        // An offset's plus sign that was not escaped reads as a space, which no time has.
+        // An unescaped plus sign of an offset is decoded as a space, which no time contains.
         guard let text = self[name].map({ String($0.map { $0 == " " ? "+" : $0 }) }) else { return nil }
         guard let time = APITime.milliseconds(text) else {
             throw Self.invalid(name, "It has to be an RFC 3339 time such as 2023-11-14T22:13:20Z.")
@@ -101,7 +101,7 @@ struct QueryParameters: Sendable {
         return range
     }
 
-    /// Whether a sorted list is to begin with the highest.
+    /// Whether a sorted list begins with the highest.
     var isDescending: Bool {
         get throws(ProblemDetails) { try self.word("order", as: SortOrder.self) == .descending }
     }
@@ -111,7 +111,7 @@ struct QueryParameters: Sendable {
         names.map { "\(self[$0] ?? "")." }.joined()
     }
 
-    /// Where the page begins that the parameter `cursor` asks for; `nil` for the first.
+    /// The position of the page in the parameter `cursor`; `nil` for the first page.
     func position(in list: String) throws(ProblemDetails) -> ListPosition? {
         guard let text = self["cursor"] else { return nil }
         guard let position = ListPosition(try Cursor(text, of: list).position) else { throw Cursor.invalid }

@@ -1,22 +1,22 @@
 /// The head of a request, copied out of the library's memory.
 ///
-/// Bytes that are not UTF-8 are replaced by U+FFFD, which no check lets pass where it matters.
+/// Bytes that are not UTF-8 are replaced by U+FFFD, which no relevant check accepts.
 struct RequestHead: Sendable {
     /// A header, or a query parameter before its escapes are decoded.
     struct Field: Equatable, Sendable {
-        /// The name; a header's in lower case, as far as it is ASCII.
+        /// The name; that of a header in lower case, as far as it is ASCII.
         var name: String
         /// `nil` for a query parameter without `=`.
         var value: String?
     }
 
-    /// Names the request in the answer and in the log.
+    /// The request's id in the answer and in the log.
     let id: String
-    /// The method as it came.
+    /// The method as received.
     let method: String
-    /// The host that the target names, which counts in place of the Host header; `nil` when it names none.
+    /// The host in the target, which takes precedence over the Host header; `nil` when there is none.
     let authority: String?
-    /// The path as it came, without the query.
+    /// The path as received, without the query.
     let path: String
     /// `HTTP/1.0` or `HTTP/1.1`.
     let version: String
@@ -24,11 +24,11 @@ struct RequestHead: Sendable {
     let headers: [Field]
     /// The query parameters in their order.
     let query: [Field]
-    /// Whether a header went on over several lines, so that its name is not what a proxy took it for.
+    /// Whether a header was continued on further lines, so that a proxy may read its name differently.
     let hasFoldedHeader: Bool
-    /// Whether it had bytes that are in none of these texts: a zero, or a line that did not end with CRLF.
+    /// Whether it had bytes that none of these texts contains: a zero, or a line without CRLF.
     let hasHiddenBytes: Bool
-    /// Where it came from: an address without a port.
+    /// The client's address without a port.
     let remoteAddress: String
 
     init(
@@ -52,8 +52,8 @@ struct RequestHead: Sendable {
         self.id = Self.requestID(self.headers)
     }
 
-    /// The library leaves white space behind a value, which is none of it (RFC 9110, 5.5). It stays where the library itself reads the
-    /// value, and takes `chunked ` for another coding.
+    /// Removes white space around a value, which the library leaves at its end (RFC 9110, 5.5). Two headers are unchanged: the library
+    /// itself reads them, and takes `chunked ` for another coding.
     private static func trimmed(_ field: Field) -> Field {
         guard let value = field.value, field.name != "transfer-encoding", field.name != "content-length" else { return field }
         let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
@@ -68,17 +68,17 @@ struct RequestHead: Sendable {
         self.headers.filter { $0.name == name }.map { $0.value ?? "" }
     }
 
-    /// The bytes that the body will have, or the most that a number holds; `nil` when it is chunked, or not said.
+    /// The size of the body in bytes, or the largest number; `nil` when it is chunked or not given.
     var contentLength: Int? {
         self.values("content-length").first.map { Int($0) ?? .max }
     }
 
-    /// Whether the client waits for a word before it sends the body.
+    /// Whether the client waits for a `100 Continue` before it sends the body.
     var expectsContinue: Bool {
         self.values("expect").contains { $0.lowercased() == "100-continue" }
     }
 
-    /// Whether the client has a use for the connection after the answer.
+    /// Whether the client wants to reuse the connection after the answer.
     var wantsKeepAlive: Bool {
         let options = self.values("connection").flatMap { $0.split(separator: ",") }.map { option in
             String(option.filter { $0 != " " && $0 != "\t" }).asciiLowercased
@@ -86,7 +86,7 @@ struct RequestHead: Sendable {
         return self.version == "HTTP/1.0" ? options.contains("keep-alive") : !options.contains("close")
     }
 
-    /// The client's own id when it is harmless in a header and in a log, otherwise a new one.
+    /// The client's own id when it is safe in a header and in a log, otherwise a new one.
     private static func requestID(_ headers: [Field]) -> String {
         let given = headers.first { $0.name == "x-request-id" }?.value ?? ""
         let isHarmless = given.utf8.allSatisfy { byte in
@@ -104,8 +104,8 @@ struct RequestHead: Sendable {
 }
 
 extension String {
-    /// The text with the letters of ASCII in lower case, and all others as they are: `lowercased()` makes the k of ASCII of the
-    /// Kelvin sign, and so a token of what was none.
+    /// The text with ASCII letters in lower case, and all others unchanged. `lowercased()` would convert the Kelvin sign to the
+    /// ASCII k, and so make a token of a text that is none.
     var asciiLowercased: String {
         String(decoding: self.utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }

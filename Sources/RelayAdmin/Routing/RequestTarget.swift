@@ -1,17 +1,17 @@
-/// The target of a request in its parts, each as it came.
+/// The parts of a request's target, each as received.
 ///
-/// Taken from the target itself, not from the library's query: that has a space for each `+`, and no scheme and host apart.
+/// Parsed from the target itself, because the library's query has a space for each `+`, and does not separate scheme and host.
 struct RequestTarget: Equatable, Sendable {
-    /// The host, and its port, that an absolute target names (RFC 9112, 3.2.2); `nil` for any other target.
+    /// The host and port of an absolute target (RFC 9112, 3.2.2); `nil` for any other target.
     var authority: String?
     /// The path without the query; `*` for the target of an OPTIONS request for the server.
     var path: String
-    /// The query's parameters in their order, escapes and `+` as they came.
+    /// The query's parameters in their order, with escapes and `+` as received.
     var query: [RequestHead.Field]
 
     private static let schemes = ["http://", "https://"]
 
-    /// Splits a target: at bytes, since a mark that stands behind one of ASCII would make another character of it.
+    /// Splits a target at bytes, because a combining mark after an ASCII character would form another character with it.
     init(_ text: String) {
         var rest = Substring(text).utf8
         let isSame = { (byte: UInt8, other: UInt8) in

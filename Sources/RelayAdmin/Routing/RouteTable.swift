@@ -1,7 +1,7 @@
 import AdminAPI
 import RelayCore
 
-/// Everything that the admin API answers. openapi/ttms-relay.yaml says the same, and a test compares the two.
+/// All routes of the admin API. openapi/ttms-relay.yaml describes the same ones, and a test compares the two.
 enum RouteTable {
     static func routes(
         _ operations: any RelayOperations,
@@ -65,7 +65,7 @@ enum RouteTable {
         ] + Self.routes(settings, access) + Self.routes(access)
     }
 
-    /// How the relay runs.
+    /// The routes for settings and the log level.
     private static func routes(_ settings: any RelaySettings, _ access: AccessControl) -> [Route] {
         let configuration = SettingEndpoints(settings: settings, access: access)
         let logLevel = LogLevelEndpoints(settings: settings)
@@ -79,7 +79,7 @@ enum RouteTable {
         ]
     }
 
-    /// Who may use the relay, who did, and who may not connect to it.
+    /// The routes for tokens, blocks and the audit log.
     private static func routes(_ access: AccessControl) -> [Route] {
         let tokens = TokenEndpoints(tokens: access.tokens)
         let blocks = BlockEndpoints(blocks: access.blocks)

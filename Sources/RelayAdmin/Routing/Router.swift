@@ -1,21 +1,21 @@
 import AdminAPI
 
-/// Who may use a route.
+/// The callers that may use a route.
 enum Access: Equatable, Sendable {
-    /// Everybody who can connect.
+    /// Any client that can connect.
     case open
-    /// Everybody on this machine; from elsewhere, who may read.
+    /// Any client on this machine; from other machines, callers with the scope `read`.
     case openOnLoopback
-    /// Who has a token with this scope.
+    /// Callers whose token has this scope.
     case scope(Scope)
 
-    /// The scope that it names.
+    /// The required scope, if there is one.
     var scope: Scope? {
         if case .scope(let scope) = self { scope } else { nil }
     }
 }
 
-/// The methods that routes have. HEAD goes where GET goes, and OPTIONS is answered by the router.
+/// The methods of routes. HEAD is handled as GET, and OPTIONS is answered by the router.
 enum Method: String, CaseIterable, Sendable {
     case get = "GET"
     case post = "POST"
@@ -23,14 +23,14 @@ enum Method: String, CaseIterable, Sendable {
     case delete = "DELETE"
 }
 
-/// One thing that can be asked: what it is called, who may ask, and what answers.
+/// One operation of the API: its path and method, its callers, and its handler.
 struct Route: Sendable {
     let method: Method
     let path: RoutePath
     let access: Access
-    /// The query parameters that it has a meaning for; any other is refused.
+    /// The query parameters that it uses; any other is refused.
     let query: [String]
-    /// Whether it has a meaning for a body; one that comes without is refused.
+    /// Whether it uses a body; otherwise a request with one is refused.
     let takesBody: Bool
     let handler: @Sendable (HTTPRequest) async throws -> HTTPResponse
 
@@ -51,21 +51,21 @@ struct Route: Sendable {
     }
 }
 
-/// Finds the route of a request. The table is the single source for what exists, what is allowed, and for whom.
+/// Finds the route of a request. The table is the only source for the existing routes and their access.
 struct Router: Sendable {
-    /// What a request's method and path lead to.
+    /// The result for a request's method and path.
     struct Match: Sendable {
         enum Outcome: Sendable {
             /// A route, with the values of the parameters in its path.
             case route(Route, parameters: [String: String])
-            /// The path exists, and the client asks for its methods.
+            /// The path exists, and the client requests its methods.
             case options(allow: String)
-            /// There is no such thing; with the path's methods, if it is the method.
+            /// The path or the method does not exist; for the latter, with the path's methods.
             case problem(ProblemDetails, allow: String?)
         }
 
-        /// Who may hear of it; `nil` for everybody who has any token: what the API does not have, and what it has methods for,
-        /// needs no scope of its own, but is not a stranger's business.
+        /// The callers that may receive the outcome; `nil` for all with any token. Unknown paths and the methods of a path need no
+        /// scope, but are not shown to strangers.
         var access: Access?
         var outcome: Outcome
 
@@ -82,7 +82,7 @@ struct Router: Sendable {
     }
 
     let routes: [Route]
-    /// The path of each route, split once: every request is compared with all of them.
+    /// The path of each route, split once, because every request is compared with all of them.
     private let templates: [[Part]]
 
     init(routes: [Route]) {
@@ -109,13 +109,13 @@ struct Router: Sendable {
         let matching = zip(self.routes, self.templates).compactMap { route, template in
             Self.parameters(of: template, in: segments).map { (route: route, parameters: $0) }
         }
-        // A path that is there word for word is meant before one that takes the word for a parameter.
+        // A literal path takes precedence over one with a parameter in its place.
         let exact = matching.filter { $0.parameters.isEmpty }
         let candidates = exact.isEmpty ? matching : exact
         guard !candidates.isEmpty else {
             let problem = ProblemDetails(
                 .notFound,
-                detail: "There is nothing at this path. The API begins with /api/v1; a slash within a name is written %2F."
+                detail: "This path does not exist. The API begins with /api/v1; a slash within a name is written %2F."
             )
             return Match(access: fallback, outcome: .problem(problem, allow: nil))
         }
@@ -124,7 +124,7 @@ struct Router: Sendable {
             let outcome = Match.Outcome.route(candidate.route, parameters: candidate.parameters)
             return Match(access: candidate.route.access, outcome: outcome)
         }
-        // A path's methods may need different scopes: to hear which there are, any token will do.
+        // A path's methods may require different scopes; any token suffices for their names.
         let accesses = candidates.map { $0.route.access }
         let access = accesses.first { $0 == .open || $0 == .openOnLoopback }
         let allow = self.allow(candidates.map { $0.route })
@@ -133,14 +133,14 @@ struct Router: Sendable {
         return Match(access: access, outcome: .problem(problem, allow: allow))
     }
 
-    /// Split before it is decoded: an escaped slash is part of a segment.
+    /// Splits the path before it is decoded, because an escaped slash is part of a segment.
     private static func segments(of path: String) -> [String]? {
         let raw = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         let segments = raw.compactMap(PercentDecoding.decode)
         return segments.count == raw.count ? segments : nil
     }
 
-    /// The values of the parameters in a path; `nil` when its segments are not those of `template`.
+    /// The values of the parameters in a path; `nil` when its segments do not match `template`.
     private static func parameters(of template: [Part], in segments: [String]) -> [String: String]? {
         guard template.count == segments.count else { return nil }
         let isMatch = zip(template, segments).allSatisfy { part, segment in

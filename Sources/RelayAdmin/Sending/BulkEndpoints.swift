@@ -2,7 +2,7 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Many messages from an operator in one request: they go to disk together, and each has its own result.
+/// The endpoint that sends many messages in one request: they are written to disk together, and each has its own result.
 struct BulkEndpoints: Sendable {
     let operations: any RelayOperations
     let problems: InjectionProblems

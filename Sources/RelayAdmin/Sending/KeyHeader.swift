@@ -2,17 +2,17 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// The header `Idempotency-Key`: a client's name for one sending (draft-ietf-httpapi-idempotency-key-header).
+/// The header `Idempotency-Key`: a client's key for one sending (draft-ietf-httpapi-idempotency-key-header).
 enum KeyHeader {
-    /// What a key is.
+    /// The form of a key, for problems.
     static let expectation = "It has to be 1 to 255 printable ASCII characters."
 
-    /// Whether a key is one.
+    /// Whether a text is a key.
     static func isValid(_ key: String) -> Bool {
         (1...255).contains(key.utf8.count) && key.utf8.allSatisfy { (0x20...0x7e).contains($0) }
     }
 
-    /// The key of a request; `nil` when it has none. It may stand in quotes, as the draft says, or without, as most clients do.
+    /// The key of a request; `nil` when it has none. Quotes around it, as in the draft, are optional, since most clients omit them.
     static func key(of request: HTTPRequest) throws(ProblemDetails) -> String? {
         let values = request.head.values("idempotency-key")
         guard var key = values.first else { return nil }
@@ -27,11 +27,11 @@ enum KeyHeader {
         return key
     }
 
-    /// Refuses a request that has a key where none is looked at: its sender believes that it can be repeated safely.
+    /// Refuses a request with a key where it has no effect, because its sender believes that it can be repeated safely.
     static func refuse(in request: HTTPRequest) throws(ProblemDetails) {
         guard !request.head.values("idempotency-key").isEmpty else { return }
         let detail = """
-            It names one message, and this path takes several. Leave it out, or post to \(RoutePath.bulk.rawValue) with an \
+            It is for one message, and this path takes several. Omit it, or post to \(RoutePath.bulk.rawValue) with an \
             `idempotency_key` for each message.
             """
         throw ProblemDetails(
@@ -45,7 +45,7 @@ enum KeyHeader {
 extension IdempotencyKey {
     /// The key of a sending.
     ///
-    /// - Parameter names: the token's id, so that one client does not meet another's keys, and the client's own name for it.
+    /// - Parameter names: the token's id, so that clients do not share keys, and the client's own key.
     init(_ names: [String], of injection: Injection) {
         self.init(
             name: Array(names.joined(separator: "\u{0}").utf8),
@@ -53,8 +53,8 @@ extension IdempotencyKey {
         )
     }
 
-    /// Tells a sending from another by mistake under the same key: the payload's size, and a hash (FNV-1a) over all that is sent.
-    /// It is not for forgers: who has the token may send anything anyway.
+    /// Detects another sending under the same key by mistake: the payload's size, and a hash (FNV-1a) over all that is sent. It is no
+    /// protection from forgery, because the token's owner may send anything.
     private static func digest(of injection: Injection) -> [UInt8] {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

@@ -1,7 +1,7 @@
 import AdminAPI
 import TTMSProtocol
 
-/// Reads a body of raw frames as a terminal of the dialect `total` would send them.
+/// Parses a body of raw frames in the dialect `total`.
 enum RawFrames {
     /// A data frame of the body.
     struct DataFrame: Equatable {
@@ -9,12 +9,12 @@ enum RawFrames {
         let payload: [UInt8]
     }
 
-    /// All frames of the body, or none: a body with one wrong frame is refused as a whole.
+    /// Parses all frames of the body; one wrong frame refuses the whole body.
     ///
     /// - Throws: ``ProblemDetails``.
     static func parse(_ body: [UInt8]) throws(ProblemDetails) -> [DataFrame] {
         guard !body.isEmpty else {
-            throw ProblemDetails(.invalidFrame, detail: "The body is empty. It has to hold at least one data frame.")
+            throw ProblemDetails(.invalidFrame, detail: "The body is empty. It has to contain at least one data frame.")
         }
         var parser = FrameParser(dialect: .total)
         var frames: [DataFrame] = []
@@ -27,7 +27,7 @@ enum RawFrames {
                     guard frame.command == Command.data.rawValue else {
                         return self.invalid(
                             frames.count,
-                            "Its command is not 0xaa: only data frames can be sent for a terminal."
+                            "Its command is not 0xaa: only data frames can be sent to a terminal."
                         )
                     }
                     frames.append(DataFrame(destination: frame.address, payload: Array(frame.content)))
@@ -51,8 +51,8 @@ enum RawFrames {
     private static func explanation(_ violation: Violation) -> String {
         switch violation {
         case .badHeader: "It does not begin with $TTMS."
-        case .tooShort: "Its length field says less than 13 bytes. It has to count all bytes of the frame."
-        case .tooLong: "Its length field says more than a frame may have."
+        case .tooShort: "Its length field is less than 13. It has to count all bytes of the frame."
+        case .tooLong: "Its length field is more than a frame may have."
         case .checksumMismatch: "Its checksum is not the XOR of all bytes before it."
         }
     }

@@ -2,9 +2,9 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Reads the JSON body that sends a message.
+/// Parses the JSON body that sends a message.
 enum SendMessageBody {
-    /// What the destination sees as the sender when the request names none.
+    /// The source of messages whose request has none.
     static let defaultSource = CCID(rawValue: 0)
 
     /// - Throws: ``ProblemDetails``.
@@ -15,13 +15,13 @@ enum SendMessageBody {
         return content.injection(to: destination)
     }
 
-    /// What all destinations of a message get.
+    /// The part of a message that all its destinations share.
     struct Content {
         private let source: CCID
         private let payload: [UInt8]
         private let timeToLive: UInt32?
 
-        /// Reads it from the fields that a message has wherever it stands; `nil` when the body is to be refused.
+        /// Reads the fields of a message, alone or in a list; `nil` when the body has to be refused.
         init?(_ body: inout JSONBody) {
             let encodings = PayloadEncoding.allCases.map(\.rawValue).joined(separator: ", ")
             let source = body.optional("source", SendMessageBody.ccidExpectation, read: \.ccid)

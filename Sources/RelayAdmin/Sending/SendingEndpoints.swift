@@ -2,7 +2,8 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// Messages from operators. They take the way of a terminal's: delivered if the destination is online, kept if not.
+/// The endpoints that send messages of operators. These are handled like a terminal's: delivered if the destination is online, or
+/// queued.
 struct SendingEndpoints: Sendable {
     let operations: any RelayOperations
     let problems: InjectionProblems
@@ -34,20 +35,21 @@ struct SendingEndpoints: Sendable {
         return response
     }
 
-    /// Waits, and notes what the message has come to. It is taken, whatever the wait comes to: its client has to hear its id.
+    /// Waits for the message's end, and records its state. Failures are ignored, because the client needs the id of its accepted
+    /// message.
     private func awaitEnd(of id: MessageID, _ timeout: Duration, _ receipt: inout MessageReceipt) async {
         guard let trace = try? await self.operations.awaitEnd(of: id, timeout: timeout) else {
-            // It has ended, and been forgotten to make room for others; or the store cannot be read.
+            // The message has ended and its trace was removed for others, or the store cannot be read.
             receipt.traced = false
             return
         }
         receipt.state = MessageState(trace.state)
     }
 
-    /// Milliseconds that a request may wait for the acknowledgement: with the rest of its work less than its deadline.
+    /// Milliseconds that a request may wait for the acknowledgement: less than its deadline.
     private static let waits = 0...25_000
 
-    /// The status of a message that is in `state`: 202 as long as it has not been written.
+    /// The status of the answer for a message in `state`: 202 while it has not been written.
     static func status(_ state: MessageState) -> Int { state == .accepted || state == .queued ? 202 : 200 }
 
     private enum Preview: String, CaseIterable {
@@ -60,7 +62,7 @@ struct SendingEndpoints: Sendable {
         let terminal = try await self.operations.terminal(injection.destination)
         var resource = MessagePreview(preview, injection, isOnline: terminal?.isOnline ?? false)
         if let cap = preview.store.rejection {
-            resource.rejectionDetail = "It would not be taken: \(await self.problems.reason(of: cap))"
+            resource.rejectionDetail = "It would be refused: \(await self.problems.reason(of: cap))"
         }
         return try .json(resource)
     }
@@ -111,7 +113,7 @@ struct SendingEndpoints: Sendable {
         }
     }
 
-    /// What the bodies of this API are.
+    /// The media types of request bodies.
     private enum MediaType: String, CaseIterable {
         case json = "application/json"
         case octets = "application/octet-stream"
@@ -130,8 +132,7 @@ struct SendingEndpoints: Sendable {
         try query.number("time_to_live_seconds", in: 0...UInt32.max)
     }
 
-    /// The problem of the first frame that was not taken, with a flaw for each of those, and with those that were taken: they cannot be
-    /// taken back.
+    /// The problem of the first refused frame, with a flaw for each refused one, and with the accepted ones, which cannot be withdrawn.
     private static func problem(of receipts: [Result<MessageReceipt, ProblemDetails>]) -> ProblemDetails? {
         var problem: ProblemDetails?
         var flaws: [ProblemDetails.Flaw] = []

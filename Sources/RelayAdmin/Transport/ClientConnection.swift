@@ -1,12 +1,12 @@
 import CMicroHTTPD
 
-/// Bytes that have moved over a connection since it was made.
+/// The bytes that have moved over a connection since it was accepted.
 struct ClientTraffic: Equatable, Sendable {
-    /// Those that have arrived, read or not.
+    /// Bytes that have arrived, whether read or not.
     var received: UInt64 = 0
-    /// Those that the client's kernel has acknowledged.
+    /// Bytes that the client's kernel has acknowledged.
     var acknowledged: UInt64 = 0
-    /// Whether there are some that it has not acknowledged, sent or not.
+    /// Whether there are unacknowledged bytes, whether sent or not.
     var isOutstanding = false
 
     init(received: UInt64 = 0, acknowledged: UInt64 = 0, isOutstanding: Bool = false) {
@@ -15,7 +15,7 @@ struct ClientTraffic: Equatable, Sendable {
         self.isOutstanding = isOutstanding
     }
 
-    /// Asks the kernel; nothing has moved over what is no TCP connection.
+    /// Reads the kernel's counters; all are 0 for a descriptor that is no TCP connection.
     init(of descriptor: Int32) {
         var traffic = ttms_traffic()
         _ = ttms_read_traffic(descriptor, &traffic)
@@ -27,40 +27,40 @@ struct ClientTraffic: Equatable, Sendable {
     }
 }
 
-/// One client's connection, as far as its time and its place are concerned: decides, and touches nothing.
+/// The time limits and the rank of one client's connection: a pure state machine.
 ///
-/// A client has ``Limits/timeout`` for each step that has no progress: bytes that arrive while it sends a request, bytes that its
-/// kernel acknowledges while it reads an answer. What has begun and makes progress takes as long as it takes.
+/// A client has ``Limits/timeout`` for each step without progress. Progress are bytes that arrive while it sends a request, and bytes
+/// that its kernel acknowledges while it reads an answer. A request or answer that makes progress has no limit in time.
 struct ClientConnection {
     typealias Instant = ContinuousClock.Instant
 
-    /// What the client may do, and for how long.
+    /// The limits of a client.
     struct Limits: Equatable, Sendable {
-        /// How long nothing may move, at least a second.
+        /// The longest time without progress, at least a second.
         var timeout: Duration
-        /// How much longer than announced a connection without a request stays open: a request may be on its way by then.
+        /// The time for which a connection without a request stays open after the announced timeout: a request may be on its way then.
         static let grace = Duration.seconds(5)
-        /// Bytes that have to move within ``timeout`` to be progress. One byte now and then would hold a place for ever.
+        /// The bytes that have to move within ``timeout`` to be progress. Single bytes could otherwise hold a place for ever.
         static let progress: UInt64 = 1_024
     }
 
-    /// Whose turn it is.
+    /// The side that acts next.
     enum Turn: Equatable {
-        /// The client's: to send a request.
+        /// The client, which sends a request.
         case request
-        /// The relay's: a request is carried out.
+        /// The relay, which carries out a request.
         case relay
-        /// The client's: to read an answer.
+        /// The client, which reads an answer.
         case answer
-        /// Nobody's: an answer that goes on has nothing to say, and the client only has to acknowledge what was said.
+        /// Neither: a continuous answer has no new bytes, and the client only has to acknowledge earlier ones.
         case silence
     }
 
-    /// Which of several connections is closed first for a newcomer's sake; the lowest first.
+    /// The order in which connections are closed for a new one; the lowest first.
     enum Rank: Int, Comparable {
-        /// No request has come from it, or one that goes on, to which the answer is no.
-        case neverAsked
-        /// It has asked, and may ask again.
+        /// No request has come from it, or an unfinished one that will be refused.
+        case withoutRequest
+        /// It has sent requests, and may send more.
         case idle
         /// It reads an answer.
         case reading
@@ -70,15 +70,15 @@ struct ClientConnection {
 
     /// The client's address without a port.
     let address: String
-    /// Whether one of its requests came with a token in force.
+    /// Whether one of its requests came with a valid token.
     private(set) var hasToken = false
     private(set) var turn = Turn.request
-    /// When its turn began, or since when it has made no progress.
+    /// The time at which its turn began, or of its last progress.
     private(set) var since: Instant
-    private var hasAsked = false
-    /// The head of a request is there, and its answer is not complete.
-    private var isAsking = false
-    /// Whether the first bytes of a request have been seen.
+    private var hasSentRequest = false
+    /// Whether the head of a request has been received, and its answer is not complete.
+    private var hasOpenRequest = false
+    /// Whether the first bytes of a request have been received.
     private var hasBegun = false
     /// The counters at ``since``.
     private var mark = ClientTraffic()
@@ -88,29 +88,29 @@ struct ClientConnection {
         self.since = now
     }
 
-    /// The head of a request is there.
-    mutating func asked(withToken: Bool) {
-        self.hasAsked = true
-        self.isAsking = true
+    /// Records that the head of a request has been received.
+    mutating func receivedHead(withToken: Bool) {
+        self.hasSentRequest = true
+        self.hasOpenRequest = true
         if withToken { self.hasToken = true }
     }
 
-    /// It is another's turn.
+    /// Records whose turn it is.
     mutating func begin(_ turn: Turn, traffic: ClientTraffic, now: Instant) {
-        if turn == .request { self.isAsking = false }
+        if turn == .request { self.hasOpenRequest = false }
         guard turn != self.turn else { return }
         self.turn = turn
         self.restart(traffic, now)
         self.hasBegun = false
     }
 
-    /// Whether the client has let its time pass. Looks at its progress, so it has to be called several times within ``Limits/timeout``.
+    /// Whether the client has exceeded its time. It records progress, and has to be called several times within ``Limits/timeout``.
     mutating func isOver(_ traffic: ClientTraffic, limits: Limits, now: Instant) -> Bool {
         let acknowledged = traffic.acknowledged &- self.mark.acknowledged
         switch self.turn {
         case .relay: return false
         case .request where !self.hasBegun && traffic.received == self.mark.received:
-            // The client may still read the answer before.
+            // The client may still read the preceding answer.
             if traffic.isOutstanding, acknowledged > 0 { self.restart(traffic, now) }
             return now - self.since >= limits.timeout + Limits.grace
         case .request where !self.hasBegun:
@@ -125,12 +125,12 @@ struct ClientConnection {
         }
     }
 
-    /// Where it stands among those that can be closed for a newcomer; `nil` when it cannot: a request of it is carried out, or comes with a
-    /// token.
+    /// Its order among the connections that can be closed for a new one. `nil` when it cannot be closed, because its request is being
+    /// carried out or has a token.
     var rank: Rank? {
         switch self.turn {
-        case .request where self.isAsking: self.hasToken ? nil : .neverAsked
-        case .request: self.hasAsked ? .idle : .neverAsked
+        case .request where self.hasOpenRequest: self.hasToken ? nil : .withoutRequest
+        case .request: self.hasSentRequest ? .idle : .withoutRequest
         case .answer, .silence: .reading
         case .relay: nil
         }

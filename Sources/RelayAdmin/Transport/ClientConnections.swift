@@ -3,24 +3,25 @@ import Glibc
 import RelayCore
 import Synchronization
 
-/// All connections of the admin API: ends those whose client takes too long or has gone, and keeps places for probes and for those who
-/// have a token.
+/// All connections of the admin API. It closes those whose client is too slow or gone, and reserves places for probes and for clients
+/// with a token.
 ///
-/// There are places for clients that have shown no token, which anybody can take, and others for those that have shown one. A newcomer
-/// for whom there is no place takes that of the client that has been idle for longest, of the address with the most connections.
+/// There are places for clients without a valid token, which anybody can take, and others for those with one. When there is none for
+/// a new client, a connection of the address with the most connections is closed: the one that has been idle longest.
 ///
-/// libmicrohttpd's own timer sees silence only, and closes the connection of a request that arrives when it is over. And the library
-/// can miss that a client is gone: it asks epoll for edges, and takes a read that does not fill its buffer for the last of an edge.
+/// libmicrohttpd's own timer only measures silence, and closes the connection of a request that arrives at the timeout. The library
+/// can also miss that a client is gone. It uses epoll's edges, and takes a read that does not fill its buffer for the last of an
+/// edge.
 ///
-/// A descriptor is known here only between the library's `opened` and `closed`, and it is shut down under the same lock, so a
-/// number that has been given to another file meanwhile is never touched.
+/// A descriptor is registered only between the library's `opened` and `closed`, and is shut down under the same lock. A number that
+/// has been assigned to another file meanwhile is therefore never touched.
 final class ClientConnections: Sendable {
     private struct State {
         var connections: [Int32: ClientConnection] = [:]
         var evicted = 0
     }
 
-    /// How many there may be.
+    /// The limits of connections.
     let places: AdminPlaces
     private let limits: ClientConnection.Limits
     private let state = Mutex(State())
@@ -30,9 +31,9 @@ final class ClientConnections: Sendable {
         self.places = places
     }
 
-    /// A client has connected.
+    /// Registers a new connection.
     ///
-    /// - Returns: whether another one had to go for its sake.
+    /// - Returns: whether another one was closed for it.
     func opened(_ descriptor: Int32, from address: String, now: ContinuousClock.Instant = .now) -> Bool {
         self.state.withLock { state in
             let count = state.connections.values.count { !$0.hasToken }
@@ -42,29 +43,29 @@ final class ClientConnections: Sendable {
         }
     }
 
-    /// The descriptor is about to be closed.
+    /// Removes a connection whose descriptor is about to be closed.
     func closed(_ descriptor: Int32) {
         _ = self.state.withLock { $0.connections.removeValue(forKey: descriptor) }
     }
 
-    /// The head of a request is there.
+    /// Records that the head of a request has been received.
     ///
-    /// - Returns: `false` when there are so many clients with a token that no place is left for this one.
-    func asked(_ descriptor: Int32, withToken: Bool) -> Bool {
+    /// - Returns: `false` when all places for clients with a token are taken.
+    func receivedHead(_ descriptor: Int32, withToken: Bool) -> Bool {
         self.state.withLock { state in
             let hadToken = state.connections[descriptor]?.hasToken ?? false
             if withToken, !hadToken, state.connections.values.count(where: \.hasToken) >= self.places.withToken {
                 guard Self.evict(&state, where: { $0.hasToken && $0.rank == .idle }) else {
-                    state.connections[descriptor]?.asked(withToken: false)
+                    state.connections[descriptor]?.receivedHead(withToken: false)
                     return false
                 }
             }
-            state.connections[descriptor]?.asked(withToken: withToken)
+            state.connections[descriptor]?.receivedHead(withToken: withToken)
             return true
         }
     }
 
-    /// It is the client's turn to send a request. One that has sent its FIN already is let go once its requests are answered.
+    /// Begins the client's turn to send a request. A client that has already sent its FIN is released when its requests are answered.
     func awaitRequest(_ descriptor: Int32) {
         self.begin(.request, descriptor)
         self.state.withLock { state in
@@ -72,7 +73,7 @@ final class ClientConnections: Sendable {
         }
     }
 
-    /// It is another's turn.
+    /// Records whose turn it is.
     func begin(_ turn: ClientConnection.Turn, _ descriptor: Int32) {
         self.state.withLock { state in
             guard turn == .request || state.connections[descriptor]?.turn != turn else { return }
@@ -80,8 +81,8 @@ final class ClientConnections: Sendable {
         }
     }
 
-    /// Shuts down what is over its time, and gives the library another edge for each client that has sent its FIN: it then sees the
-    /// end of the stream, and closes it.
+    /// Shuts down connections that have exceeded their time, and gives the library another edge for each client that has sent its
+    /// FIN. The library then reads the end of the stream, and closes it.
     func sweep(now: ContinuousClock.Instant) {
         self.state.withLock { state in
             for descriptor in Array(state.connections.keys) {
@@ -91,22 +92,22 @@ final class ClientConnections: Sendable {
                     Self.shutDown(descriptor, &state)
                 } else {
                     state.connections[descriptor] = connection
-                    // That direction is over: what came before the FIN can still be read, and answers can be sent.
+                    // Only this direction is ended: bytes before the FIN can still be read, and answers can be sent.
                     if connection.turn == .request, ttms_has_ended(descriptor) { shutdown(descriptor, Int32(SHUT_RD)) }
                 }
             }
         }
     }
 
-    /// What has become of the client of an answer that goes on.
+    /// The end of the client of a continuous answer.
     enum End: Equatable {
-        /// It sends nothing more, and may read still.
+        /// It sends no more, but may still read.
         case half
-        /// It has gone, and its connection has been shut down.
+        /// It is gone, and its connection has been shut down.
         case whole
     }
 
-    /// Whether the client of an answer that goes on has ended its side, or both.
+    /// Whether the client of a continuous answer has ended its side, or both.
     func end(of descriptor: Int32) -> End? {
         self.state.withLock { state in
             guard state.connections.keys.contains(descriptor) else { return .whole }
@@ -118,7 +119,7 @@ final class ClientConnections: Sendable {
         }
     }
 
-    /// What monitoring sees of them.
+    /// The metrics of the connections.
     var metrics: [MetricFamily] {
         let (strangers, known, evicted) = self.state.withLock { state in
             let known = state.connections.values.count(where: \.hasToken)
@@ -129,7 +130,7 @@ final class ClientConnections: Sendable {
             MetricFamily(
                 "ttms_admin_connections",
                 .gauge,
-                help: "Connections to the admin API, by whether a token in force came over them.",
+                help: "Connections to the admin API, by whether a valid token came over them.",
                 samples: [
                     .init(Double(strangers), labels: [label(false)]), .init(Double(known), labels: [label(true)]),
                 ]
@@ -137,7 +138,7 @@ final class ClientConnections: Sendable {
             MetricFamily(
                 "ttms_admin_connections_limit",
                 .gauge,
-                help: "Connections to the admin API that there may be, by whether a token in force came over them.",
+                help: "The limit of connections to the admin API, by whether a valid token came over them.",
                 samples: [
                     .init(Double(self.places.withoutToken), labels: [label(false)]),
                     .init(Double(self.places.withToken), labels: [label(true)]),
@@ -152,7 +153,7 @@ final class ClientConnections: Sendable {
         ]
     }
 
-    /// Closes one of those that `isOne` holds for; `false` when none of them can be.
+    /// Closes one of the connections that satisfy `isOne`; `false` when none of them can be closed.
     private static func evict(_ state: inout State, where isOne: (ClientConnection) -> Bool) -> Bool {
         let candidates = state.connections.filter { isOne($0.value) && $0.value.rank != nil }
         guard let lowest = candidates.values.compactMap(\.rank).min() else { return false }
@@ -168,7 +169,7 @@ final class ClientConnections: Sendable {
 
     private static func shutDown(_ descriptor: Int32, _ state: inout State) {
         shutdown(descriptor, Int32(SHUT_RDWR))
-        // Until the library closes it, it has no place any more.
+        // It has no place any more, although the library has not closed it yet.
         state.connections.removeValue(forKey: descriptor)
     }
 }

@@ -1,8 +1,8 @@
 import CMicroHTTPD
 import Logging
 
-/// What libmicrohttpd's thread calls. Static functions passed by name: a closure written where an actor is in force would check
-/// for that actor's executor, and trap here.
+/// The callbacks of libmicrohttpd's thread. They are static functions passed by name: a closure written in an actor's context would
+/// check for that actor's executor, and trap here.
 enum HTTPCallbacks {
     /// The table for a daemon whose address is `context`.
     static func table(context: UnsafeMutableRawPointer) -> ttms_http_callbacks {
@@ -35,7 +35,7 @@ private func begin(
     version: UnsafePointer<CChar>
 ) -> UnsafeMutableRawPointer {
     let daemon = daemon(context)
-    // Without a copy, for want of memory, what the library has made of it is a path that is not there, or one without its query.
+    // Without memory for a copy, the library's own form is used: a path that does not exist, or one without its query.
     let target = RequestTarget(String(cString: ttms_http_target(connection) ?? url))
     let head = RequestHead(
         method: String(cString: method),
@@ -74,18 +74,18 @@ private func closed(context: UnsafeMutableRawPointer, descriptor: Int32) {
 
 private func log(context: UnsafeMutableRawPointer, format: UnsafePointer<CChar>, message: UnsafePointer<CChar>) {
     let daemon = daemon(context)
-    // While it starts it says why it does not; with a port that it does not know, since that stands in the address only.
+    // At the start the message belongs to the error. It names a wrong port, because the port is only in the address.
     guard !daemon.noteAtStart(String(cString: message)) else { return }
     let text = String(cString: message)
-    // A client that has gone, or was cut off, is nothing to warn of.
+    // The loss of a client does not deserve a warning.
     let isOfDeparture = ["Failed to send ", "Connection socket ", "Connection was ", "Socket has been "].contains(
         where: text.hasPrefix
     )
     let heldBack = isOfDeparture ? nil : daemon.messages.admit(UInt(bitPattern: format))
     daemon.logger.log(
         level: heldBack == nil ? .debug : .warning,
-        "libmicrohttpd has something to say",
-        // The library quotes what clients send; escaped, it stays one line.
+        "libmicrohttpd reported a problem",
+        // The library quotes bytes from clients; escaped, the message remains one line.
         metadata: [
             "message": "\(String(cString: message).unicodeScalars.map { $0.escaped(asASCII: true) }.joined())",
             "held_back": "\(heldBack ?? 0)",
@@ -100,7 +100,7 @@ private func remoteAddress(of connection: OpaquePointer) -> String {
     }
 }
 
-/// Runs one of the library's iterations, and gives back what it visited.
+/// Runs one of the library's iterations, and returns the visited fields.
 private func fields(_ iterate: (UnsafeMutableRawPointer) -> Void) -> [RequestHead.Field] {
     var fields: [RequestHead.Field] = []
     withUnsafeMutablePointer(to: &fields) { iterate(UnsafeMutableRawPointer($0)) }

@@ -5,28 +5,33 @@ import Synchronization
 
 /// One request and its answer.
 ///
-/// `receive`, `respond` and the initializer run on the library's thread. In `respond` a task carries the request out. A read begins
-/// there and then, so that no other thread has to be woken for it, and may be answered at once; where a task has to wait, the
-/// library asks for the answer a second time, and then the connection is suspended: suspended at the first, it would be read when it is
-/// resumed, and closed without an answer if the client has sent its FIN behind the request. The daemon looks now and then whether the
-/// task is over its deadline, and whichever ends first stores the answer and resumes the connection; the library calls `respond` again, which sends it. Nothing blocks the library's thread, and
-/// nothing but it touches the connection while it is not suspended.
+/// `receive`, `respond` and the initializer run on the library's thread. In `respond` a task carries the request out. A request without
+/// a body begins immediately on that thread, so that no other has to be woken, and may be answered at once.
 ///
-/// Unchecked: `body`, `received`, `isReceiving` and `admission` belong to the library's thread; `answer` is locked; the rest is constant.
+/// When a task has to wait, the library requests the answer a second time, and only then the connection is suspended. If it were
+/// suspended at the first time, the library would read from it at its resumption. It would then close it without an answer when the
+/// client has sent its FIN after the request.
+///
+/// The daemon checks the task's deadline periodically. The task or the deadline, whichever is first, stores the answer and resumes the
+/// connection; the library calls `respond` again, which sends the answer. The library's thread is never blocked, and no other thread
+/// touches a connection that is not suspended.
+///
+/// Unchecked: `body`, `received`, `isReceiving` and `admission` belong to the library's thread; `answer` is locked; the rest is
+/// constant.
 final class HTTPExchange: @unchecked Sendable {
     private enum Answer {
         /// The request is being received, or has been refused.
         case none
-        /// The task has begun; the library asks for the answer once more before the connection is suspended.
+        /// The task has begun; the library requests the answer once more before the connection is suspended.
         case begun(Task<Void, Never>, until: ContinuousClock.Instant)
         /// The connection is suspended; with the task that carries the request out.
         case awaited(Task<Void, Never>, until: ContinuousClock.Instant)
-        /// It is there, and the connection is not suspended (any more).
+        /// The answer is stored, and the connection is not suspended.
         case ready(HTTPResponse)
     }
 
-    /// How much more than the largest body is read and dropped to answer a client that sends too much: it would not read an
-    /// answer before it is done.
+    /// The factor of the largest body up to which a larger one is read and discarded. Its client reads no answer before it has sent
+    /// all.
     private static let drainFactor = 4
 
     let connection: OpaquePointer
@@ -40,7 +45,7 @@ final class HTTPExchange: @unchecked Sendable {
     private var body: [UInt8] = []
     private let answer = Mutex(Answer.none)
 
-    /// Takes in the head of a request, and answers it at once when what follows it cannot be trusted or is not worth reading.
+    /// Checks the head of a request, and refuses it at once when its body cannot be delimited, or need not be read.
     init(connection: OpaquePointer, head: RequestHead, daemon: HTTPDaemon) {
         self.connection = connection
         self.descriptor = ttms_http_descriptor(connection)
@@ -49,8 +54,8 @@ final class HTTPExchange: @unchecked Sendable {
         self.maximumBody = daemon.options.maximumBodyBytes
         self.admission = daemon.service.admit(head)
         let standing = daemon.service.standing(of: head)
-        if !daemon.connections.asked(self.descriptor, withToken: standing != .stranger), standing == .known {
-            let detail = "As many requests as the relay takes are being carried out. Try again when one of them is done."
+        if !daemon.connections.receivedHead(self.descriptor, withToken: standing != .stranger), standing == .known {
+            let detail = "As many requests as the relay takes are in progress. Try again when one of them has ended."
             self.admission = .refused(
                 .problem(ProblemDetails(.tooManyConnections, detail: detail), requestID: head.id),
                 closing: true
@@ -64,9 +69,9 @@ final class HTTPExchange: @unchecked Sendable {
 
     private var drainLimit: Int { self.maximumBody.multipliedReportingOverflow(by: Self.drainFactor).partialValue }
 
-    /// Takes a piece of the body.
+    /// Appends a piece of the body.
     ///
-    /// - Returns: `false` when the connection is not worth keeping.
+    /// - Returns: `false` when the connection has to be closed.
     func receive(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         self.received += bytes.count
         if case .refused = self.admission { return self.received <= self.drainLimit }
@@ -79,7 +84,7 @@ final class HTTPExchange: @unchecked Sendable {
         return true
     }
 
-    /// Begins to carry the request out, or sends its answer.
+    /// Begins to carry out the request, or sends its answer.
     ///
     /// - Returns: `false` when the connection has to be closed.
     func respond() -> Bool {
@@ -100,12 +105,12 @@ final class HTTPExchange: @unchecked Sendable {
         }
     }
 
-    /// Stores the answer and resumes the connection, unless that has been done already.
+    /// Stores the answer and resumes the connection, unless there is already an answer.
     func finish(_ response: HTTPResponse) {
         let (isFirst, isSuspended) = self.answer.withLock { answer in
             switch answer {
             case .ready: return (isFirst: false, isSuspended: false)
-            // The task may be done before its beginning is noted.
+            // The task may finish before its beginning is recorded.
             case .none, .begun, .awaited:
                 defer { answer = .ready(response) }
                 if case .awaited = answer { return (isFirst: true, isSuspended: true) }
@@ -116,7 +121,7 @@ final class HTTPExchange: @unchecked Sendable {
         if isSuspended { self.daemon.resume(self) }
     }
 
-    /// The library is done with this request.
+    /// Ends the request, when the library has released it.
     func complete() {
         if case .ready(let response) = self.answer.withLock({ $0 }) { response.stream?.end() }
         self.endReceiving()
@@ -128,21 +133,21 @@ final class HTTPExchange: @unchecked Sendable {
         self.isReceiving = false
     }
 
-    /// An answer to this request that is not its endpoint's.
+    /// Makes an answer to this request that is not its endpoint's.
     func problem(_ code: ProblemCode, detail: String? = nil) -> HTTPResponse {
         .problem(ProblemDetails(code, detail: detail), requestID: self.head.id)
     }
 
-    /// Has a task carry the request out.
+    /// Starts a task that carries out the request.
     ///
-    /// - Returns: the answer, if it is there already.
+    /// - Returns: the answer, if the task has already finished.
     private func start(_ handler: @escaping @Sendable ([UInt8]) async -> HTTPResponse) -> HTTPResponse? {
         let body = self.body
         self.body = []
         let deadline = ContinuousClock.now + self.daemon.options.requestDeadline
         let carryOut = { @Sendable in self.finish(await handler(body)) }
-        // To read a body can take long, and others wait for this thread. To go on with what an event loop has answered takes less; that
-        // happens here only if the answer is there before the task could wait for it.
+        // Parsing a body can take long, and other clients wait for this thread. Continuing after an event loop's answer takes less, and
+        // happens on this thread only if the answer arrives before the task waits for it.
         let work = body.isEmpty ? Task.immediate(operation: carryOut) : Task(operation: carryOut)
         return self.answer.withLock { answer in
             if case .ready(let response) = answer { return response }
@@ -153,7 +158,7 @@ final class HTTPExchange: @unchecked Sendable {
 
     /// Suspends the connection until the task has answered.
     ///
-    /// - Returns: the answer, if it is there by now, or if the daemon stops meanwhile.
+    /// - Returns: the answer, if there is one by now, or if the daemon stops meanwhile.
     private func suspend() -> HTTPResponse? {
         self.answer.withLock { answer in
             switch answer {
@@ -171,7 +176,7 @@ final class HTTPExchange: @unchecked Sendable {
         }
     }
 
-    /// Gives up the request if it is over its deadline.
+    /// Cancels the request if it has exceeded its deadline.
     func expire(now: ContinuousClock.Instant) {
         guard case .awaited(let work, let deadline) = self.answer.withLock({ $0 }), deadline <= now else { return }
         work.cancel()
@@ -179,13 +184,13 @@ final class HTTPExchange: @unchecked Sendable {
         self.finish(
             self.problem(
                 .deadlineExceeded,
-                detail: "The relay has not finished within \(allowed). What was asked for may still be carried out."
+                detail: "The relay has not finished within \(allowed). The request may still be carried out."
             )
         )
     }
 
     private func refuseBody() {
-        let detail = "A body may have \(self.maximumBody) bytes at the most."
+        let detail = "A body may have at most \(self.maximumBody) bytes."
         self.admission = .refused(self.problem(.bodyTooLarge, detail: detail))
     }
 
@@ -207,7 +212,7 @@ final class HTTPExchange: @unchecked Sendable {
         }
         for header in headers {
             if !ttms_http_response_add(answer, header.name, header.value) {
-                self.daemon.logger.error("A header cannot be sent and is left out", metadata: ["header": "\(header.name)"])
+                self.daemon.logger.error("A header cannot be sent and is omitted", metadata: ["header": "\(header.name)"])
             }
         }
         self.daemon.connections.begin(.answer, self.descriptor)

@@ -2,11 +2,11 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// A request as its endpoint sees it: routed, allowed, its query known to the route, its body complete.
+/// A request in its endpoint: routed, allowed, with a query known to the route, and a complete body.
 struct HTTPRequest: Sendable {
-    /// What it came with.
+    /// The head.
     let head: RequestHead
-    /// Who asks; `nil` where a route is open.
+    /// The caller; `nil` where a route is open.
     let caller: Caller?
     /// The values of the parameters in the route's path, decoded.
     let parameters: [String: String]
@@ -24,7 +24,7 @@ struct HTTPRequest: Sendable {
             guard let ccid = CCID(text) else {
                 throw ProblemDetails(
                     .invalidCCID,
-                    detail: "A CCID is 8 hex digits such as 0000002a; the path has another text."
+                    detail: "A CCID is 8 hex digits such as 0000002a; the path contains another text."
                 )
             }
             return ccid
@@ -47,7 +47,7 @@ struct HTTPRequest: Sendable {
 
     private func number(of thing: String) throws -> UInt64 {
         let text = self.parameters["id"] ?? ""
-        // Digits only: a sign would be taken, too, and one thing would have two addresses.
+        // Digits only: with a sign, one thing would have two addresses.
         guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = UInt64(text)
         else {
             throw ProblemDetails(.invalidID, detail: "A \(thing)'s id is a decimal number of up to 64 bits.")
@@ -55,7 +55,7 @@ struct HTTPRequest: Sendable {
         return number
     }
 
-    /// The body's media type in lower case, without its parameters; empty when it is not said.
+    /// The body's media type in lower case, without its parameters; empty when it is not given.
     var mediaType: String {
         let value = self.head.values("content-type").first ?? ""
         let type = value.prefix { $0 != ";" }.lowercased()

@@ -1,16 +1,16 @@
 import AdminAPI
 
-/// An answer, as a value: what the transport needs to send it.
+/// An answer, with all that the transport needs to send it.
 struct HTTPResponse: Sendable {
     /// The status code.
     var status: Int
-    /// Headers beyond those of every answer.
+    /// Headers besides those of every answer.
     var headers: [Header] = []
     /// The body; may be empty.
     var body: [UInt8] = []
-    /// What was done, for the audit log: names, and what they were. Never a secret; at most some kilobytes.
+    /// Details of the change for the audit log, by name. They contain no secrets, and at most some kilobytes.
     var record: [String: String] = [:]
-    /// What the body goes on with, for as long as it has something to say.
+    /// The continuous part of the body, if there is one.
     var stream: (any HTTPStream)?
 
     /// One header.
@@ -24,7 +24,7 @@ struct HTTPResponse: Sendable {
         }
     }
 
-    /// What every answer carries: its content is for the client that asked, right now, and is never a page.
+    /// The headers of every answer: its content is only for the present request, and is never a web page.
     static let commonHeaders = [
         Header("Cache-Control", "no-store"),
         Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -32,10 +32,10 @@ struct HTTPResponse: Sendable {
         Header("X-Content-Type-Options", "nosniff"),
     ]
 
-    /// Done, and nothing to say.
+    /// The answer of a success without content.
     static let noContent = HTTPResponse(status: 204)
 
-    /// A model as JSON.
+    /// Encodes a model as JSON.
     static func json(_ model: some Encodable, status: Int = 200) throws -> HTTPResponse {
         HTTPResponse(
             status: status,
@@ -44,15 +44,15 @@ struct HTTPResponse: Sendable {
         )
     }
 
-    /// The answer to a change that stands in memory, while the disk does not take it: it is done, and durable when the disk recovers.
-    /// The audit log says so.
+    /// Makes the answer to a change that is in force in memory while the disk fails: it becomes durable when the disk recovers. The
+    /// audit log records that.
     static func pending(_ model: some Encodable) throws -> HTTPResponse {
         var response = try Self.json(model, status: 202)
         response.record["pending"] = "true"
         return response
     }
 
-    /// A model that is read often as JSON.
+    /// Encodes a frequently read model as JSON.
     static func json(writing model: some JSONWritable, status: Int = 200) -> HTTPResponse {
         HTTPResponse(
             status: status,
@@ -61,12 +61,12 @@ struct HTTPResponse: Sendable {
         )
     }
 
-    /// Text of the given media type.
+    /// Makes an answer of text.
     static func text(_ text: String, mediaType: String) -> HTTPResponse {
         HTTPResponse(status: 200, headers: [Header("Content-Type", mediaType)], body: Array(text.utf8))
     }
 
-    /// A problem, with the headers that its status demands.
+    /// Makes the answer of a problem, with the headers that its status requires.
     static func problem(_ problem: ProblemDetails, requestID: String, headers: [Header] = []) -> HTTPResponse {
         var problem = problem
         problem.instance = "urn:ttms-relay:request:\(requestID)"
@@ -75,7 +75,7 @@ struct HTTPResponse: Sendable {
         case .storeUnavailable, .stopping, .tooManyStreams, .tooManyConnections: headers.append(Header("Retry-After", "5"))
         default: break
         }
-        // A problem holds only strings and numbers: it always encodes.
+        // A problem consists of strings and numbers, which always encode.
         let body = (try? APIJSON.encode(problem)).map { Array($0) } ?? []
         return HTTPResponse(status: problem.status, headers: headers, body: body)
     }

@@ -1,44 +1,44 @@
 import CMicroHTTPD
 import Synchronization
 
-/// A body that comes piece by piece, and may have to wait for its next piece.
+/// A body that is produced in pieces, and may have to wait for the next one.
 protocol HTTPStream: AnyObject, Sendable {
-    /// The transport begins to send it. When ``next(maximum:)`` has said `wait`, `wake` has it asked again.
+    /// Begins the transmission. After ``next(maximum:)`` has returned `wait`, `wake` causes another call.
     func begin(wake: @escaping @Sendable () -> Void)
-    /// The next piece of at most `maximum` bytes. Called on the transport's thread: it must not block.
+    /// The next piece of at most `maximum` bytes. Called on the transport's thread, and must not block.
     func next(maximum: Int) -> HTTPStreamStep
-    /// The client has ended its side: something is to be said soon, so that one that has gone altogether is found out.
+    /// Sends bytes soon, because the client has ended its side: a client that is gone answers them with a reset.
     func probe()
-    /// The server stops: the stream says what it has to say at its end, and nothing after that.
+    /// Ends the stream after its last bytes, because the server stops.
     func close()
-    /// It is over, whether it began or not. May be called more than once.
+    /// Releases the stream, whether it began or not. May be called more than once.
     func end()
 }
 
-/// What a stream has to say.
+/// A step of a stream.
 enum HTTPStreamStep: Equatable {
     /// These bytes, at least one.
     case bytes([UInt8])
-    /// Nothing yet.
+    /// No bytes yet.
     case wait
-    /// Nothing any more.
+    /// No more bytes.
     case end
 }
 
-/// A stream as the library reads it. While the stream has nothing to say, its connection is suspended, and costs nothing.
+/// A stream in the library's hands. While the stream waits, its connection is suspended, and needs no time.
 ///
-/// The library reads on its own thread, and a wake may come from any other. Whether the connection is suspended changes under a
-/// lock, together with the suspending and resuming itself: so it is resumed exactly once per suspension, a wake that comes while it
-/// reads is not lost, and from ``close()`` on it is never suspended again. The library frees no connection that is suspended.
+/// The library reads on its own thread, and a wake may come from any other. The suspended state changes under a lock, together with the
+/// suspension and the resumption. A connection is therefore resumed exactly once per suspension, a wake during a read is not lost, and
+/// no connection is suspended after ``close()``. The library frees no connection that is suspended.
 ///
 /// Unchecked: the connection is touched on the library's thread, or while it is suspended; the rest is constant or locked.
 final class HTTPStreaming: @unchecked Sendable {
     private struct State {
         var isSuspended = false
-        /// There may be more than the last read brought.
+        /// Whether there may be more bytes than the last read returned.
         var isWoken = false
         var isClosing = false
-        /// The client has sent its FIN, and was sent something to find out whether it still reads.
+        /// Whether the client has sent its FIN, and bytes were sent to determine whether it still reads.
         var isProbed = false
     }
 
@@ -55,22 +55,22 @@ final class HTTPStreaming: @unchecked Sendable {
         self.daemon = daemon
     }
 
-    /// The answer to hand to the library, which keeps this object until it is done with it.
+    /// Makes the library's response, which owns this object until the library releases it.
     func makeResponse() -> OpaquePointer? {
         self.stream.begin { [weak self] in self?.wake() }
         self.daemon.begin(self)
         return ttms_http_response_create_stream(Unmanaged.passRetained(self).toOpaque(), readStream, releaseStream)
     }
 
-    /// The server stops.
+    /// Ends the stream, because the server stops.
     func close() {
         self.stream.close()
         self.state.withLock { $0.isClosing = true }
         self.wake()
     }
 
-    /// Ends when the client has gone: nobody looks at a connection that is suspended, and the place that it takes is another's. A client
-    /// that has only ended its side reads on; one that has gone answers with a reset what it is sent.
+    /// Ends the stream when the client is gone, because the library does not poll a suspended connection, which would keep its place. A
+    /// client that has only ended its own side still reads; one that is gone answers further bytes with a reset.
     func endIfAbandoned() {
         switch self.daemon.connections.end(of: self.descriptor) {
         case nil: return
@@ -99,12 +99,12 @@ final class HTTPStreaming: @unchecked Sendable {
         }
     }
 
-    /// - Returns: how many bytes there are; 0 when the connection is suspended; -1 at the end.
+    /// - Returns: the number of bytes; 0 when the connection is suspended; -1 at the end.
     fileprivate func read(into buffer: UnsafeMutablePointer<UInt8>, _ size: Int) -> Int {
         while true {
             switch self.stream.next(maximum: size) {
             case .bytes(let bytes):
-                // From here on it is the client's turn: one that does not read is cut off like any other.
+                // From here it is the client's turn: one that does not read is disconnected like any other.
                 self.daemon.connections.begin(.answer, self.descriptor)
                 let count = min(bytes.count, size)
                 buffer.update(from: bytes, count: count)

@@ -1,12 +1,12 @@
 import RelayCore
 import Synchronization
 
-/// How often libmicrohttpd is heard: nearly all that it says is about clients, who could fill the log by what they do wrong.
+/// Limits the rate of libmicrohttpd's messages. Nearly all of them concern clients, which could otherwise fill the log by their faults.
 ///
-/// A kind of message is what the library gives the same format, of which it has some hundred: so this stays small, whatever is in the
-/// messages.
+/// Messages of one kind share the library's format string. There are about a hundred, so this remains small, whatever the messages
+/// contain.
 final class LibraryMessages: Sendable {
-    /// The kind of a message of our own: a connection was closed for another's sake. No format has this address.
+    /// The kind of the relay's own message on closed connections. No format has this address.
     static let eviction: UInt = 0
 
     private let limit = Mutex(LogLimit<UInt>())
@@ -14,7 +14,7 @@ final class LibraryMessages: Sendable {
     /// Counts a message.
     ///
     /// - Parameter kind: the address of its format.
-    /// - Returns: how many of its kind were held back since the last one that was not; `nil` to hold this one back.
+    /// - Returns: the number of messages of its kind that were held back since the last logged one; `nil` to hold this one back.
     func admit(_ kind: UInt, now: ContinuousClock.Instant = .now) -> Int? {
         self.limit.withLock { $0.admit(kind, at: now) }
     }

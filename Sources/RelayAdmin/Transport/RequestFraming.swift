@@ -1,19 +1,19 @@
 import AdminAPI
 
-/// Refuses requests whose end two parsers would see in different places (request smuggling), or that name no or two hosts.
+/// Refuses requests whose end two parsers may see at different places (request smuggling), and requests without or with two hosts.
 ///
-/// libmicrohttpd 0.9.75 lets all of these pass: it prefers chunked over a length, takes the first of two lengths, waits for ever
-/// on an unknown coding, takes `Content-Length :` for another header, glues the second line of a header to its name, ends a line at a
-/// CR that stands alone, and does not see what follows a zero: `chunked\0x` is `chunked` to it.
+/// libmicrohttpd 0.9.75 accepts all of these. It prefers chunked over a length, and takes the first of two lengths. It waits for ever
+/// on an unknown coding. It takes `Content-Length :` for another header, and appends the second line of a header to its name. It ends a
+/// line at a single CR, and ignores the bytes after a zero: `chunked\0x` is `chunked` to it.
 enum RequestFraming {
-    /// What is wrong with the head; `nil` when nothing is. The connection has to be closed behind the answer.
+    /// The problem of the head; `nil` when there is none. The connection has to be closed after the answer.
     static func problem(of head: RequestHead) -> ProblemDetails? {
-        if head.hasFoldedHeader { return self.malformed("A header goes on over several lines.") }
+        if head.hasFoldedHeader { return self.malformed("A header is continued on further lines.") }
         if head.hasHiddenBytes {
             return self.malformed("The head has a zero byte, a second space, or a line that does not end with CRLF.")
         }
         if self.hasSpace(head.path) || head.query.contains(where: { self.hasSpace($0.name) || self.hasSpace($0.value ?? "") }) {
-            return self.malformed("There is a space in the path or the query, which has to be written as %20.")
+            return self.malformed("The path or the query contains a space, which has to be written as %20.")
         }
         for field in head.headers {
             guard self.isToken(field.name) else { return self.malformed("A header's name is not a token.") }
@@ -24,15 +24,15 @@ enum RequestFraming {
         return self.hostProblem(of: head) ?? self.bodyProblem(of: head)
     }
 
-    /// Whether any parser sees the end of the request where the library sees it. Behind the answer to one without, the connection has
-    /// to be closed: the library ends the line of a chunk's size at a bare LF, and takes any bytes for its extensions.
+    /// Whether every parser sees the end of the request where the library does. If not, the connection has to be closed after the
+    /// answer. The library ends the line of a chunk's size at a bare LF, and accepts any bytes in its extensions.
     static func hasCertainEnd(_ head: RequestHead) -> Bool { head.values("transfer-encoding").isEmpty }
 
     private static func hostProblem(of head: RequestHead) -> ProblemDetails? {
         let hosts = head.values("host")
         if hosts.count > 1 { return self.malformed("There is more than one Host header.") }
         if let authority = head.authority, authority.isEmpty || authority.utf8.contains(UInt8(ascii: "@")) {
-            return self.malformed("The target names no host, or a user beside it.")
+            return self.malformed("The target contains no host, or also a user.")
         }
         if hosts.isEmpty, head.version != "HTTP/1.0" { return self.malformed("The Host header is missing.") }
         return nil
@@ -78,7 +78,7 @@ enum RequestFraming {
         text.utf8.allSatisfy { $0 == UInt8(ascii: "\t") || ($0 >= 0x20 && $0 != 0x7f) }
     }
 
-    /// Digits, as many as they are.
+    /// Whether the text is any number of digits.
     private static func isLength(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }

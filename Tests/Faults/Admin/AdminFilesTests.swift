@@ -50,7 +50,7 @@ extension Faults {
                     try FileManager.default.removeItem(at: url)
                 }
                 await #expect(throws: RelayProcess.Failure.self) { try await relay.start() }
-                #expect(relay.output.contains(damage.file) && relay.output.contains("Put back a copy"))
+                #expect(relay.output.contains(damage.file) && relay.output.contains("Restore a copy"))
                 #expect(!relay.output.contains("DecodingError") && !relay.output.contains("Failure("), "\(relay.output)")
                 // The remedy.
                 try content.write(to: url)

@@ -33,7 +33,7 @@ import Testing
                     let isToken = authorization.hasPrefix("Bearer ") && authorization.count > 7
                     let challenge = "Bearer realm=\"ttms-relay\"" + (isToken ? ", error=\"invalid_token\"" : "")
                     #expect(reply.header("www-authenticate") == challenge)
-                    #expect(try reply.model(ProblemDetails.self).detail.contains("not in force") == isToken)
+                    #expect(try reply.model(ProblemDetails.self).detail.contains("valid") == isToken)
                 }
             }
             let half = String(server.token.dropLast())
@@ -67,7 +67,7 @@ import Testing
         #expect(response.headers.contains(.init("WWW-Authenticate", #"Bearer realm="ttms-relay", error="invalid_token""#)))
         #expect(
             try APIJSON.decode(ProblemDetails.self, from: Data(response.body)).detail.contains(
-                "monitor is not in force any more"
+                "monitor is no longer valid"
             )
         )
         await access.control.audit.close()

@@ -60,9 +60,9 @@ import Testing
         }
     }
 
-    private static func block(_ target: String, expiresAt: Timestamp? = nil) throws -> KeptBlock {
+    private static func block(_ target: String, expiresAt: Timestamp? = nil) throws -> BlockRecord {
         let target = try #require(Block.Target(target))
-        return KeptBlock(target: target, reason: "", createdAt: Self.now, createdBy: "test", expiresAt: expiresAt)
+        return BlockRecord(target: target, reason: "", createdAt: Self.now, createdBy: "test", expiresAt: expiresAt)
     }
 
     @Test("a restart keeps blocks and their ends, and puts them in force")

@@ -162,8 +162,8 @@ import Testing
     func limit() async throws {
         let directory = try TemporaryDirectory()
         let digest = try #require(TokenSecret("abc").digest)
-        let many = (0..<TokenRegistry.maximum - 1).map { KeptToken(id: "\($0)", name: "n", scopes: [.read], digest: digest) }
-        try JSONEncoder().encode(KeptToken.File(tokens: many)).write(to: URL(filePath: directory.file("tokens.json")))
+        let many = (0..<TokenRegistry.maximum - 1).map { TokenRecord(id: "\($0)", name: "n", scopes: [.read], digest: digest) }
+        try JSONEncoder().encode(TokenRecord.File(tokens: many)).write(to: URL(filePath: directory.file("tokens.json")))
         let tokens = try AccessControl(
             options: AdminOptions(directory: directory.path),
             operations: FakeRelay(),

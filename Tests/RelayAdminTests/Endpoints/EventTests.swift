@@ -178,7 +178,7 @@ import Testing
             for ccid in 0..<1_000 { server.relay.events.publish(Self.online(UInt32(ccid))) }
             var last = ""
             while case let block = try await client.block(), !block.isEmpty { last = block }
-            #expect(last.contains("event: end") && last.contains("slower"))
+            #expect(last.contains("event: end") && last.contains("too slowly"))
         }
     }
 
@@ -236,7 +236,7 @@ import Testing
                 var blocks: [String] = []
                 while case let block = try await Self.event(client), !block.isEmpty { blocks.append(block) }
                 #expect(blocks.last?.contains("event: end") == true)
-                #expect(blocks.last?.contains("not in force any more") == true)
+                #expect(blocks.last?.contains("no longer valid") == true)
                 if client === first { #expect(blocks.count == 1, "\(blocks)") }
             }
             #expect(try await Self.event(stays).contains("event: terminal_online"))

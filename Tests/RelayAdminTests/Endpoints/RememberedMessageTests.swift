@@ -57,10 +57,10 @@ import Testing
             (MessageTrace.State.inFlight, ProblemCode.inFlight, "was written to its terminal at 2023-11-14T22:13:22.000Z"),
             (
                 .acknowledged, .messageEnded,
-                "was written at 2023-11-14T22:13:22.000Z, and has come to its end: it is acknowledged"
+                "was written at 2023-11-14T22:13:22.000Z, and has ended: it is acknowledged"
             ),
             (.confirmed, .messageEnded, "it is confirmed since 2023-11-14T22:13:24.000Z"),
-            (.expired, .messageEnded, "has come to its end: it is expired since 2023-11-14T22:13:25.000Z"),
+            (.expired, .messageEnded, "has ended: it is expired since 2023-11-14T22:13:25.000Z"),
             (.deleted, .messageEnded, "it is deleted since"), (.evicted, .messageEnded, "it is evicted since"),
         ]
     )
@@ -178,7 +178,7 @@ import Testing
             (.deleted, offline, nil, ["an operator deleted it at", "before it was written"]),
             (.evicted, nil, nil, ["the queue was full", "maximum_frames_per_terminal"]),
         ]
-        for (state, terminal, ahead, words) in cases + [(.acknowledged, gone, nil, ["after that on the same connection."])] {
+        for (state, terminal, ahead, words) in cases + [(.acknowledged, gone, nil, ["since on the same connection."])] {
             guard let message = MessageResource(MessageReport(trace: Self.trace(state)), encoding: .base64) else {
                 Issue.record("no resource for \(state)")
                 continue
@@ -240,14 +240,14 @@ import Testing
             #expect(answer.facts.block == network)
             let end = try #require(network.expiresAt)
             let words =
-                "192.0.2.0/24, from where the terminal 0000002a came last, is blocked since \(network.createdAt), until \(end);"
+                "192.0.2.0/24, which contains the last address of the terminal 0000002a, is blocked since \(network.createdAt), until \(end);"
             #expect(answer.why.contains(words), "\(answer.why)")
             let terminal = try await block("0000002a")
             answer = try await why()
             #expect(answer.facts.block == terminal)
             #expect(
                 answer.why.contains(
-                    "because the terminal 0000002a is blocked since \(terminal.createdAt), until that is taken back;"
+                    "because the terminal 0000002a is blocked since \(terminal.createdAt), until an operator removes the block;"
                 )
             )
             #expect(!answer.why.dropLast().contains(". "), "one sentence")

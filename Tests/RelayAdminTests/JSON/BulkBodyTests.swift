@@ -47,7 +47,7 @@ import Testing
                 Issue.record("It is taken.")
             } catch {
                 #expect(error.errors?.map(\.pointer) == ["/messages"])
-                #expect(error.detail.contains("asks for \(count)."))
+                #expect(error.detail.contains("contains \(count)."))
             }
         }
         #expect(refusing < reading * 2, "\(refusing) beside \(reading)")

@@ -43,9 +43,9 @@ struct TestAccess {
     }
 }
 
-extension KeptInventory {
+extension FileInventory {
     /// The one of a directory, which logs nothing.
-    static func silent(_ directory: TemporaryDirectory) -> KeptInventory {
-        KeptInventory(file: directory.file("admin.json"), logger: .silent)
+    static func silent(_ directory: TemporaryDirectory) -> FileInventory {
+        FileInventory(file: directory.file("admin.json"), logger: .silent)
     }
 }

@@ -135,7 +135,7 @@ import Testing
             let address = [1, 2, 4].contains(index) ? "192.0.2.2" : "192.0.2.\(10 + index)"
             #expect(!connections.opened(pair.relay, from: address, now: Self.start + .seconds(index)))
         }
-        #expect(connections.asked(pairs[1].relay, withToken: false))
+        #expect(connections.receivedHead(pairs[1].relay, withToken: false))
         connections.awaitRequest(pairs[1].relay)
         #expect(connections.opened(pairs[6].relay, from: "192.0.2.99", now: Self.start + .seconds(6)))
         #expect(pairs.indices.filter { pairs[$0].isShutDown } == [2])
@@ -151,7 +151,7 @@ import Testing
         let known = try (0..<3).map { _ in try Pair() }
         for pair in known[..<2] {
             _ = connections.opened(pair.relay, from: "192.0.2.1")
-            #expect(connections.asked(pair.relay, withToken: true))
+            #expect(connections.receivedHead(pair.relay, withToken: true))
             connections.awaitRequest(pair.relay)
         }
         let strangers = try (0..<20).map { _ in try Pair() }
@@ -162,10 +162,10 @@ import Testing
         connections.begin(.relay, known[0].relay)
         connections.begin(.relay, known[1].relay)
         _ = connections.opened(known[2].relay, from: "192.0.2.1")
-        #expect(!connections.asked(known[2].relay, withToken: true))
+        #expect(!connections.receivedHead(known[2].relay, withToken: true))
         connections.begin(.answer, known[0].relay)
         connections.awaitRequest(known[0].relay)
-        #expect(connections.asked(known[2].relay, withToken: true))
+        #expect(connections.receivedHead(known[2].relay, withToken: true))
         #expect(known.map(\.isShutDown) == [true, false, false])
     }
 }

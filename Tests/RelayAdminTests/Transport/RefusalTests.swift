@@ -178,7 +178,7 @@ import Testing
         relay.withState { $0.injectionFailure = (0, InjectionError.rejected(.terminalFrames)) }
         try await TestServer.run(relay, settings: settings) { server async throws in
             let full = try await server.send("POST", Self.messages, headers: Self.octets, body: [1]).model(ProblemDetails.self)
-            #expect(full.detail.contains("the terminal 0000002a was not taken: `maximum_frames_per_terminal` (7) is reached"))
+            #expect(full.detail.contains("the terminal 0000002a was refused: `maximum_frames_per_terminal` (7) is reached"))
             #expect(full.detail.contains("as `when_full` is push-back"))
             let unseen = try await server.send("GET", "/api/v1/terminals/0000002a").model(ProblemDetails.self)
             #expect(unseen.detail.contains("since the relay started at 2023-11-14T22:13:20.000Z"), "\(unseen.detail)")
@@ -186,17 +186,17 @@ import Testing
             let wrong = try await server.sendJSON("POST", Self.messages, #"{"payload":1,"payload_encoding":"hex"}"#)
             #expect(
                 try wrong.model(ProblemDetails.self).detail
-                    == "Nothing was done, because the body is wrong. /payload: It has to be a string."
+                    == "Nothing was done, because the body is not valid. /payload: It has to be a string."
             )
             let unknown = try await server.send("GET", "/api/v1/messages/1").model(ProblemDetails.self)
-            #expect(unknown.detail.contains("trace has been forgotten"))
+            #expect(unknown.detail.contains("trace has been removed"))
             let bearer = "Authorization: Bearer \(server.token)\r\n"
             let client = try HTTPClient(port: server.port)
             try await client.send("GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\(bearer)\(bearer)\r\n")
             let twice = try await client.reply().model(ProblemDetails.self)
             #expect(twice.code == .unauthorized && twice.detail.hasPrefix("There is more than one Authorization header"))
             let body = try await server.sendJSON("POST", Self.messages, #"{"payload":"","payload":""}"#)
-            #expect(try body.model(ProblemDetails.self).detail.contains("wrong at line 1, byte 15: "))
+            #expect(try body.model(ProblemDetails.self).detail.contains("fault is at line 1, byte 15: "))
         }
     }
 

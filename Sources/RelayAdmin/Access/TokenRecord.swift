@@ -1,33 +1,33 @@
 import AdminAPI
 import RelayCore
 
-/// A token as the relay keeps it: everything but the secret.
-struct KeptToken: Equatable, Sendable {
+/// A token in the relay's file: all but the secret.
+struct TokenRecord: Equatable, Sendable {
     let id: String
     let name: String
     let scopes: [Scope]
     let digest: TokenDigest
     /// `nil` for the one of the file `admin.token`.
     var createdAt: Timestamp?
-    /// From when on it is refused; `nil` for never.
+    /// The time from which it is refused; `nil` when it does not expire.
     var expiresAt: Timestamp?
-    /// `nil` when it never was, as far as is known.
+    /// `nil` when no use is known.
     var lastUsedAt: Timestamp?
 
-    /// Whether it opens anything at `now`.
+    /// Whether it is valid at `now`.
     func isInForce(at now: Timestamp) -> Bool {
         self.expiresAt.map { now < $0 } ?? true
     }
 
-    /// What `tokens.json` holds.
+    /// The content of `tokens.json`.
     struct File: Codable {
-        /// Raised when an older relay would misread what a newer one writes.
+        /// Raised when an older relay would misread a newer file.
         var format = 1
-        var tokens: [KeptToken]
+        var tokens: [TokenRecord]
     }
 }
 
-extension KeptToken: Codable {
+extension TokenRecord: Codable {
     private enum CodingKeys: String, CodingKey {
         case id, name, scopes
         case digest = "sha256"
@@ -36,7 +36,7 @@ extension KeptToken: Codable {
         case lastUsedAt = "last_used_at"
     }
 
-    /// Reads an element of `tokens.json`.
+    /// Decodes an element of `tokens.json`.
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         self.id = try fields.decode(String.self, forKey: .id)
@@ -51,7 +51,7 @@ extension KeptToken: Codable {
         self.lastUsedAt = try fields.decodeIfPresent(Timestamp.self, forKey: .lastUsedAt)
     }
 
-    /// Writes an element of `tokens.json`.
+    /// Encodes an element of `tokens.json`.
     func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: CodingKeys.self)
         try fields.encode(self.id, forKey: .id)
@@ -65,7 +65,7 @@ extension KeptToken: Codable {
 }
 
 extension Timestamp: Codable {
-    /// Reads what ``text`` writes.
+    /// Decodes the form that ``text`` has.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let milliseconds = APITime.milliseconds(try container.decode(String.self)) else {
@@ -74,7 +74,7 @@ extension Timestamp: Codable {
         self.init(microseconds: milliseconds.multipliedReportingOverflow(by: 1_000).partialValue)
     }
 
-    /// Writes it as the API does, to the millisecond.
+    /// Encodes it in the API's form, to the millisecond.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(self.text)
@@ -82,7 +82,7 @@ extension Timestamp: Codable {
 }
 
 extension TokenResource {
-    init(_ token: KeptToken, secret: TokenSecret? = nil, clock: AccessClock) {
+    init(_ token: TokenRecord, secret: TokenSecret? = nil, clock: AccessClock) {
         self.init(
             id: token.id,
             name: token.name,

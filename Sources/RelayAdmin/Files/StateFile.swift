@@ -2,29 +2,29 @@ import AdminAPI
 import Glibc
 import RelayCore
 
-/// A small file of the relay's own that is only ever replaced as a whole: there as it was or as it is, whenever the power fails.
-/// Only the relay's user can read it.
-struct KeptFile: Sendable {
+/// A small file that is only replaced as a whole: after a power failure it has its former or its new content. Only the relay's user
+/// can read it.
+struct StateFile: Sendable {
     let path: String
 
-    /// Why it cannot be read or replaced.
+    /// The reason for which it cannot be read or replaced.
     struct Failure: Error, CustomStringConvertible {
-        /// What was tried; goes on after "cannot be ".
+        /// The failed operation; follows "cannot be ".
         var verb: String
-        /// What the system said.
+        /// The system's error.
         var reason: String
 
-        /// - Parameter error: what the system call has said that was made last.
+        /// - Parameter error: the error of the last system call.
         init(_ verb: String, _ error: SystemError = SystemError()) {
             self.verb = verb
             self.reason = error.clause
         }
 
-        /// Goes on after the name of the file.
+        /// The clause after the name of the file.
         var description: String { "cannot be \(self.verb): \(self.reason)." }
     }
 
-    /// Why a file of this kind cannot be used, in words.
+    /// The reason for which a file of this kind cannot be used, in plain words.
     static func reason(_ error: any Error) -> String {
         switch error {
         case let error as Failure: "it cannot be \(error.verb): \(error.reason)"
@@ -33,12 +33,12 @@ struct KeptFile: Sendable {
         }
     }
 
-    /// The name alone.
+    /// The name without the directory.
     var name: Substring { self.path.split(separator: "/").last ?? "" }
 
     /// The whole file; `nil` when there is none.
     ///
-    /// - Parameter limit: what is larger is not read any further.
+    /// - Parameter limit: the most bytes to be read.
     func contents(limit: Int) throws(Failure) -> [UInt8]? {
         let descriptor = open(self.path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -57,22 +57,22 @@ struct KeptFile: Sendable {
         return contents
     }
 
-    /// Whether there is one. A directory that cannot be looked into has it as far as is known.
+    /// Whether there is one. In a directory that cannot be read, the file is assumed to exist.
     var exists: Bool {
         var status = stat()
         return stat(self.path, &status) == 0 || errno != ENOENT
     }
 
-    /// The rights of others than the owner; 0 when they have none, or when there is no file.
+    /// The permissions of other users; 0 when they have none, or when there is no file.
     var rightsOfOthers: mode_t {
         var status = stat()
         return stat(self.path, &status) == 0 ? status.st_mode & 0o077 : 0
     }
 
-    /// Replaces the file, or makes it. On disk when it returns.
+    /// Replaces or creates the file. On disk when it returns.
     func replace(with contents: [UInt8]) throws(Failure) {
         let unfinished = self.path + ".new"
-        // What an earlier process has left may have other rights.
+        // A file that an earlier process has left may have other permissions.
         unlink(unfinished)
         let descriptor = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Failure("made") }
@@ -82,10 +82,10 @@ struct KeptFile: Sendable {
             unlink(unfinished)
             throw failure
         }
-        Self.keepName(of: self.path)
+        Self.syncName(of: self.path)
     }
 
-    /// Writes all of it, or as much as there is room for.
+    /// Writes all bytes; `false` when that fails, after as many as there is space for.
     static func write(_ contents: [UInt8], to descriptor: Int32) -> Bool {
         var rest = contents[...]
         while !rest.isEmpty {
@@ -99,9 +99,9 @@ struct KeptFile: Sendable {
         return true
     }
 
-    /// A name is durable when its directory is synced. Where that is refused, the file may be the former one after a power failure,
-    /// which is no reason to go without it now.
-    static func keepName(of path: String) {
+    /// Syncs the directory of a path, which makes the name durable. Where that fails, a power failure may restore the former file,
+    /// which is no reason to fail now.
+    static func syncName(of path: String) {
         let slash = path.lastIndex(of: "/")
         let directory = open(slash.map { String(path[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { return }

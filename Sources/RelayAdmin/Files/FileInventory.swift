@@ -2,21 +2,21 @@ import Logging
 import RelayCore
 import Synchronization
 
-/// What the admin API has written into the data directory, kept in `admin.json`: a file that has gone can be told from one that never
-/// was, and a file that has lost its end from one that has none.
-final class KeptInventory: Sendable {
+/// The list of files that the admin API has written, stored in `admin.json`. By it a removed file differs from one that never
+/// existed, and a truncated one from a whole one.
+final class FileInventory: Sendable {
     private struct Contents: Codable, Equatable {
-        /// Raised when an older relay would misread what a newer one writes.
+        /// Raised when an older relay would misread a newer file.
         var format = 1
-        /// The names of the files that were written.
+        /// The names of the files.
         var files: Set<String> = []
-        /// Ids of the audit log from this one on have not been given.
+        /// The first id of the audit log that is not assigned.
         var auditNext: UInt64 = 1
-        /// Whether the relay ended in order, so that ``auditNext`` is the id behind the last one, and not one that it had reserved.
+        /// Whether the relay ended in order, so that ``auditNext`` follows the last id, and is not the end of a reservation.
         var isAuditNextExact = false
         /// The SHA-256 of the token in `admin.token`, in hex.
         var adminToken: String?
-        /// The latest reading of the clocks: by the clock of blocks and tokens, and by the wall clock.
+        /// The latest reading of the clocks: that of blocks and tokens, and the wall clock.
         var steady: Timestamp?
         var wall: Timestamp?
 
@@ -34,7 +34,7 @@ final class KeptInventory: Sendable {
         func encode(to encoder: any Encoder) throws {
             var fields = encoder.container(keyedBy: CodingKeys.self)
             try fields.encode(self.format, forKey: .format)
-            // In one order, for the checksum.
+            // Sorted, for the checksum.
             try fields.encode(self.files.sorted(), forKey: .files)
             try fields.encode(self.auditNext, forKey: .auditNext)
             try fields.encode(self.isAuditNextExact, forKey: .isAuditNextExact)
@@ -46,33 +46,33 @@ final class KeptInventory: Sendable {
 
     /// More bytes than the file has.
     private static let maximumFileSize = 64 << 10
-    /// Audit ids that are reserved at once, so that the file is written once for as many.
+    /// Audit ids that are reserved at once, so that the file is written once for all of them.
     private static let reserve: UInt64 = 1_000
 
-    /// Seconds after which the clocks are read anew.
+    /// Seconds after which the clocks are read again.
     private static let readingAge = 300.0
 
     /// The clock of blocks and tokens.
     let clock: AccessClock
-    private let file: KeptFile
+    private let file: StateFile
     private let logger: Logger
     private let contents: Mutex<Contents>
-    /// Which failures to write the file are logged.
+    /// The limit on log messages about failures to write the file.
     private let writeLog = Mutex(LogLimit<String>())
 
-    /// Reads the file. Without it, or when it is damaged, nothing is known.
+    /// Reads the file. When it is missing or damaged, the list is empty.
     ///
-    /// - Parameter clock: makes the clock of blocks and tokens, which goes on from the latest reading.
+    /// - Parameter clock: makes the clock of blocks and tokens, which continues from the latest reading.
     init(file: String, clock: (ClockReading?) -> AccessClock = { _ in .wall }, logger: Logger) {
-        self.file = KeptFile(path: file)
+        self.file = StateFile(path: file)
         self.logger = logger
         var contents = Contents()
         do {
             if let sealed = try self.file.sealed(Contents.self, limit: Self.maximumFileSize) { contents = sealed }
         } catch {
             logger.error(
-                "The list of what the admin API keeps cannot be used; it is made anew, and what is missing now is not noticed",
-                metadata: ["file": "\(file)", "reason": "\(KeptFile.reason(error))"]
+                "The list of the admin API's files cannot be used; a new one is made, and files that are missing now are not noticed",
+                metadata: ["file": "\(file)", "reason": "\(StateFile.reason(error))"]
             )
         }
         let reading = contents.steady.flatMap { steady in contents.wall.map { ClockReading(steady: steady, wall: $0) } }
@@ -80,23 +80,23 @@ final class KeptInventory: Sendable {
         self.contents = Mutex(contents)
     }
 
-    /// Whether the file of this name has been written.
+    /// Whether the file with this name has been written.
     func holds(_ name: Substring) -> Bool { self.contents.withLock { $0.files.contains(String(name)) } }
 
-    /// The file of this name has been written.
+    /// Adds a file that has been written.
     func add(_ name: Substring) { self.change { $0.files.insert(String(name)) } }
 
     /// The digest of the token that `admin.token` held.
     var adminToken: String? { self.contents.withLock { $0.adminToken } }
 
-    /// `admin.token` holds the token with this digest.
+    /// Records the digest of the token in `admin.token`.
     func setAdminToken(_ digest: String?) { self.change { $0.adminToken = digest } }
 
-    /// The audit id from which on none have been given, and whether those before it have been, or may only have been.
+    /// The first audit id that is not assigned, and whether all ids before it are assigned, or may only be reserved.
     var audit: (next: UInt64, isExact: Bool) { self.contents.withLock { ($0.auditNext, $0.isAuditNextExact) } }
 
-    /// Audit ids below `next` are about to be given.
-    func giveAuditIDs(below next: UInt64) {
+    /// Records that audit ids below `next` are about to be assigned.
+    func assignAuditIDs(below next: UInt64) {
         guard self.contents.withLock({ next > $0.auditNext || $0.isAuditNextExact }) else { return }
         self.change { contents in
             contents.auditNext = next + Self.reserve
@@ -104,8 +104,8 @@ final class KeptInventory: Sendable {
         }
     }
 
-    /// The relay ends, and `next` would be the next id of the audit log. A reading of the clocks is kept with it: one write, because on
-    /// a slow disk each one prolongs the stop.
+    /// Records the next id of the audit log when the relay ends, together with a reading of the clocks. Each further write would
+    /// prolong the stop on a slow disk.
     func endAudit(at next: UInt64) {
         let now = self.clock.now()
         self.change { contents in
@@ -115,8 +115,8 @@ final class KeptInventory: Sendable {
         }
     }
 
-    /// Keeps a reading of the clocks, if the latest is old. A block that is kept ends by it after a restart.
-    func keepReading() {
+    /// Stores a reading of the clocks, if the latest is old. After a restart, stored blocks end by it.
+    func storeReading() {
         let now = self.clock.now()
         self.change { contents in
             if let latest = contents.steady, now.seconds(since: latest) < Self.readingAge { return }
@@ -124,7 +124,7 @@ final class KeptInventory: Sendable {
         }
     }
 
-    /// What cannot be written is written with the next change: it is only for finding damage.
+    /// Changes and writes the list. After a failure it is written with the next change, since it only serves to find damage.
     private func change(_ body: (inout Contents) -> Void) {
         self.contents.withLock { contents in
             let former = contents
@@ -132,12 +132,12 @@ final class KeptInventory: Sendable {
             guard contents != former else { return }
             let reading = self.clock.reading
             (contents.steady, contents.wall) = (reading.steady, reading.wall)
-            do throws(KeptFile.Failure) {
-                try self.file.replace(with: KeptFile.json(Sealed(contents)))
+            do throws(StateFile.Failure) {
+                try self.file.replace(with: StateFile.json(Sealed(contents)))
             } catch {
                 guard let heldBack = self.writeLog.withLock({ $0.admit(error.reason, at: .now) }) else { return }
                 self.logger.warning(
-                    "The list of what the admin API keeps cannot be written",
+                    "The list of the admin API's files cannot be written",
                     metadata: [
                         "file": "\(self.file.path)", "cannot_be": "\(error.verb)", "reason": "\(error.reason)",
                         "held_back": "\(heldBack)",

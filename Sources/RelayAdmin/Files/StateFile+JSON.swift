@@ -1,36 +1,36 @@
 import AdminAPI
 import FoundationEssentials
 
-/// What operators have made, as JSON that people may look at.
-extension KeptFile {
-    /// Why a file with a checksum cannot be used.
+// The state that operators have made, as readable JSON.
+extension StateFile {
+    /// The checksum of a file does not match its content.
     struct Damage: Error, CustomStringConvertible {
-        let description = "its checksum does not fit what it holds"
+        let description = "its checksum does not match its content"
     }
 
     /// Reads the file; `nil` when there is none.
     ///
     /// - Parameters:
     ///   - limit: more bytes than the file can have.
-    ///   - name: what it is, as in "The tokens' file".
-    ///   - inventory: knows whether there has to be one.
-    ///   - empty: what an operator can write into it to do without what it held.
-    ///   - withoutIt: what is the case then. To start without it unasked would be worse than not to start.
+    ///   - name: the owner of the file, as in "The tokens' file".
+    ///   - inventory: knows whether the file has to exist.
+    ///   - empty: the content with which an operator can start without the former one.
+    ///   - withoutIt: the consequence of that. A start without the file, unless requested so, would be worse than none.
     /// - Throws: ``AdminError``.
     func decoded<Contents: Codable & Sendable>(
         _ type: Contents.Type,
         limit: Int,
         name: String,
-        inventory: KeptInventory,
+        inventory: FileInventory,
         empty: String,
         withoutIt: String
     ) throws(AdminError) -> Contents? {
-        let remedy = "Put back a copy, or write \(empty) into it: then \(withoutIt)."
+        let remedy = "Restore a copy, or write \(empty) into it: then \(withoutIt)."
         do {
             guard let contents = try self.sealed(type, limit: limit) else {
                 guard inventory.holds(self.name) else { return nil }
                 throw AdminError(
-                    "The \(name) file \(self.path) is missing, and there was one. Is this the right directory, and mounted? \(remedy)"
+                    "The \(name) file \(self.path) is missing, but existed. Is this the right directory, and mounted? \(remedy)"
                 )
             }
             return contents
@@ -41,8 +41,8 @@ extension KeptFile {
         } catch is Damage {
             throw AdminError(
                 """
-                The \(name) file \(self.path) is damaged, or was changed by hand: \(Damage()). If you have changed it, take the member \
-                "sha256" out. Otherwise: \(remedy)
+                The \(name) file \(self.path) is damaged, or was changed by hand: \(Damage()). If you have changed it, remove the member \
+                "sha256". Otherwise: \(remedy)
                 """
             )
         } catch {
@@ -50,9 +50,9 @@ extension KeptFile {
         }
     }
 
-    /// Reads a file with a checksum, or one of a former release without; `nil` when there is none.
+    /// Reads a file with a checksum, or one of an earlier release without; `nil` when there is none.
     ///
-    /// - Throws: ``Failure``, ``Damage``, or what is wrong with the JSON.
+    /// - Throws: ``Failure``, ``Damage``, or the decoder's error.
     func sealed<Contents: Codable & Sendable>(_ type: Contents.Type, limit: Int) throws -> Contents? {
         guard let bytes = try self.contents(limit: limit) else { return nil }
         let sealed = try JSONDecoder().decode(Sealed<Contents>.self, from: Data(bytes))
@@ -60,7 +60,7 @@ extension KeptFile {
         return sealed.contents
     }
 
-    /// The bytes of such a file. What is kept holds strings and numbers only, and always encodes.
+    /// Encodes such a file. Its content consists of strings and numbers, and always encodes.
     static func json(_ contents: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -69,15 +69,15 @@ extension KeptFile {
 
     /// Replaces the file, with a checksum. On disk when it returns.
     ///
-    /// - Throws: ``ProblemDetails``, for whoever asked for the change.
-    func replace(sealing contents: some Codable & Sendable, inventory: KeptInventory) throws(ProblemDetails) {
+    /// - Throws: ``ProblemDetails``, for the caller that requested the change.
+    func replace(sealing contents: some Codable & Sendable, inventory: FileInventory) throws(ProblemDetails) {
         do throws(Failure) {
             try self.replace(with: Self.json(Sealed(contents)))
         } catch {
             throw ProblemDetails(
                 .storeUnavailable,
                 detail:
-                    "The file \(self.path) cannot be \(error.verb): \(error.reason). Nothing has changed; try again when that is mended."
+                    "The file \(self.path) cannot be \(error.verb): \(error.reason). Nothing has changed; correct the cause, and try again."
             )
         }
         inventory.add(self.name)
@@ -85,7 +85,7 @@ extension KeptFile {
 }
 
 extension Result {
-    /// Why it failed; `nil` when it did not.
+    /// The failure; `nil` for a success.
     var failure: Failure? {
         if case .failure(let failure) = self { failure } else { nil }
     }
