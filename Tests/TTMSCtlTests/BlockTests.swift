@@ -30,7 +30,7 @@ struct BlockTests {
             #expect(blocks.map(\.target) == ["0000002a", "192.0.2.0/24"] && blocks.map(\.reason) == ["stolen", ""])
             #expect(try await control.run("blocks").output.contains("admin.token  stolen"))
             for target in ["0000002a", "192.0.2.0/24"] {
-                #expect(try await control.run("unblock", target).output == "\(target) is not blocked any more\n")
+                #expect(try await control.run("unblock", target).output == "\(target) is no longer blocked\n")
             }
             #expect(try await control.run("unblock", "0000002a").exit == .code(EndStatus.refused.rawValue))
             #expect(try await control.run("block", "nobody").exit == .code(EndStatus.refused.rawValue))

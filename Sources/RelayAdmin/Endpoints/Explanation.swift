@@ -2,7 +2,7 @@ import AdminAPI
 import RelayCore
 import TTMSProtocol
 
-/// The reason of a message's state in plain words, made of the known facts of the message and its terminal.
+/// The reason of a message's state in plain words, made from the known facts of the message and its terminal.
 struct Explanation {
     /// The message.
     var message: MessageResource

@@ -169,7 +169,7 @@ final class ClientConnections: Sendable {
 
     private static func shutDown(_ descriptor: Int32, _ state: inout State) {
         shutdown(descriptor, Int32(SHUT_RDWR))
-        // It has no place any more, although the library has not closed it yet.
+        // Its place is free, although the library has not closed it yet.
         state.connections.removeValue(forKey: descriptor)
     }
 }

@@ -52,7 +52,7 @@ struct Unblock: AsyncParsableCommand {
 
     func run() async throws {
         try await self.relay.client().delete(RoutePath.block.path(self.target))
-        if self.relay.output == .table { Console.write("\(self.target) is not blocked any more") }
+        if self.relay.output == .table { Console.write("\(self.target) is no longer blocked") }
     }
 }
 
