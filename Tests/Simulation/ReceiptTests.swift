@@ -169,8 +169,8 @@ struct ReceiptTests {
             stage.go(30, [sender], turn: Self.failing)
         }
         stage.go(1_000, turn: Self.failing)
-        #expect(stage.relay.shards.allSatisfy { $0.safetyWaits.count <= 1 })
-        #expect(stage.relay.shards.reduce(0) { $0 + $1.safetyWaits.count } == 1)
+        #expect(stage.relay.shards.allSatisfy { $0.receipts.waits.count <= 1 })
+        #expect(stage.relay.shards.reduce(0) { $0 + $1.receipts.waits.count } == 1)
     }
 
     @Test("Who connects again and again while the disk fails or hangs passes no watermark", arguments: [true, false])

@@ -118,10 +118,9 @@ extension Shard {
         }
         // With an answer to every submission, this shard has nothing on its way that the store might still keep; and whatever
         // another shard had was carried out before the terminal came here.
-        let isAnswered = self.submission.isEmpty && self.committed + 1 == self.submission.number
-        let storeIsEmpty = isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
+        let storeIsEmpty = self.store.isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
         // What is submitted may hold frames for a terminal that was not known when they came.
-        if terminal.isNew, !storeIsEmpty { terminal.update { $0.appended(in: self.latestSubmission) } }
+        if terminal.isNew, !storeIsEmpty { terminal.update { $0.appended(in: self.store.latest) } }
         self.updateWriteThrough(terminal)
         terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)
         self.terminalsOnline += 1
@@ -161,11 +160,7 @@ extension Shard {
             connection.withdraw(runs)
             connection.releaseReplies()
         }
-        if requeued > 0 {
-            self.counters.requeued += UInt64(requeued)
-            self.raiseSafetyWaits(terminal.ccid, since: oldest)
-            terminal.update { $0.appended(in: self.submission.number) }
-        }
+        self.requeued(requeued, of: terminal, since: oldest)
         self.storeHeld(terminal)
         self.settleCounters(of: connection)
         terminal.detach(reason: reason, now: now)
@@ -191,19 +186,16 @@ extension Shard {
         switch run.copy {
         case .journaling(let token):
             // Where the store keeps them is not known yet: those delivered are removed when the receipt comes.
-            let ends = self.journals[token]?.ends.prefix { $0 <= acknowledged } ?? []
-            if let end = ends.last {
-                self.countDelivered(ends.count, bytes: end, of: terminal, on: connection)
-                terminal.deliveredBeforeReceipt[token] = ends.count
-                self.awaitingRemoval += ends.count
-            }
-            return run.frames - ends.count
+            guard let delivered = self.journals.acknowledged(token, bytes: acknowledged) else { return run.frames }
+            self.countDelivered(delivered.frames, bytes: delivered.end, of: terminal, on: connection)
+            self.journals.delivered(token, frames: delivered.frames)
+            return run.frames - delivered.frames
         case .stored(let marks):
             if !self.tracedFrames.isEmpty { self.tracedFrames.takeInFlight(marks) }
             let delivered = marks.prefix { $0.end <= acknowledged }
             if let last = delivered.last {
                 self.countDelivered(delivered.count, bytes: last.end, of: terminal, on: connection)
-                self.withSubmission { $0.removals.append(.init(ccid: terminal.ccid, through: last.id)) }
+                self.store.remove(.init(ccid: terminal.ccid, through: last.id))
             }
             return marks.count - delivered.count
         case .none:
@@ -229,8 +221,7 @@ extension Shard {
                 if end <= acknowledged {
                     delivered = (delivered.frames + 1, end)
                 } else {
-                    let frame = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-                    self.withSubmission { $0.appends.append(entry, frame: frame) }
+                    self.requeue(UnsafeRawBufferPointer(rebasing: bytes[start..<end]), entry)
                     requeued += 1
                 }
             }

@@ -16,12 +16,12 @@ extension Shard {
         var parser = connection.parser
         var offset = 0
         var taken = TakenFrames()
-        let storedBefore = self.submission.appends.count
+        let storedBefore = self.store.pendingFrames
         let waitingBefore = self.bytesInMemory
         let elsewhereBefore = self.framesElsewhere
         func noteDestinations() {
             if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
-            if self.submission.appends.count != storedBefore { connection.destinations.storedIn = self.submission.number }
+            if self.store.pendingFrames != storedBefore { connection.destinations.storedIn = self.store.number }
         }
         var step = FrameParser.Step.needsBytes
         // A read that has begun is taken whole, so that the watermark is passed by a read of each sender at the most.
@@ -63,7 +63,7 @@ extension Shard {
         connection.parser = parser
         self.count(&taken, from: connection)
         noteDestinations()
-        if self.submission.appends.count != storedBefore {
+        if self.store.pendingFrames != storedBefore {
             self.holdBackIfBehind(connection)
         } else if self.bytesInMemory != waitingBefore {
             self.tellWaitingBytes()
@@ -176,9 +176,7 @@ extension Shard {
             self.heldBytes += terminal.held.cost - before
             if terminal.held.frameBytes > self.options.outbound.lowWatermark { self.spill(terminal) }
         case .store:
-            self.withSubmission { body(&$0.appends) }
-            terminal.counters.framesQueued += 1
-            terminal.update { $0.appended(in: self.submission.number) }
+            self.enqueue(for: terminal, body)
             if terminal.mailbox.isReadDue { self.pump(terminal) }
         }
     }

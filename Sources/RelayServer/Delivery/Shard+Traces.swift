@@ -47,7 +47,7 @@ extension Shard {
         guard !ids.isEmpty else { return }
         if connection.listener.confirm == .heartbeat {
             // It is a heartbeat that has this asked.
-            self.withSubmission { $0.confirmations += ids }
+            self.store.confirm(ids)
         } else {
             self.tracedFrames.awaitHeartbeat(ids, on: connection.id)
         }
@@ -56,7 +56,7 @@ extension Shard {
     /// A heartbeat came.
     func confirmTracedFrames(of connection: TerminalConnection) {
         let ids = self.tracedFrames.takeUnconfirmed(of: connection.id)
-        if !ids.isEmpty { self.withSubmission { $0.confirmations += ids } }
+        if !ids.isEmpty { self.store.confirm(ids) }
     }
 
     // MARK: Switches

@@ -24,7 +24,7 @@ extension Shard {
         self.eventLoop.execute {
             self.wait(until: deadline, promise) {
                 self.submit(isLast: true)
-                return self.journals.isEmpty && self.awaitingRemoval == 0 && self.submission.isEmpty
+                return self.journals.isEmpty && self.store.isEmpty
             }
         }
         return promise.futureResult
@@ -68,10 +68,10 @@ extension Shard {
     func storeWaiting() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
             for case .recalling(let waiting, _) in self.handover.loans.values {
-                waiting.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
+                waiting.forEach { entry, frame in self.enqueueForAbsent { $0.append(entry, frame: frame) } }
             }
             for sync in self.handover.syncing.values {
-                sync.kept.forEach { entry, frame in self.withSubmission { $0.appends.append(entry, frame: frame) } }
+                sync.kept.forEach { entry, frame in self.enqueueForAbsent { $0.append(entry, frame: frame) } }
             }
             self.handover = Handover()
             self.submit(isLast: true)

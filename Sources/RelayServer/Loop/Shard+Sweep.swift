@@ -53,7 +53,7 @@ extension Shard {
         let now = self.tickTime
         var due = self.acknowledgements.next ?? .distantFuture
         if !self.paused.isEmpty || !self.heldBack.isEmpty { due = min(due, now + AcknowledgementQueue.longestDelay) }
-        if let removalsDue { due = min(due, removalsDue) }
+        if let removalsDue = self.store.removalsDue { due = min(due, removalsDue) }
         guard due < self.sweepDue else { return }
         self.sweepTimer?.cancel()
         self.sweepDue = due
@@ -79,7 +79,7 @@ extension Shard {
         }
         connections.removeAll(keepingCapacity: true)
         swap(&connections, &self.spareDue)
-        if let removalsDue, removalsDue <= now { self.scheduleTickEnd() }
+        if let removalsDue = self.store.removalsDue, removalsDue <= now { self.scheduleTickEnd() }
         self.goOnReading()
         self.goOnWithRoom()
         self.scheduleSweep()
@@ -184,8 +184,7 @@ extension Shard {
         case .none:
             break
         case .journaling(let token):
-            terminal.deliveredBeforeReceipt[token] = run.frames
-            self.awaitingRemoval += run.frames
+            self.journals.delivered(token, frames: run.frames)
         case .stored(let marks):
             if !self.tracedFrames.isEmpty { self.tracedFramesArrived(marks, on: connection) }
             if let last = marks.last {
@@ -226,7 +225,7 @@ extension Shard {
         self.reportLateTerminals()
         self.reportStore()
         self.reportHeldBack()
-        self.forgetWaits()
+        self.receipts.removeUnwanted()
         self.tellWaitingBytes()
         self.startTimer()
     }
@@ -278,19 +277,10 @@ extension Shard {
         for terminal in forgotten { self.leave(terminal) }
     }
 
-    /// More of them are not told apart, so that receipts may wait for others' frames: they are all looked at after each commit.
-    private static let maximumLeft = 1_000
-
     /// The terminal is not known here any more; what was stored for it may not be durable yet.
     func leave(_ terminal: Terminal) {
         let submission = terminal.mailbox.appendSubmission
-        if submission > self.committed {
-            if self.left.count < Self.maximumLeft || self.left[terminal.ccid] != nil {
-                self.left[terminal.ccid] = submission
-            } else {
-                self.lastLeft = max(self.lastLeft, submission)
-            }
-        }
+        if submission > self.store.committed { self.receipts.departed(terminal.ccid, submission: submission) }
         self.terminals.remove(terminal.ccid)
     }
 }

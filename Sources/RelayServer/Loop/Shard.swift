@@ -38,6 +38,12 @@ final class Shard: @unchecked Sendable {
     /// All shards by index, this one included. Set once, before the first connection.
     private(set) var shards: [Shard] = []
 
+    /// What gathers for the store, and the store's answers.
+    let store = StoreClient()
+    /// Frames in flight that are on their way to the store.
+    let journals = JournalRegister<TerminalConnection>()
+    /// Receipts that wait for frames to be safe.
+    let receipts = ReceiptGate()
     let chunks = ChunkPool()
     let receiveBuffers = ReceiveBuffers()
     var terminals = TerminalTable()
@@ -80,7 +86,6 @@ final class Shard: @unchecked Sendable {
     /// The room of the last round of them, empty: a tick takes turns with two, and allocates none.
     private var spareRound: [TerminalConnection] = []
     var peerBatches: [AppendBatch] = []
-    var submission = PendingSubmission()
 
     /// The time of the latest read, sweep or answer of the store: the time of what is put, without a clock per frame.
     private(set) var tickTime: NIODeadline
@@ -107,9 +112,6 @@ final class Shard: @unchecked Sendable {
     private(set) var liveTerminals: LiveTerminals?
     /// All shards use that of the first.
     private let ownLiveTerminals = LiveTerminals()
-    /// Receipts that wait for frames to be safe, in the order of their heartbeats.
-    var safetyWaits: [SafetyWait] = []
-    var isSafetyCheckScheduled = false
     /// Terminals that hold frames until the store has been asked, and since when.
     var holding: [CCID: NIODeadline] = [:]
     /// What the held frames of all terminals here take in memory.
@@ -118,13 +120,6 @@ final class Shard: @unchecked Sendable {
     private(set) var waitingEverywhere = WaitingBytes()
     /// What this shard has told of itself.
     var toldWaitingBytes = 0
-    /// The latest submission with a frame that another shard has handed over.
-    var storedForOthers: UInt64 = 0
-    /// Terminals that have left this shard, or are forgotten, while frames for them were not durable, and the submission that they
-    /// are in.
-    var left: [CCID: UInt64] = [:]
-    /// The latest submission of those that found no room there.
-    var lastLeft: UInt64 = 0
     /// Counts frames that went to other shards, or wait for them.
     var framesElsewhere: UInt64 = 0
     /// Frames handed to other shards, less those that they have handed here.
@@ -133,24 +128,12 @@ final class Shard: @unchecked Sendable {
     var latestCut: UInt64 = 0
     /// What gathers now came after a cut that others have still to count for: it does not go to the store before they have.
     var isWithinCut = false
-    /// Frames that are delivered, but whose ids in the store are not known yet.
-    var awaitingRemoval = 0
-    /// Delivered frames that the store is to remove with the next submission.
-    var delayedRemovals: [StoreSubmission.Removal] = []
-    /// When they need a submission of their own.
-    var removalsDue: NIODeadline?
     /// When the next sweep runs; `.distantFuture` when none is scheduled.
     var sweepDue = NIODeadline.distantFuture
     var sweepTimer: NIOScheduledCallback?
     var isStarvedSweepScheduled = false
     var starvedInterval = Shard.shortestStarvedInterval
 
-    /// The submission whose number is the highest that is durable.
-    var committed: UInt64 = 0
-    /// A submission of which a recalled terminal has made known that it is carried out, as all before it; perhaps not durable.
-    var carriedOut: UInt64 = 0
-    var nextToken: UInt32 = 1
-    var journals: [UInt32: Journal] = [:]
     var injections = PendingInjections()
     var tracedFrames = TracedFrames()
     /// Terminals here whose frames go through the store because they are traced.
@@ -183,6 +166,8 @@ final class Shard: @unchecked Sendable {
         self.events = events
         self.closedConnections = ClosedConnections(shards: options.eventLoops)
         self.logger = logger
+        // Not retained, which would cost every submission: the shard owns the closure.
+        self.store.gathered = { [unowned(unsafe) self] in self.scheduleTickEnd() }
     }
 
     /// Tells the shard of the others. Called once, before it serves.

@@ -33,9 +33,6 @@ final class Terminal: @unchecked Sendable {
     var cadence = HeartbeatCadence()
     private(set) var history = ConnectionHistory()
 
-    /// Journaled runs of which frames were delivered before the receipt came: how many, from the first on.
-    var deliveredBeforeReceipt: [UInt32: Int] = [:]
-
     init(ccid: CCID, isWriteThrough: Bool = false, liveTerminals: LiveTerminals? = nil) {
         self.ccid = ccid
         self.liveTerminals = liveTerminals
@@ -115,6 +112,6 @@ final class Terminal: @unchecked Sendable {
 
     /// Whether nothing would be lost by forgetting the terminal, but what operators see of it.
     var isForgettable: Bool {
-        self.connection == nil && self.mailbox.isSettled && self.deliveredBeforeReceipt.isEmpty && self.held.isEmpty
+        self.connection == nil && self.mailbox.isSettled && self.held.isEmpty
     }
 }

@@ -27,7 +27,7 @@ extension Shard {
         for ccid in self.holding.keys { cut.waiting += self.terminals[ccid]?.held.count ?? 0 }
         for sync in self.handover.syncing.values { cut.waiting += sync.kept.count }
         for case .recalling(let waiting, _) in self.handover.loans.values { cut.waiting += waiting.count }
-        cut.awaitingRemoval = self.awaitingRemoval
+        cut.awaitingRemoval = self.journals.deliveredFrames
         cut.passedOn = self.passedOn
         return cut
     }

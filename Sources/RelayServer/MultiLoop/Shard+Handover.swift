@@ -20,7 +20,7 @@ extension Shard {
         }
         switch self.handover.loans[ccid] {
         case nil:
-            self.withSubmission { body(&$0.appends) }
+            self.enqueueForAbsent(body)
         case .lent(let borrower):
             self.withBatch(for: borrower, body)
         case .recalling:
@@ -71,14 +71,14 @@ extension Shard {
     private func take(_ batch: AppendBatch) {
         _ = self.startRead()
         self.passedOn -= Int64(batch.count)
-        let storedBefore = self.submission.appends.count
+        let storedBefore = self.store.pendingFrames
         if self.isStoreBehind {
             self.deliverBehind(batch)
         } else {
             var offset = 0
             while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, entry, isPassedOn: true) }
         }
-        if self.submission.appends.count != storedBefore { self.storedForOthers = self.submission.number }
+        if self.store.pendingFrames != storedBefore { self.receipts.storedForOthers(in: self.store.number) }
         self.tellWaitingBytes()
     }
 
@@ -87,9 +87,9 @@ extension Shard {
         var sources: Set<CCID> = []
         var offset = 0
         while let (entry, frame) = batch.next(&offset) {
-            let before = self.submission.appends.count &+ self.bytesInMemory
+            let before = self.store.pendingFrames &+ self.bytesInMemory
             self.deliver(rewritten: frame, entry, isPassedOn: true)
-            guard self.submission.appends.count &+ self.bytesInMemory != before else { continue }
+            guard self.store.pendingFrames &+ self.bytesInMemory != before else { continue }
             if let source = Self.source(of: frame) { sources.insert(source) }
         }
         if !sources.isEmpty { self.holdBackElsewhere(sources) }
@@ -189,8 +189,8 @@ extension Shard {
             }
         }
         self.handover.borrowed.remove(ccid)
-        self.handover.recalled[ccid] = self.latestSubmission
-        if self.submission.isEmpty { self.awaitCarryingOut() }
+        self.handover.recalled[ccid] = self.store.latest
+        if self.store.isEmpty { self.awaitCarryingOut() }
         self.releaseSettled()
     }
 
@@ -226,9 +226,9 @@ extension Shard {
 
     /// Frames that have waited for a terminal between two shards, of senders on any of them.
     private func deliver(_ waiting: AppendBatch) {
-        let storedBefore = self.submission.appends.count
+        let storedBefore = self.store.pendingFrames
         waiting.forEach { entry, frame in self.deliver(rewritten: frame, entry) }
-        if self.submission.appends.count != storedBefore { self.storedForOthers = self.submission.number }
+        if self.store.pendingFrames != storedBefore { self.receipts.storedForOthers(in: self.store.number) }
     }
 
     /// The connection that waits for the terminal here has an older heartbeat than the one that has it: it has lost it.
@@ -241,11 +241,11 @@ extension Shard {
     /// Has recalled terminals leave when the store has carried out what was submitted until now. They need not wait for the commit,
     /// which may be long in coming while the disk fails.
     func awaitCarryingOut() {
-        let number = self.submission.number - 1
-        guard number > self.committed else { return }
+        let number = self.store.number - 1
+        guard number > self.store.committed else { return }
         self.groupCommit.post { _ in
             self.eventLoop.execute {
-                self.carriedOut = max(self.carriedOut, number)
+                self.store.wasCarriedOut(number)
                 self.releaseSettled()
             }
         }
@@ -254,7 +254,7 @@ extension Shard {
     /// Returns the recalled terminals of which nothing is under way any more.
     func releaseSettled() {
         guard !self.handover.recalled.isEmpty else { return }
-        let carriedOut = max(self.carriedOut, self.committed)
+        let carriedOut = self.store.carriedOut
         for (ccid, barrier) in self.handover.recalled where barrier <= carriedOut {
             let terminal = self.terminals[ccid]
             guard terminal?.isForgettable ?? true else { continue }
@@ -297,7 +297,7 @@ extension Shard {
         let claim = self.handover.claims.removeValue(forKey: ccid)
         guard terminal != nil || claim != nil || self.handover.isBorrowed(ccid) else { return }
         if let terminal {
-            terminal.update { $0.renumber(latest: self.latestSubmission) }
+            terminal.update { $0.renumber(latest: self.store.latest) }
             self.terminals.insert(terminal)
         }
         let terminal = terminal ?? self.makeTerminal(ccid)

@@ -26,20 +26,20 @@ extension Shard {
         let terminal = self.terminals[ccid]
         self.detachIfLeft(terminal)
         if let terminal, terminal.mailbox.mode != .offline { self.makeWay(for: terminal) }
-        let token = self.makeToken()
+        let token = self.store.makeToken()
         self.injections.started(token: token, promise)
         let entry = AppendBatch.Entry(ccid: ccid, timeToLive: injection.timeToLive, token: token, isTraced: true)
         frame.withUnsafeReadableBytes { frame in
-            self.withSubmission { $0.appends.append(entry, frame: frame) }
+            if let terminal {
+                self.enqueue(for: terminal) { $0.append(entry, frame: frame) }
+            } else {
+                self.enqueueForAbsent { $0.append(entry, frame: frame) }
+            }
         }
-        if let key = injection.key { self.submission.keys[token] = key }
+        if let key = injection.key { self.store.use(key, for: token) }
         self.counters.accepted += 1
         self.counters.acceptedBytes += UInt64(frame.readableBytes)
-        if let terminal {
-            terminal.counters.framesQueued += 1
-            terminal.update { $0.appended(in: self.submission.number) }
-            self.pump(terminal)
-        }
+        if let terminal { self.pump(terminal) }
         return promise.futureResult
     }
 

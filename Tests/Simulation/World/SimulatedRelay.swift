@@ -103,10 +103,10 @@ final class SimulatedRelay {
                 connection.source = nil
             }
             shard.connections = []
-            shard.safetyWaits = []
+            shard.receipts.removeAll()
             shard.endings = Endings()
             (shard.leaving, shard.longReads) = (LeavingTerminals(), LongReads())
-            shard.journals = [:]
+            shard.journals.removeAll()
             shard.terminals.forEach { $0.held = AppendBatch() }
             shard.terminals = TerminalTable()
             shard.handover = Handover()
@@ -114,7 +114,6 @@ final class SimulatedRelay {
             shard.starved = []
             shard.finishing = []
             (shard.paused, shard.heldBack) = (PausedSenders(), [:])
-            shard.submission = PendingSubmission()
             shard.meet([])
         }
         for loop in self.loops { loop.kill() }

@@ -106,16 +106,16 @@ extension Shard {
         var recalling = 0
         for case .recalling in self.handover.loans.values { recalling += 1 }
         let counts: [(String, Int)] = [
-            ("held", self.holding.count), ("journals", self.journals.count), ("waiting receipts", self.safetyWaits.count),
+            ("held", self.holding.count), ("journals", self.journals.count), ("waiting receipts", self.receipts.waits.count),
             ("starved", self.starved.count), ("paused", self.paused.count), ("held back", self.heldBack.count),
-            ("awaiting removal", self.awaitingRemoval),
+            ("awaiting removal", self.journals.deliveredFrames),
             ("dirty", self.dirty.count), ("ending", self.endings.waiting.count), ("leaving", self.leaving.count),
             ("long reads", self.longReads.waiting.count),
             ("finishing", self.finishing.count),
             ("recalling", recalling),
             ("recalled", self.handover.recalled.count),
             ("claims", self.handover.claims.count), ("syncing", self.handover.syncing.count),
-            ("removals", self.delayedRemovals.count),
+            ("removals", self.store.delayedRemovalCount),
             ("with memory and nothing in flight", self.connections.count { $0.window.isEmpty && $0.outbound.hasMemory }),
             ("in windows", self.connections.reduce(0) { $0 + $1.window.frames }),
             ("unfinished", self.connections.reduce(0) { $0 + $1.unfinished.readableBytes }),

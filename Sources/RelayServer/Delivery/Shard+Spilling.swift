@@ -1,0 +1,68 @@
+import NIOCore
+import RelayCore
+import TTMSProtocol
+
+// Frames that change their way: from a slow connection to the store, and from memory to a connection that has caught up.
+extension Shard {
+    func releaseHeld(_ terminal: Terminal) {
+        guard !terminal.held.isEmpty else { return }
+        let held = self.takeHeld(of: terminal)
+        // They are put now, but receipts wait for them since they were held.
+        if let since = self.holding.removeValue(forKey: terminal.ccid) {
+            self.receipts.put(terminal.ccid, heldSince: since, at: self.tickTime)
+        }
+        held.forEach { entry, frame in self.deliver(rewritten: frame, entry, isPassedOn: true) }
+    }
+
+    /// A frame is about to be appended that must not be overtaken by, or overtake, what is in flight and held.
+    func makeWay(for terminal: Terminal) {
+        self.journal(terminal)
+        self.storeHeld(terminal)
+        terminal.update { $0.spill() }
+    }
+
+    /// The connection is over its high watermark: perhaps only because nobody has asked yet what is acknowledged. The kernel is asked
+    /// once for each read. Each other terminal of the connection is spilled by its own next frame, so that no frame costs a look at
+    /// thousands of terminals.
+    ///
+    /// - Parameter terminal: whose frame was put.
+    @inline(never)
+    func relieve(_ connection: TerminalConnection, _ terminal: Terminal?) {
+        if connection.relievedAt != self.tickTime {
+            connection.relievedAt = self.tickTime
+            // A broken connection is closed at the end of the tick, not while the read that put the frame is handled.
+            guard connection.flush() else { return }
+            self.sampleAcknowledged(connection)
+            guard connection.outbound.unacknowledged > self.options.outbound.highWatermark else { return }
+            self.counters.spills += 1
+            self.journal(connection, since: .distantFuture)
+        }
+        guard let terminal, terminal.mailbox.mode != .offline else { return }
+        self.makeWay(for: terminal)
+        self.awaitRoom(connection)
+    }
+
+    /// From here on the terminal's frames go to the store. Those that are older go there first: those in flight, then those held
+    /// (``Mailbox``, invariants 1 and 2).
+    func spill(_ terminal: Terminal) {
+        self.makeWay(for: terminal)
+        self.pump(terminal)
+    }
+
+    private func journal(_ terminal: Terminal) {
+        guard let connection = terminal.connection else { return }
+        connection.window.journal(owner: terminal.ccid) { self.enqueue($0, inFlightOn: connection) }
+    }
+
+    /// What was put on `connection` no later than `deadline` and is not delivered goes to the store (G4).
+    func journal(_ connection: TerminalConnection, since deadline: NIODeadline) {
+        guard connection.window.hasUnjournaled(since: deadline) else { return }
+        connection.window.journal(since: deadline) { self.enqueue($0, inFlightOn: connection) }
+    }
+
+    func takeHeld(of terminal: Terminal) -> AppendBatch {
+        let held = terminal.takeHeld()
+        self.heldBytes -= held.cost
+        return held
+    }
+}
