@@ -31,7 +31,7 @@ struct CrowdTests {
                 clock: self.clock,
                 trace: Trace(isWanted: false)
             )
-            self.shard.endings = Endings()
+            self.shard.ending.atOnce = EndingConnections.defaultAtOnce
             for number in 1...Self.count { self.connect(CCID(rawValue: UInt32(number)), number: number) }
             self.sendHeartbeats()
             self.takeAll()

@@ -123,7 +123,7 @@ struct PushBackTests {
         if let former { stage.go(50, [former]) }
         #expect(stage.relay.shards[0].counters.accepted == 3)
         #expect(stage.store.memory.backlog(of: self.absent).frames == 3)
-        #expect(stage.relay.shards[0].heldBack.count <= 1)
+        #expect(stage.relay.shards[0].heldSenders.heldBackCount <= 1)
     }
 
     @Test func senderThatIsHeldBackIsNotTakenForSilent() {
@@ -133,7 +133,7 @@ struct PushBackTests {
         sender.terminal.send(to: self.absent, payload: 20)
         stage.go(2_000, [sender])
         #expect(sender.channel.isActive)
-        #expect(stage.relay.shards[0].heldBack.count == 1)
+        #expect(stage.relay.shards[0].heldSenders.heldBackCount == 1)
     }
 
     @Test func heartbeatBehindItTakesNoTerminalAfterTheEnd() {

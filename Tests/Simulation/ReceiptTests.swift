@@ -283,10 +283,10 @@ struct ReceiptTests {
             sender.terminal.send(to: stage.ccid(home: 0, 3), payload: 200)
             stage.go(1, [sender], turn: nil)
         }
-        #expect(stage.relay.shards[0].heldBytes > 1_000)
+        #expect(stage.relay.shards[0].heldFrames.bytes > 1_000)
         #expect(!sender.channel.isReading)
         stage.go(50, [sender, receiver])
-        #expect(stage.relay.shards[0].heldBytes == 0)
+        #expect(stage.relay.shards[0].heldFrames.bytes == 0)
         #expect(sender.channel.isReading)
         #expect(stage.claims.violation == nil)
     }

@@ -3,22 +3,6 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// A connection that is not read from because there is no room for the next frame on it.
-struct HeldBack {
-    var connection: TerminalConnection
-    /// The terminal that the frame is for.
-    var destination: CCID
-}
-
-/// When somebody looked after the senders that are held back.
-struct HeldBackLooks {
-    /// When it was looked last whether there is room for them, and ``FullTerminals/releases`` then.
-    var time = NIODeadline.uptimeNanoseconds(0)
-    var releases: UInt64 = 0
-    /// When somebody was held back last; `nil` when the log says that nobody is. A store at its cap should not fill the log, too.
-    var reported: NIODeadline?
-}
-
 // Senders that wait for the store (G6): while it is too far behind (`Shard+Store`), and, which is the rest of this file, with
 // `when_full: push-back`. A frame that there is no room for is not taken: it stays with what its connection has not handled, in
 // nobody's account, and TCP holds back what is behind it. So are heartbeats behind it. It is taken when there is room, and dropped
@@ -53,57 +37,41 @@ extension Shard {
             connection.pause(for: .full)
             self.counters.fullPauses += 1
         }
-        self.heldBack[connection.id] = HeldBack(connection: connection, destination: destination)
+        self.heldSenders.holdBack(connection, for: destination)
         self.scheduleSweep()
         return true
     }
 
-    /// How often it is looked after senders while nothing that was full has got room: a terminal may have become live.
-    private static let lookInterval = TimeAmount.milliseconds(20)
-
     /// Handles what was held back where there is room now. What becomes full again by that holds back those that follow.
-    ///
-    /// Called often, and looks seldom: thousands can be held back.
     func goOnWithRoom() {
-        guard !self.heldBack.isEmpty, !self.isStopping else { return }
-        let releases = self.full.releases
-        guard releases != self.heldBackLooks.releases || self.tickTime - self.heldBackLooks.time >= Self.lookInterval else {
-            return
-        }
-        self.heldBackLooks.releases = releases
-        self.heldBackLooks.time = self.tickTime
-        for (id, held) in self.heldBack where self.missingRoom(for: held.destination) == nil {
+        guard !self.isStopping, self.heldSenders.beginSearch(releases: self.full.releases, now: self.tickTime) else { return }
+        for id in self.heldSenders.withRoom({ self.missingRoom(for: $0) == nil }) {
             // Thousands may have waited for the same room: what they bring is bounded as that of all senders is.
             if self.isStoreBehind { return }
-            // Another may have ended it.
-            guard self.heldBack.removeValue(forKey: id) != nil, held.connection.closeReason == nil else { continue }
-            held.connection.goOnReading(after: .full)
-            held.connection.handler?.goOn()
+            // One before it may have filled the room.
+            guard let destination = self.heldSenders.destination(of: id), self.missingRoom(for: destination) == nil,
+                let connection = self.heldSenders.takeHeldBack(id), connection.closeReason == nil
+            else { continue }
+            connection.goOnReading(after: .full)
+            connection.handler?.goOn()
         }
     }
 
-    // MARK: What the log is told
-
-    /// How long nobody has to be held back until the log says so: senders at a cap go on and stop many times a second.
-    private static let reportPatience = TimeAmount.seconds(10)
-
-    /// Tells the log when senders begin to be held back, and when that has ended. Called some times a second.
+    /// Logs when senders begin to be held back, and when that has ended. Called several times a second.
     func reportHeldBack() {
-        let now = self.eventLoop.now
-        if let held = self.heldBack.values.first {
-            if self.heldBackLooks.reported == nil {
-                self.logger.warning(
-                    "The store has no room for what terminals send; they are not read from until there is some.",
-                    metadata: [
-                        "limit": "\(self.missingRoom(for: held.destination)?.rawValue ?? "")",
-                        "destination": "\(held.destination)", "connections": "\(self.heldBack.count)",
-                    ]
-                )
-            }
-            self.heldBackLooks.reported = now
-        } else if let latest = self.heldBackLooks.reported, now - latest >= Self.reportPatience {
-            self.heldBackLooks.reported = nil
+        switch self.heldSenders.report(now: self.eventLoop.now) {
+        case .began(let held, let connections):
+            self.logger.warning(
+                "The store has no room for what terminals send; they are not read from until there is some.",
+                metadata: [
+                    "limit": "\(self.missingRoom(for: held.destination)?.rawValue ?? "")",
+                    "destination": "\(held.destination)", "connections": "\(connections)",
+                ]
+            )
+        case .ended:
             self.logger.notice("The store has room again; all terminals are read from.")
+        case nil:
+            break
         }
     }
 }

@@ -11,7 +11,7 @@ extension Shard {
             return
         }
         connection.pause(for: .store)
-        self.paused.append(connection)
+        self.heldSenders.pause(connection)
         self.counters.pauses += 1
         self.scheduleSweep()
     }
@@ -22,20 +22,16 @@ extension Shard {
 
     /// What frames take in memory that wait for the store: for its commits, or for what it keeps for their terminals.
     private var waitingBytes: Int {
-        let untold = self.bytesInMemory - self.toldWaitingBytes
-        return self.groupCommit.pendingBytes + self.store.pendingBytes + self.waitingEverywhere.total + untold
+        self.groupCommit.pendingBytes + self.store.pendingBytes + self.heldFrames.total(with: self.bytesInMemory)
     }
 
-    /// Lets the other shards know what waits here: senders may be theirs.
-    func tellWaitingBytes() {
-        let change = self.bytesInMemory - self.toldWaitingBytes
-        guard change != 0 else { return }
-        self.toldWaitingBytes += change
-        self.waitingEverywhere.add(change)
+    /// Publishes how much waits here to the other shards: senders may be theirs.
+    func publishWaitingBytes() {
+        self.heldFrames.publish(self.bytesInMemory)
     }
 
     /// The part of it that the store has not been given: frames that are held, or wait for a terminal between two shards.
-    var bytesInMemory: Int { self.heldBytes &+ self.handover.waitingBytes }
+    var bytesInMemory: Int { self.heldFrames.bytes &+ self.handover.waitingBytes }
 
     /// Frames from another shard went to the store while it is too far behind: their senders are on one of the others.
     func holdBackElsewhere(_ sources: Set<CCID>) {
@@ -50,11 +46,11 @@ extension Shard {
 
     /// Reads from the senders again once half of what was too much is durable.
     func goOnReading() {
-        self.tellWaitingBytes()
-        guard !self.paused.isEmpty else { return }
+        self.publishWaitingBytes()
+        guard self.heldSenders.pausedCount > 0 else { return }
         guard self.waitingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
         // What the first ones have kept back can be enough for the store to be behind again.
-        while !self.isStoreBehind, let connection = self.paused.popFirst() {
+        while !self.isStoreBehind, let connection = self.heldSenders.takePaused() {
             guard connection.closeReason == nil else { continue }
             connection.goOnReading(after: .store)
             connection.handler?.goOn()

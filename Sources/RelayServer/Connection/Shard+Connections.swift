@@ -93,7 +93,7 @@ extension Shard {
         } else if self.claim(ccid, for: connection, registration: registration) {
             self.attach(self.makeTerminal(ccid), to: connection, registration: registration, now: now)
         } else {
-            self.noteTakeover(of: ccid)
+            self.fights.tookOver(ccid, now: self.tickTime)
         }
     }
 
@@ -113,7 +113,7 @@ extension Shard {
         self.detachIfLeft(terminal)
         if let former = terminal.connection {
             guard former !== connection else { return }
-            self.noteTakeover(of: terminal.ccid)
+            self.fights.tookOver(terminal.ccid, now: self.tickTime)
             self.takeOver(terminal, from: former, now: now)
         }
         // With an answer to every submission, this shard has nothing on its way that the store might still keep; and whatever
@@ -262,8 +262,7 @@ extension Shard {
         }
         self.tracedFrames.disconnected(connection.id)
         self.forget(connection)
-        self.paused.remove(connection)
-        self.heldBack[connection.id] = nil
+        self.heldSenders.remove(connection)
         self.log(connection, reason)
         self.leaveSource(of: connection)
         self.remember(connection, reason, now: now)

@@ -2,25 +2,6 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// A connection whose peer has sent its last byte, and whose end waits for what is in flight.
-struct FinishingConnection {
-    var connection: TerminalConnection
-    /// When it is closed at the latest.
-    var deadline: NIODeadline
-}
-
-/// Connections whose peers have sent their last byte, a bounded number of them handled in each interval.
-struct Endings {
-    /// How many are handled before the event loop looks at its other connections. Closing a socket costs the kernel some 20 µs, so
-    /// these wait some 2 ms, and a fleet of 15,000 is closed within a second.
-    var atOnce = 64
-    /// How many have been handled since the interval began.
-    var handled = 0
-    /// Those whose peers' FINs came after that, in their order.
-    var waiting = CircularBuffer<TerminalConnection>(initialCapacity: 0)
-    var isScheduled = false
-}
-
 // The peer's last byte (FIN): what crosses it on the way still arrives, and should not come again.
 extension Shard {
     /// How soon a connection that ends is sampled again: there are few, each for ``AcknowledgementPace/finishPatience`` at most.
@@ -35,27 +16,20 @@ extension Shard {
     func inputClosed(_ connection: TerminalConnection) {
         connection.inputWasClosed()
         guard !connection.isPaused(for: [.store, .takeover, .turn]) else { return }
-        guard self.endings.handled < self.endings.atOnce else { return self.endings.waiting.append(connection) }
-        self.endings.handled += 1
+        guard self.ending.admits(connection) else { return }
         self.scheduleEndings()
         connection.handler?.finish()
     }
 
     private func scheduleEndings() {
-        guard !self.endings.isScheduled else { return }
-        self.endings.isScheduled = true
+        guard self.ending.requestInterval() else { return }
         self.eventLoop.scheduleTask(in: Self.endInterval) {
             _ = self.startRead()
-            self.endings.handled = 0
-            while self.endings.handled < self.endings.atOnce, let connection = self.endings.waiting.popFirst() {
-                // Something else has ended it since.
-                guard connection.closeReason == nil else { continue }
-                self.endings.handled += 1
-                connection.handler?.finish()
-            }
-            self.endings.isScheduled = false
-            // From the end of this: an event loop runs whatever is due before it looks at its connections.
-            if self.endings.handled > 0 { self.scheduleEndings() }
+            self.ending.intervalBegins()
+            while let connection = self.ending.next() { connection.handler?.finish() }
+            self.ending.intervalEnds()
+            // From the end of this: an event loop runs whatever is due before it reads from its connections.
+            self.scheduleEndings()
         }
     }
 
@@ -89,24 +63,19 @@ extension Shard {
         // A new connection of the terminal does not wait for this one.
         connection.measureRoundTrip()
         let deadline = self.startRead() + connection.pace.finishPatience
-        self.finishing.append(.init(connection: connection, deadline: deadline))
-        if self.finishing.count == 1 { self.scheduleFinishingSweep() }
+        if self.ending.finish(connection, by: deadline) { self.scheduleFinishingSweep() }
     }
 
     private func scheduleFinishingSweep() {
         self.eventLoop.scheduleTask(in: Self.finishInterval) {
             let now = self.startRead()
-            for _ in 0..<min(self.finishing.count, Self.looksAtOnce) {
-                let entry = self.finishing.removeFirst()
-                guard entry.connection.closeReason == nil else { continue }
-                self.sampleAcknowledged(entry.connection)
-                if entry.connection.window.isEmpty || entry.deadline <= now {
-                    self.close(entry.connection, .peerClosed)
-                } else {
-                    self.finishing.append(entry)
-                }
+            let isAnyLeft = self.ending.sweep(limit: Self.looksAtOnce, now: now) { connection, isLate in
+                self.sampleAcknowledged(connection)
+                guard connection.window.isEmpty || isLate else { return false }
+                self.close(connection, .peerClosed)
+                return true
             }
-            if !self.finishing.isEmpty { self.scheduleFinishingSweep() }
+            if isAnyLeft { self.scheduleFinishingSweep() }
         }
     }
 }

@@ -25,7 +25,7 @@ extension Shard {
     func storeHeld(_ terminal: Terminal) {
         guard !terminal.held.isEmpty else { return }
         let held = self.takeHeld(of: terminal)
-        if let since = self.holding.removeValue(forKey: terminal.ccid) {
+        if let since = self.heldFrames.ended(terminal.ccid) {
             self.receipts.stored(terminal.ccid, since: since, in: self.store.number)
         }
         held.forEach { entry, frame in self.store.append { $0.append(entry, frame: frame) } }

@@ -66,7 +66,7 @@ extension Shard {
         if self.store.pendingFrames != storedBefore {
             self.holdBackIfBehind(connection)
         } else if self.bytesInMemory != waitingBefore {
-            self.tellWaitingBytes()
+            self.publishWaitingBytes()
             self.holdBackIfBehind(connection)
         }
         return (offset, step)
@@ -170,10 +170,10 @@ extension Shard {
         }
         switch terminal.mailbox.placement {
         case .held, .live:
-            if terminal.held.isEmpty { self.holding[destination] = self.tickTime }
+            if terminal.held.isEmpty { self.heldFrames.began(destination, at: self.tickTime) }
             let before = terminal.held.cost
             body(&terminal.held)
-            self.heldBytes += terminal.held.cost - before
+            self.heldFrames.count(terminal.held.cost - before)
             if terminal.held.frameBytes > self.options.outbound.lowWatermark { self.spill(terminal) }
         case .store:
             self.enqueue(for: terminal, body)

@@ -75,7 +75,7 @@ extension Shard {
         guard let destinations = wait.destinations else {
             // What has not been flushed yet is not in the queue of those who wait for acknowledgements.
             return self.dirty.isEmpty
-                && self.holding.values.allSatisfy { $0 > wait.time } && !self.handover.isMovingTerminals
+                && self.heldFrames.areAllNewer(than: wait.time) && !self.handover.isMovingTerminals
                 && self.acknowledgements.allSatisfy { !self.isUnsafe($0, since: wait.time) }
         }
         return destinations.allSatisfy { ccid in

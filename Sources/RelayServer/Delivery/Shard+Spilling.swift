@@ -8,7 +8,7 @@ extension Shard {
         guard !terminal.held.isEmpty else { return }
         let held = self.takeHeld(of: terminal)
         // They are put now, but receipts wait for them since they were held.
-        if let since = self.holding.removeValue(forKey: terminal.ccid) {
+        if let since = self.heldFrames.ended(terminal.ccid) {
             self.receipts.put(terminal.ccid, heldSince: since, at: self.tickTime)
         }
         held.forEach { entry, frame in self.deliver(rewritten: frame, entry, isPassedOn: true) }
@@ -62,7 +62,7 @@ extension Shard {
 
     func takeHeld(of terminal: Terminal) -> AppendBatch {
         let held = terminal.takeHeld()
-        self.heldBytes -= held.cost
+        self.heldFrames.count(-held.cost)
         return held
     }
 }

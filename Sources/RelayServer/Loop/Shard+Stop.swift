@@ -38,7 +38,9 @@ extension Shard {
         if isDone() || self.eventLoop.now >= deadline {
             promise.succeed(())
         } else {
-            self.eventLoop.scheduleTask(in: Self.shortestStarvedInterval) { self.wait(until: deadline, promise, for: isDone) }
+            self.eventLoop.scheduleTask(in: StarvedConnections.shortestInterval) {
+                self.wait(until: deadline, promise, for: isDone)
+            }
         }
     }
 

@@ -4,11 +4,7 @@ import TTMSProtocol
 
 // What time brings: acknowledgements, timeouts, terminals to forget. One timer per shard, none per connection.
 extension Shard {
-    /// How soon a connection without room is looked at again: its terminal is fed from disk, and waits for this. While nobody gets
-    /// room, the interval doubles.
-    static let shortestStarvedInterval = TimeAmount.milliseconds(2)
-    private static let longestStarvedInterval = TimeAmount.milliseconds(128)
-    /// Terminals that one look feeds at the most: some 2 ms.
+    /// Terminals that one check feeds at most: about 2 ms.
     private static let fedAtOnce = 1_024
     /// How many connections ahead memory is asked for: one system call, which each costs, is about as long as the memory takes.
     private static let sweepLead = 2
@@ -52,7 +48,7 @@ extension Shard {
     func scheduleSweep() {
         let now = self.tickTime
         var due = self.acknowledgements.next ?? .distantFuture
-        if !self.paused.isEmpty || !self.heldBack.isEmpty { due = min(due, now + AcknowledgementQueue.longestDelay) }
+        if !self.heldSenders.isEmpty { due = min(due, now + AcknowledgementQueue.longestDelay) }
         if let removalsDue = self.store.removalsDue { due = min(due, removalsDue) }
         guard due < self.sweepDue else { return }
         self.sweepTimer?.cancel()
@@ -106,41 +102,32 @@ extension Shard {
 
     /// Has the store asked for the connection's terminals when the connection has room again.
     func awaitRoom(_ connection: TerminalConnection) {
-        guard !connection.isStarved else { return }
-        connection.isStarved = true
-        self.starved.append(connection)
-        self.scheduleStarvedSweep()
+        self.scheduleFeeding(in: self.starved.add(connection))
     }
 
-    private func scheduleStarvedSweep() {
-        guard !self.isStarvedSweepScheduled else { return }
-        self.isStarvedSweepScheduled = true
-        self.eventLoop.scheduleTask(in: self.starvedInterval) { self.feedStarved() }
+    private func scheduleFeeding(in delay: TimeAmount?) {
+        guard let delay else { return }
+        self.eventLoop.scheduleTask(in: delay) { self.feedStarved() }
     }
 
     private func feedStarved() {
-        self.isStarvedSweepScheduled = false
         _ = self.startRead()
-        let starved = self.starved
-        self.starved = []
+        let starved = self.starved.take()
         var fed = 0
         for (index, connection) in starved.enumerated() {
             guard fed < Self.fedAtOnce else {
-                self.starved += starved[index...]
-                self.scheduleStarvedSweep()
+                self.scheduleFeeding(in: self.starved.putBack(starved[index...]))
                 break
             }
-            connection.isStarved = false
+            self.starved.feeds(connection)
             if connection.closeReason == nil { fed += self.feed(connection) }
         }
-        let isProgress = self.starved.count < starved.count
-        self.starvedInterval =
-            isProgress ? Self.shortestStarvedInterval : min(self.starvedInterval * 2, Self.longestStarvedInterval)
+        self.starved.checked(starved.count)
     }
 
     /// Asks the store for the next frames of the connection's terminals, in turn while it has room.
     ///
-    /// - Returns: how many terminals were looked at.
+    /// - Returns: how many terminals were checked.
     private func feed(_ connection: TerminalConnection) -> Int {
         let ccids = connection.session.ccids
         let count = min(ccids.count, Self.fedAtOnce)
@@ -218,7 +205,7 @@ extension Shard {
         self.returnMemory()
         self.endWriteThrough()
         self.probeSilent()
-        self.forgetFights()
+        self.fights.forgetIdle(now: self.eventLoop.now)
         self.logClosures()
         self.rejectionPace.forgetIdle(now: self.eventLoop.now)
         self.forgetTerminals()
@@ -226,7 +213,7 @@ extension Shard {
         self.reportStore()
         self.reportHeldBack()
         self.receipts.removeUnwanted()
-        self.tellWaitingBytes()
+        self.publishWaitingBytes()
         self.startTimer()
     }
 

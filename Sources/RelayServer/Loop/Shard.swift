@@ -44,6 +44,16 @@ final class Shard: @unchecked Sendable {
     let journals = JournalRegister<TerminalConnection>()
     /// Receipts that wait for frames to be safe.
     let receipts = ReceiptGate()
+    /// Senders that are not read from, because of the store.
+    let heldSenders = HeldSenders()
+    /// Frames that are held until the store has answered for their terminals.
+    let heldFrames: HeldFrames
+    /// Connections without room for the frames that the store has for them.
+    let starved = StarvedConnections()
+    /// Connections whose peers have sent their last byte.
+    let ending = EndingConnections()
+    /// Terminals that were taken over lately.
+    let fights = TakeoverFights()
     let chunks = ChunkPool()
     let receiveBuffers = ReceiveBuffers()
     var terminals = TerminalTable()
@@ -58,8 +68,6 @@ final class Shard: @unchecked Sendable {
     var isStopping = false
     /// Whether connections move to the home shard of their first terminal.
     var movesConnections = false
-    /// Terminals that were taken over lately.
-    var fights: [CCID: Fight] = [:]
     /// Which rejected connections are published as events.
     var rejectionPace = RejectionPace()
     /// Which ended connections are logged singly.
@@ -93,33 +101,15 @@ final class Shard: @unchecked Sendable {
     var acknowledgements: AcknowledgementQueue
     /// The room of the last sweep, empty: a sweep allocates none.
     var spareDue: [TerminalConnection] = []
-    /// Connections whose peers have sent their last byte, and that wait because many do.
-    var endings = Endings()
-    /// Connections whose peers have sent their last byte, and for which something is still on its way.
-    var finishing = CircularBuffer<FinishingConnection>()
     /// Connections whose reads brought more than one turn handles.
     var longReads = LongReads()
     /// Terminals whose connections have ended, and that are detached in the following turns.
     var leaving = LeavingTerminals()
-    /// Connections that have no room for what the store keeps for them.
-    var starved: [TerminalConnection] = []
-    /// Connections that are not read from, because the store is behind.
-    var paused = PausedSenders()
-    /// Connections by their numbers that are not read from, because there is no room for what they send.
-    var heldBack: [UInt64: HeldBack] = [:]
-    var heldBackLooks = HeldBackLooks()
     /// `nil` with one event loop.
     private(set) var liveTerminals: LiveTerminals?
     /// All shards use that of the first.
     private let ownLiveTerminals = LiveTerminals()
-    /// Terminals that hold frames until the store has been asked, and since when.
-    var holding: [CCID: NIODeadline] = [:]
-    /// What the held frames of all terminals here take in memory.
-    var heldBytes = 0
-    /// What waits in memory on all shards, as far as they have told.
-    private(set) var waitingEverywhere = WaitingBytes()
-    /// What this shard has told of itself.
-    var toldWaitingBytes = 0
+    private let ownWaitingBytes = WaitingBytes()
     /// Counts frames that went to other shards, or wait for them.
     var framesElsewhere: UInt64 = 0
     /// Frames handed to other shards, less those that they have handed here.
@@ -131,8 +121,6 @@ final class Shard: @unchecked Sendable {
     /// When the next sweep runs; `.distantFuture` when none is scheduled.
     var sweepDue = NIODeadline.distantFuture
     var sweepTimer: NIOScheduledCallback?
-    var isStarvedSweepScheduled = false
-    var starvedInterval = Shard.shortestStarvedInterval
 
     var injections = PendingInjections()
     var tracedFrames = TracedFrames()
@@ -153,6 +141,7 @@ final class Shard: @unchecked Sendable {
         logger: Logger
     ) {
         self.index = index
+        self.heldFrames = HeldFrames(sum: self.ownWaitingBytes)
         self.eventLoop = eventLoop
         self.sockets = sockets
         self.tickTime = eventLoop.now
@@ -175,7 +164,7 @@ final class Shard: @unchecked Sendable {
         self.shards = shards
         self.peerBatches = shards.map { _ in AppendBatch() }
         self.liveTerminals = shards.count > 1 ? shards.first?.ownLiveTerminals : nil
-        if let first = shards.first, first !== self { self.waitingEverywhere = first.waitingEverywhere }
+        if let first = shards.first { self.heldFrames.share(first.ownWaitingBytes) }
     }
 
     /// A read begins: what it puts is of this time.

@@ -24,7 +24,7 @@ extension Shard {
         var cut = LedgerCut(accepted: self.counters.accepted, delivered: self.counters.delivered)
         cut.requeued = self.counters.requeued
         self.forEachInFlight { cut.inFlight += $0.window.unjournaledFrames }
-        for ccid in self.holding.keys { cut.waiting += self.terminals[ccid]?.held.count ?? 0 }
+        for ccid in self.heldFrames.terminals { cut.waiting += self.terminals[ccid]?.held.count ?? 0 }
         for sync in self.handover.syncing.values { cut.waiting += sync.kept.count }
         for case .recalling(let waiting, _) in self.handover.loans.values { cut.waiting += waiting.count }
         cut.awaitingRemoval = self.journals.deliveredFrames

@@ -79,7 +79,7 @@ extension Shard {
             while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, entry, isPassedOn: true) }
         }
         if self.store.pendingFrames != storedBefore { self.receipts.storedForOthers(in: self.store.number) }
-        self.tellWaitingBytes()
+        self.publishWaitingBytes()
     }
 
     /// The store is behind: who has sent what goes there, or waits for it, is held back.

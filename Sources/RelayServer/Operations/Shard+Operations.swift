@@ -70,8 +70,8 @@ extension Shard {
         }
         result.unfinishedBytes = self.unfinishedBytes
         result.heldBackBytes = self.heldBackBytes
-        result.pausedConnections = self.paused.count
-        result.heldBackConnections = self.heldBack.count
+        result.pausedConnections = self.heldSenders.pausedCount
+        result.heldBackConnections = self.heldSenders.heldBackCount
         return result
     }
 

@@ -52,7 +52,7 @@ final class SimulatedRelay {
             shard.movesConnections = movesConnections
             shard.startTimer()
             // With few connections, the end of each has to wait for that of another.
-            shard.endings.atOnce = 1
+            shard.ending.atOnce = 1
             shard.longReads.limit = 3
             (shard.leaving.atOnce, shard.leaving.directly) = (1, 1)
         }
@@ -104,16 +104,15 @@ final class SimulatedRelay {
             }
             shard.connections = []
             shard.receipts.removeAll()
-            shard.endings = Endings()
+            shard.ending.removeAll()
             (shard.leaving, shard.longReads) = (LeavingTerminals(), LongReads())
             shard.journals.removeAll()
             shard.terminals.forEach { $0.held = AppendBatch() }
             shard.terminals = TerminalTable()
             shard.handover = Handover()
             shard.acknowledgements = AcknowledgementQueue(journal: shard.options.journal, now: self.clock.now)
-            shard.starved = []
-            shard.finishing = []
-            (shard.paused, shard.heldBack) = (PausedSenders(), [:])
+            shard.starved.removeAll()
+            shard.heldSenders.removeAll()
             shard.meet([])
         }
         for loop in self.loops { loop.kill() }

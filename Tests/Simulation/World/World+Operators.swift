@@ -88,7 +88,7 @@ extension World {
             if shard.terminalsOnline != online {
                 self.claims.violated("\(shard.terminalsOnline) terminals count as online, but \(online) have a connection.")
             }
-            for ccid in shard.holding.keys {
+            for ccid in shard.heldFrames.terminals {
                 let held = shard.terminals[ccid]?.held.frameBytes ?? 0
                 if held > outbound.lowWatermark + frame { self.claims.violated("G6: \(held) bytes are held for \(ccid).") }
             }

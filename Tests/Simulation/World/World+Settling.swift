@@ -70,7 +70,7 @@ extension World {
     /// Senders that are held back until there is room wait for ever for a terminal that is absent, and so do two that wait for each
     /// other with heartbeats that would confirm. An operator empties the one's queue, and the others get no answer and connect anew.
     private func makeRoom() {
-        guard self.relay.shards.contains(where: { !$0.heldBack.isEmpty }) else { return }
+        guard self.relay.shards.contains(where: { $0.heldSenders.heldBackCount > 0 }) else { return }
         self.note("an operator deletes all messages of the absent terminal")
         let absent = self.schedule.absent
         self.relay.store.change { _ = try? $0.deleteAll(of: absent) }
@@ -106,12 +106,12 @@ extension Shard {
         var recalling = 0
         for case .recalling in self.handover.loans.values { recalling += 1 }
         let counts: [(String, Int)] = [
-            ("held", self.holding.count), ("journals", self.journals.count), ("waiting receipts", self.receipts.waits.count),
-            ("starved", self.starved.count), ("paused", self.paused.count), ("held back", self.heldBack.count),
+            ("held", self.heldFrames.count), ("journals", self.journals.count), ("waiting receipts", self.receipts.waits.count),
+            ("starved", self.starved.count), ("paused", self.heldSenders.pausedCount),
+            ("held back", self.heldSenders.heldBackCount),
             ("awaiting removal", self.journals.deliveredFrames),
-            ("dirty", self.dirty.count), ("ending", self.endings.waiting.count), ("leaving", self.leaving.count),
-            ("long reads", self.longReads.waiting.count),
-            ("finishing", self.finishing.count),
+            ("dirty", self.dirty.count), ("ending", self.ending.waitingCount), ("leaving", self.leaving.count),
+            ("long reads", self.longReads.waiting.count), ("finishing", self.ending.finishingCount),
             ("recalling", recalling),
             ("recalled", self.handover.recalled.count),
             ("claims", self.handover.claims.count), ("syncing", self.handover.syncing.count),
