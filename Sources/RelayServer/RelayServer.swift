@@ -109,8 +109,7 @@ public final class RelayServer: Sendable {
         let shards = self.shards
         for shard in shards {
             try await shard.eventLoop.submit {
-                shard.meet(shards)
-                shard.movesConnections = shards.count > 1
+                shard.meet(shards, movesConnections: shards.count > 1)
                 shard.startTimer()
             }.get()
         }

@@ -57,12 +57,6 @@ extension Shard {
         return connection
     }
 
-    private func add(_ connection: TerminalConnection) -> TerminalConnection {
-        connection.index = self.connections.count
-        self.connections.append(connection)
-        return connection
-    }
-
     func isBlocked(_ addresses: ConnectionAddresses) -> Bool {
         self.blocks.hasNetworks && self.blocks.contains(addresses.remote, at: self.clock.now)
     }
@@ -104,7 +98,7 @@ extension Shard {
             isWriteThrough: self.options.journal == .after(.zero),
             liveTerminals: self.liveTerminals
         )
-        self.terminals.insert(terminal)
+        self.add(terminal)
         return terminal
     }
 
@@ -123,7 +117,7 @@ extension Shard {
         if terminal.isNew, !storeIsEmpty { terminal.update { $0.appended(in: self.store.latest) } }
         self.updateWriteThrough(terminal)
         terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)
-        self.terminalsOnline += 1
+        self.cameOnline()
         self.reportOnline(terminal, on: connection, now: now)
         self.pump(terminal)
     }
@@ -164,7 +158,7 @@ extension Shard {
         self.storeHeld(terminal)
         self.settleCounters(of: connection)
         terminal.detach(reason: reason, now: now)
-        self.terminalsOnline -= 1
+        self.wentOffline()
         self.reportOffline(terminal, from: connection, reason: reason, now: now)
         self.injections.disconnected(terminal.ccid)
         self.pump(terminal)
@@ -277,12 +271,5 @@ extension Shard {
     func takeRest(of connection: TerminalConnection, boundary: FrameParser.Boundary) {
         connection.endPauses(takesRest: self.takesRests)
         connection.handler?.receiveArrived(boundary)
-    }
-
-    /// Takes the connection out of the list; the last one takes its place.
-    func forget(_ connection: TerminalConnection) {
-        guard let last = self.connections.popLast(), last !== connection else { return }
-        last.index = connection.index
-        self.connections[connection.index] = last
     }
 }

@@ -1,13 +1,6 @@
 import NIOCore
 import RelayCore
 
-/// A connection whose peer is probed.
-struct ProbedConnection {
-    var connection: TerminalConnection
-    /// When its own options are set again.
-    var end: NIODeadline
-}
-
 // While the relay is full, peers that are gone without a word hold places that others need. The kernel is made to probe those that have been
 // silent longest: the dead ones are lost within seconds, the others answer, and notice nothing.
 extension Shard {
@@ -24,16 +17,15 @@ extension Shard {
     func probeSilent() {
         let now = self.eventLoop.now
         for _ in 0..<Self.probesAtOnce {
-            guard let first = self.probing.first, first.end <= now else { break }
-            self.probing.removeFirst()
-            if first.connection.closeReason == nil { first.connection.probe(false) }
+            guard let connection = self.probed.takeEnded(by: now) else { break }
+            if connection.closeReason == nil { connection.probe(false) }
         }
         guard self.limiter.isFull, !self.isStopping else { return }
         for connection in self.longestSilent(now: now) {
             connection.probedAt = now
             connection.probe(true)
             self.counters.probes += 1
-            self.probing.append(.init(connection: connection, end: now + Self.probeTime))
+            self.probed.add(connection, until: now + Self.probeTime)
         }
     }
 

@@ -6,7 +6,7 @@ import RelayCore
 /// Two deadlines are kept apart. A frame that is nowhere but in memory has to be on disk in time (G4), acknowledged or not; it is
 /// journalled together with all that cannot have been acknowledged either, so that commits are few and large. A sample of what is
 /// acknowledged has no haste, and waits for the connection's own round trip (``AcknowledgementPace``).
-struct AcknowledgementQueue {
+final class AcknowledgementQueue {
     /// The longest time from a write to the first sample, of a peer that is near.
     static let longestDelay = TimeAmount.milliseconds(20)
     /// Deadlines up to so much later are served by the same wake-up.
@@ -22,6 +22,8 @@ struct AcknowledgementQueue {
     private var unjournaled: [TerminalConnection] = []
     /// When the oldest of those frames goes to the store.
     private var journalDue: NIODeadline?
+    /// The empty buffer of the last sweep: a sweep allocates none.
+    private var spare: [TerminalConnection] = []
 
     init(journal: JournalOptions, now: NIODeadline) {
         self.samples = TimerWheel(now: now, beat: .milliseconds(8))
@@ -48,14 +50,13 @@ struct AcknowledgementQueue {
     // MARK: Samples
 
     /// Has `connection` sampled at `due`.
-    mutating func sample(_ connection: TerminalConnection, at due: NIODeadline) {
+    func sample(_ connection: TerminalConnection, at due: NIODeadline) {
         assert(!connection.isAwaitingSample)
         connection.isAwaitingSample = true
         self.samples.add(connection, due: due)
     }
 
-    /// Takes out the connections that are due for a sample, and adds them to `due`.
-    mutating func takeSamples(by now: NIODeadline, into due: inout [TerminalConnection]) {
+    private func takeSamples(by now: NIODeadline, into due: inout [TerminalConnection]) {
         let first = due.count
         self.samples.takeDue(by: now + Self.slack, into: &due)
         for connection in due[first...] { connection.isAwaitingSample = false }
@@ -64,7 +65,7 @@ struct AcknowledgementQueue {
     // MARK: Journal
 
     /// `connection` has frames since `oldest` that are nowhere but in memory.
-    mutating func journal(_ connection: TerminalConnection, since oldest: NIODeadline) {
+    func journal(_ connection: TerminalConnection, since oldest: NIODeadline) {
         guard let journalDelay, !connection.isAwaitingJournal else { return }
         connection.isAwaitingJournal = true
         self.unjournaled.append(connection)
@@ -72,8 +73,8 @@ struct AcknowledgementQueue {
         self.journalDue = self.journalDue.map { min($0, due) } ?? due
     }
 
-    /// Takes out all connections with frames that are nowhere but in memory once the oldest of them is due, and adds them to `due`.
-    mutating func takeUnjournaled(by now: NIODeadline, into due: inout [TerminalConnection]) {
+    /// All connections with frames that are nowhere but in memory are due as soon as the oldest of them is.
+    private func takeUnjournaled(by now: NIODeadline, into due: inout [TerminalConnection]) {
         guard let journalDue, journalDue <= now + min(Self.slack, self.journalAge) else { return }
         self.journalDue = nil
         for connection in self.unjournaled { connection.isAwaitingJournal = false }
@@ -81,7 +82,22 @@ struct AcknowledgementQueue {
         self.unjournaled.removeAll(keepingCapacity: true)
     }
 
-    // MARK: All of them
+    // MARK: Both
+
+    /// Takes out the connections that are due, and hands them to `body`: first those whose frames go to the store, then those that are
+    /// sampled.
+    ///
+    /// - Parameter body: gets them, and how many of them are the first kind.
+    func withDue(by now: NIODeadline, _ body: ([TerminalConnection], Int) -> Void) {
+        var due: [TerminalConnection] = []
+        swap(&due, &self.spare)
+        self.takeUnjournaled(by: now, into: &due)
+        let unjournaled = due.count
+        self.takeSamples(by: now, into: &due)
+        body(due, unjournaled)
+        due.removeAll(keepingCapacity: true)
+        swap(&due, &self.spare)
+    }
 
     /// Calls `body` once with every connection that is waiting.
     func forEach(_ body: (TerminalConnection) -> Void) {
@@ -92,5 +108,12 @@ struct AcknowledgementQueue {
     /// Whether all connections that are waiting satisfy `predicate`.
     func allSatisfy(_ predicate: (TerminalConnection) -> Bool) -> Bool {
         self.unjournaled.allSatisfy(predicate) && self.samples.allSatisfy { $0.isAwaitingJournal || predicate($0) }
+    }
+
+    /// The process is dead: nothing refers to connections any more.
+    func removeAll(now: NIODeadline) {
+        self.samples = TimerWheel(now: now, beat: .milliseconds(8))
+        self.unjournaled = []
+        self.journalDue = nil
     }
 }

@@ -18,9 +18,9 @@ extension Shard {
         var taken = TakenFrames()
         let storedBefore = self.store.pendingFrames
         let waitingBefore = self.bytesInMemory
-        let elsewhereBefore = self.framesElsewhere
+        let elsewhereBefore = self.peers.framesElsewhere
         func noteDestinations() {
-            if self.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
+            if self.peers.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
             if self.store.pendingFrames != storedBefore { connection.destinations.storedIn = self.store.number }
         }
         var step = FrameParser.Step.needsBytes

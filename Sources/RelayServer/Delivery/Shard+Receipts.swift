@@ -71,7 +71,7 @@ extension Shard {
 
     private func isSafe(_ wait: ReceiptWait) -> Bool {
         // What has not left for another shard is not under way there.
-        guard self.peerBatches.allSatisfy(\.isEmpty) else { return false }
+        guard self.peers.areEmpty else { return false }
         guard let destinations = wait.destinations else {
             // What has not been flushed yet is not in the queue of those who wait for acknowledgements.
             return self.dirty.isEmpty

@@ -14,7 +14,7 @@ extension Shard: GroupCommitClient {
     ///
     /// - Parameter isLast: removals do not wait for the next submission.
     func submit(isLast: Bool = false) {
-        guard !self.isWithinCut, let pending = self.store.take(isLast: isLast, now: self.tickTime) else { return }
+        guard !self.cut.isOpen, let pending = self.store.take(isLast: isLast, now: self.tickTime) else { return }
         var submission = StoreSubmission(
             number: pending.number,
             client: self,

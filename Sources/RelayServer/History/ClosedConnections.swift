@@ -7,7 +7,7 @@ import TTMSProtocol
 /// Those that never had a terminal (refused at once, scanners, broken firmware) are remembered apart from the others, and fewer of
 /// them. When there is no more room, who has more than a share, a terminal or an address, loses its own oldest and not others': a flood from
 /// one place does not empty the history.
-struct ClosedConnections {
+final class ClosedConnections {
     /// Connections with terminals that all shards together remember; some 3 MB.
     private static let capacity = 10_000
     /// Connections without a terminal that all shards together remember.
@@ -22,7 +22,7 @@ struct ClosedConnections {
         self.strangers = SharedHistory(limit: max(Self.strangerCapacity / max(shards, 1), 1))
     }
 
-    mutating func append(_ connection: ClosedConnection) {
+    func append(_ connection: ClosedConnection) {
         let address = HistoryKey.network(connection.remoteAddress.subnet)
         if let ccid = connection.ccids.first {
             self.known.append(connection, keys: [.terminal(ccid), address])

@@ -4,7 +4,7 @@ import RelayCore
 import TTMSProtocol
 
 /// Which connections that ended are logged singly, and how many were not: strangers, and a network that fails, would otherwise fill the disk.
-struct ClosureLog {
+final class ClosureLog {
     /// Lines for one reason after a quiet time.
     static let burst = 20
     /// How often another one is allowed for a reason.
@@ -35,7 +35,7 @@ struct ClosureLog {
     /// A connection has ended.
     ///
     /// - Returns: whether it is logged singly; otherwise the next summary counts it.
-    mutating func admits(_ reason: CloseReason, _ address: PeerAddress, now: NIODeadline) -> Bool {
+    func admits(_ reason: CloseReason, _ address: PeerAddress, now: NIODeadline) -> Bool {
         let fullAt = max(self.fullAt[reason] ?? now, now)
         if fullAt - now <= .nanoseconds(Self.interval.nanoseconds * Int64(Self.burst - 1)) {
             self.fullAt[reason] = fullAt + Self.interval
@@ -47,7 +47,7 @@ struct ClosureLog {
     }
 
     /// What has not been logged since the last summary; `nil` while there is nothing, or the last one is too young.
-    mutating func takeSummary(now: NIODeadline) -> Summary? {
+    func takeSummary(now: NIODeadline) -> Summary? {
         guard !self.held.isEmpty, now - Self.summaryInterval >= self.summarisedAt else { return nil }
         self.summarisedAt = now
         let reasons = self.held.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }

@@ -4,7 +4,7 @@ import RelayCore
 /// Which rejected connections are published as events: a flood from one network would overwrite all others' events in the ring.
 ///
 /// A token bucket for each network. Rejected connections without an event are in the metrics and in the summary of the log.
-struct RejectionPace {
+final class RejectionPace {
     /// Events of one network after a quiet time.
     static let burst = 50
     /// How often another one is allowed.
@@ -16,7 +16,7 @@ struct RejectionPace {
     private var fullAt: [IPNetwork?: NIODeadline] = [:]
 
     /// Whether the next rejected connection from `network` is published.
-    mutating func admits(_ network: IPNetwork, now: NIODeadline) -> Bool {
+    func admits(_ network: IPNetwork, now: NIODeadline) -> Bool {
         let isKnown = self.fullAt[network] != nil || self.fullAt.count < Self.maximumNetworks
         let key = isKnown ? network : nil
         let fullAt = max(self.fullAt[key] ?? now, now)
@@ -26,7 +26,7 @@ struct RejectionPace {
     }
 
     /// Forgets networks whose buckets are full. Called several times a second.
-    mutating func forgetIdle(now: NIODeadline) {
+    func forgetIdle(now: NIODeadline) {
         if !self.fullAt.isEmpty { self.fullAt = self.fullAt.filter { $0.value > now } }
     }
 }

@@ -7,7 +7,7 @@ extension Shard {
     func drain(until deadline: NIODeadline) -> EventLoopFuture<Void> {
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.eventLoop.execute {
-            self.isStopping = true
+            self.beginStopping()
             for connection in self.connections { connection.pause(for: .stop) }
             self.wait(until: deadline, promise) {
                 for connection in self.connections { self.sampleAcknowledged(connection) }
@@ -75,7 +75,7 @@ extension Shard {
             for sync in self.handover.syncing.values {
                 sync.kept.forEach { entry, frame in self.enqueueForAbsent { $0.append(entry, frame: frame) } }
             }
-            self.handover = Handover()
+            self.handover.removeAll()
             self.submit(isLast: true)
         }
     }

@@ -50,31 +50,21 @@ extension Shard {
         var due = self.acknowledgements.next ?? .distantFuture
         if !self.heldSenders.isEmpty { due = min(due, now + AcknowledgementQueue.longestDelay) }
         if let removalsDue = self.store.removalsDue { due = min(due, removalsDue) }
-        guard due < self.sweepDue else { return }
-        self.sweepTimer?.cancel()
-        self.sweepDue = due
-        self.sweepTimer = self.call(Sweep(shard: self, due: due), at: due)
+        self.sweepTimer.set(to: due) { self.call(Sweep(shard: self, due: due), at: due) }
     }
 
     fileprivate func sweep(due: NIODeadline) {
-        guard due == self.sweepDue else { return }
-        self.sweepDue = .distantFuture
-        self.sweepTimer = nil
+        guard self.sweepTimer.fires(at: due) else { return }
         let now = self.startRead()
-        var connections: [TerminalConnection] = []
-        swap(&connections, &self.spareDue)
-        self.acknowledgements.takeUnjournaled(by: now, into: &connections)
-        let unjournaled = connections.count
-        self.acknowledgements.takeSamples(by: now, into: &connections)
-        for (index, connection) in connections.enumerated() {
-            // Milliseconds after its frame was written a connection has left the caches, and the next ones are known here.
-            if index + Self.sweepLead < connections.count { connections[index + Self.sweepLead].prefetch() }
-            guard connection.closeReason == nil else { continue }
-            if index < unjournaled { self.journalInTime(connection, now: now) } else { self.sampleInTime(connection) }
-            self.awaitAcknowledgement(connection)
+        self.acknowledgements.withDue(by: now) { connections, unjournaled in
+            for (index, connection) in connections.enumerated() {
+                // Milliseconds after its frame was written a connection has left the caches, and the next ones are known here.
+                if index + Self.sweepLead < connections.count { connections[index + Self.sweepLead].prefetch() }
+                guard connection.closeReason == nil else { continue }
+                if index < unjournaled { self.journalInTime(connection, now: now) } else { self.sampleInTime(connection) }
+                self.awaitAcknowledgement(connection)
+            }
         }
-        connections.removeAll(keepingCapacity: true)
-        swap(&connections, &self.spareDue)
         if let removalsDue = self.store.removalsDue, removalsDue <= now { self.scheduleTickEnd() }
         self.goOnReading()
         self.goOnWithRoom()
@@ -268,7 +258,7 @@ extension Shard {
     func leave(_ terminal: Terminal) {
         let submission = terminal.mailbox.appendSubmission
         if submission > self.store.committed { self.receipts.departed(terminal.ccid, submission: submission) }
-        self.terminals.remove(terminal.ccid)
+        self.remove(terminal)
     }
 }
 

@@ -54,79 +54,59 @@ final class Shard: @unchecked Sendable {
     let ending = EndingConnections()
     /// Terminals that were taken over lately.
     let fights = TakeoverFights()
+    /// Terminals whose frames are between two event loops, or that are away from their home.
+    let handover = Handover()
+    /// Frames for the other event loops.
+    private(set) var peers = PeerBatches(count: 0)
+    /// This event loop's part in counting the ledger.
+    let cut = CutParticipation()
+    /// Connections whose peers owe acknowledgements.
+    let acknowledgements: AcknowledgementQueue
+    let sweepTimer = SweepTimer()
+    /// Operators' frames that are not answered.
+    let injections = PendingInjections()
+    let tracedFrames = TracedFrames()
+    /// Connections that ended.
+    let closedConnections: ClosedConnections
+    let closureLog = ClosureLog()
+    /// Connections that are probed because the relay is full.
+    let probed = ProbedConnections()
+    let reported = ReportedState()
+    /// Memory for frames whose rest the peers have not sent.
+    let unfinishedMemory = UnfinishedMemory()
+    /// Connections whose reads brought more than one turn handles.
+    let longReads = LongReads()
+    /// Terminals whose connections have ended, and that are detached in the following turns.
+    let leaving = LeavingTerminals()
+    /// Which rejected connections are published as events.
+    let rejectionPace = RejectionPace()
     let chunks = ChunkPool()
     let receiveBuffers = ReceiveBuffers()
-    var terminals = TerminalTable()
-    var connections: [TerminalConnection] = []
-    var counters = ShardCounters()
-    /// Terminals here that have a connection.
-    var terminalsOnline = 0
-    var closedConnections: ClosedConnections
-    /// Where the look for late terminals goes on in `connections`.
-    var lateSearch = 0
-    var reportedHealth = StoreHealth.healthy
-    var isStopping = false
-    /// Whether connections move to the home shard of their first terminal.
-    var movesConnections = false
-    /// Which rejected connections are published as events.
-    var rejectionPace = RejectionPace()
-    /// Which ended connections are logged singly.
-    var closureLog = ClosureLog()
-    /// Connections that are probed because the relay is full.
-    var probing = CircularBuffer<ProbedConnection>(initialCapacity: 0)
-    /// Whom operators have shut out.
-    var blocks = BlockList()
 
-    /// Memory for frames whose rest the peers have not sent.
-    private(set) var unfinishedBytes = 0
-    /// Memory for bytes on connections that the relay holds back.
-    private(set) var heldBackBytes = 0
-    /// The most that both were since memory was returned to the system.
-    var unfinishedPeak = 0
-    /// When memory was last returned to the system.
-    var memoryReturnedAt = NIODeadline.uptimeNanoseconds(0)
-    /// Connections with unfinished frames when they were last searched, and when each began to wait for the rest; the oldest is the last.
-    var oldestUnfinished: [(TerminalConnection, NIODeadline)] = []
+    private(set) var terminals = TerminalTable()
+    /// Terminals here that have a connection.
+    private(set) var terminalsOnline = 0
+    private(set) var connections: [TerminalConnection] = []
+    var counters = ShardCounters()
+    private(set) var isStopping = false
+    /// Whether connections move to the home shard of their first terminal.
+    private(set) var movesConnections = false
+    /// Terminals and networks that operators have blocked.
+    private(set) var blocks = BlockList()
 
     // What leaves at the end of the tick.
     private var isTickScheduled = false
     private(set) var dirty: [TerminalConnection] = []
-    /// The room of the last round of them, empty: a tick takes turns with two, and allocates none.
+    /// The empty buffer of the last round of them: a tick takes turns with two, and allocates none.
     private var spareRound: [TerminalConnection] = []
-    var peerBatches: [AppendBatch] = []
-
     /// The time of the latest read, sweep or answer of the store: the time of what is put, without a clock per frame.
     private(set) var tickTime: NIODeadline
-    /// Connections whose peers owe acknowledgements.
-    var acknowledgements: AcknowledgementQueue
-    /// The room of the last sweep, empty: a sweep allocates none.
-    var spareDue: [TerminalConnection] = []
-    /// Connections whose reads brought more than one turn handles.
-    var longReads = LongReads()
-    /// Terminals whose connections have ended, and that are detached in the following turns.
-    var leaving = LeavingTerminals()
+
     /// `nil` with one event loop.
     private(set) var liveTerminals: LiveTerminals?
     /// All shards use that of the first.
     private let ownLiveTerminals = LiveTerminals()
     private let ownWaitingBytes = WaitingBytes()
-    /// Counts frames that went to other shards, or wait for them.
-    var framesElsewhere: UInt64 = 0
-    /// Frames handed to other shards, less those that they have handed here.
-    var passedOn: Int64 = 0
-    /// The number of the ``CommonCut`` that this shard has counted for last.
-    var latestCut: UInt64 = 0
-    /// What gathers now came after a cut that others have still to count for: it does not go to the store before they have.
-    var isWithinCut = false
-    /// When the next sweep runs; `.distantFuture` when none is scheduled.
-    var sweepDue = NIODeadline.distantFuture
-    var sweepTimer: NIOScheduledCallback?
-
-    var injections = PendingInjections()
-    var tracedFrames = TracedFrames()
-    /// Terminals here whose frames go through the store because they are traced.
-    var writtenThrough: Set<CCID> = []
-    var handover = Handover()
 
     init(
         index: Int,
@@ -159,12 +139,83 @@ final class Shard: @unchecked Sendable {
         self.store.gathered = { [unowned(unsafe) self] in self.scheduleTickEnd() }
     }
 
-    /// Tells the shard of the others. Called once, before it serves.
-    func meet(_ shards: [Shard]) {
+    /// Makes the other shards known. Called once, before it serves.
+    func meet(_ shards: [Shard], movesConnections: Bool) {
         self.shards = shards
-        self.peerBatches = shards.map { _ in AppendBatch() }
+        self.movesConnections = movesConnections
+        self.peers = PeerBatches(count: shards.count)
         self.liveTerminals = shards.count > 1 ? shards.first?.ownLiveTerminals : nil
         if let first = shards.first { self.heldFrames.share(first.ownWaitingBytes) }
+    }
+
+    /// Nothing more is taken from terminals.
+    func beginStopping() {
+        self.isStopping = true
+    }
+
+    /// Puts `blocks` in force.
+    func use(_ blocks: BlockList) {
+        self.blocks = blocks
+    }
+
+    /// Frees everything, and ends the circles of references. Called when nothing runs on the event loop any more.
+    func release() {
+        // References in circles.
+        for connection in self.connections {
+            connection.handler = nil
+            connection.source = nil
+        }
+        self.connections = []
+        self.dirty = []
+        self.terminals.forEach { _ = $0.takeHeld() }
+        self.terminals = TerminalTable()
+        self.receipts.removeAll()
+        self.ending.removeAll()
+        self.journals.removeAll()
+        self.handover.removeAll()
+        self.acknowledgements.removeAll(now: self.eventLoop.now)
+        self.starved.removeAll()
+        self.heldSenders.removeAll()
+        self.fights.removeAll()
+        self.probed.removeAll()
+        self.leaving.removeAll()
+        self.longReads.removeAll()
+        self.unfinishedMemory.removeAll()
+        self.shards = []
+        self.liveTerminals = nil
+    }
+
+    // MARK: Tables
+
+    func add(_ terminal: Terminal) { self.terminals.insert(terminal) }
+
+    func remove(_ terminal: Terminal) { self.terminals.remove(terminal.ccid) }
+
+    /// A terminal has got a connection.
+    func cameOnline() {
+        self.terminalsOnline += 1
+        assert(self.terminalsOnline <= self.terminals.count)
+    }
+
+    /// A terminal has lost its connection.
+    func wentOffline() {
+        self.terminalsOnline -= 1
+        assert(self.terminalsOnline >= 0)
+    }
+
+    /// Adds a connection to the list.
+    func add(_ connection: TerminalConnection) -> TerminalConnection {
+        connection.index = self.connections.count
+        self.connections.append(connection)
+        return connection
+    }
+
+    /// Takes a connection out of the list; the last one takes its place.
+    func forget(_ connection: TerminalConnection) {
+        assert(self.connections[connection.index] === connection)
+        guard let last = self.connections.popLast(), last !== connection else { return }
+        last.index = connection.index
+        self.connections[connection.index] = last
     }
 
     /// A read begins: what it puts is of this time.
@@ -194,12 +245,8 @@ final class Shard: @unchecked Sendable {
 
     /// Unfinished frames take `change` bytes more, or what is held back does.
     func countUnfinished(_ change: Int, isHeldBack: Bool) {
-        guard !isHeldBack else {
-            self.heldBackBytes += change
-            return
-        }
-        self.unfinishedBytes += change
-        if self.unfinishedBytes > self.unfinishedLimit { self.scheduleTickEnd() }
+        self.unfinishedMemory.count(change, isHeldBack: isHeldBack)
+        if self.unfinishedMemory.bytes > self.unfinishedLimit { self.scheduleTickEnd() }
     }
 
     private func endTick() {

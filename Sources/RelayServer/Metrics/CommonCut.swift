@@ -28,24 +28,48 @@ final class CommonCut: Sendable {
     }
 }
 
+/// What one event loop has to do for a ``CommonCut``.
+final class CutParticipation {
+    /// The cut that this event loop has counted for last.
+    private(set) var latest: UInt64 = 0
+    /// What gathers now came after a cut for which others have still to count: it does not go to the store before they have.
+    private(set) var isOpen = false
+
+    /// - Returns: whether this event loop has still to count for the cut.
+    func joins(_ number: UInt64) -> Bool { number > self.latest }
+
+    /// This event loop counts for the cut now.
+    func began(_ number: UInt64) {
+        assert(number > self.latest && !self.isOpen, "Cuts come one after the other.")
+        self.latest = number
+        self.isOpen = true
+    }
+
+    /// All have counted for the cut, and the store is next.
+    ///
+    /// - Returns: whether that ends the wait here.
+    func end(_ number: UInt64) -> Bool {
+        guard self.isOpen, number == self.latest else { return false }
+        self.isOpen = false
+        return true
+    }
+}
+
 extension Shard {
     /// Counts for `cut`, if that has not been done, and has the others count.
     func join(_ cut: CommonCut) {
-        guard cut.number > self.latestCut else { return }
-        // The store has counted for the one before, or nobody would look again; this shard may hear of that later.
-        self.endCut(self.latestCut)
-        self.latestCut = cut.number
+        guard self.cut.joins(cut.number) else { return }
+        // The store has counted for the one before, or no other would be made; this shard may hear of that later.
+        self.endCut(self.cut.latest)
         let part = (cut: self.cutLedger(), statistics: self.statistics())
-        self.isWithinCut = true
+        self.cut.began(cut.number)
         for index in self.shards.indices where index != self.index { self.send(to: index) { $0.join(cut) } }
         cut.add(part, of: self.index)
     }
 
     /// All have counted, and the store is the next to do so: what has gathered since may follow.
     func endCut(_ number: UInt64) {
-        guard self.isWithinCut, number == self.latestCut else { return }
-        self.isWithinCut = false
-        self.submit()
+        if self.cut.end(number) { self.submit() }
     }
 }
 

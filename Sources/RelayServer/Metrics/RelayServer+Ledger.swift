@@ -28,7 +28,7 @@ extension Shard {
         for sync in self.handover.syncing.values { cut.waiting += sync.kept.count }
         for case .recalling(let waiting, _) in self.handover.loans.values { cut.waiting += waiting.count }
         cut.awaitingRemoval = self.journals.deliveredFrames
-        cut.passedOn = self.passedOn
+        cut.passedOn = self.peers.passedOn
         return cut
     }
 }

@@ -15,7 +15,7 @@ import TTMSProtocol
 ///    that comes late does not undo a newer heartbeat. The terminal then stays where it is (*kept* instead of *returned*), and the
 ///    connection that claimed it has lost it (*refused*).
 /// So frames for one terminal keep the order in which its home took them. With one event loop none of this is used.
-struct Handover {
+final class Handover {
     /// A terminal of this home that is elsewhere.
     enum Loan {
         /// On that shard.
@@ -39,7 +39,7 @@ struct Handover {
 
     /// How many terminals this home has recalled so far, by a hash of their CCIDs: who waits for certain terminals need not begin
     /// anew whenever any other moves.
-    private var recallCounts = [UInt64](repeating: 0, count: Self.recallBuckets)
+    private var recallCounts = [UInt64](repeating: 0, count: Handover.recallBuckets)
     private static let recallBuckets = 64
     /// What the frames take in memory that wait here for terminals between two shards.
     private(set) var waitingBytes = 0
@@ -73,7 +73,7 @@ struct Handover {
     }
 
     /// At home: has the frames of a terminal wait here from now on, for who wants it next.
-    mutating func beginRecall(of ccid: CCID, for claimants: [Claimant]) {
+    func beginRecall(of ccid: CCID, for claimants: [Claimant]) {
         self.loans[ccid] = .recalling(waiting: AppendBatch(), claimants: claimants)
         self.recallCounts[Self.recallBucket(ccid)] += 1
     }
@@ -81,7 +81,7 @@ struct Handover {
     /// At home: lets `body` add a frame to those that wait for a terminal.
     ///
     /// - Returns: `false` when it is not being recalled.
-    mutating func withWaiting(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) -> Bool {
+    func withWaiting(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) -> Bool {
         guard case .recalling(var waiting, let claimants) = self.loans[ccid] else { return false }
         // Taken out, so that the frames are not copied.
         self.loans[ccid] = nil
@@ -96,7 +96,7 @@ struct Handover {
     ///
     /// - Parameter loan: where the terminal is now; `nil` for here.
     /// - Returns: the frames that have waited, and who wants the terminal; `nil` when it was not being recalled.
-    mutating func endRecall(of ccid: CCID, becoming loan: (_ claimants: [Claimant]) -> Loan?) -> (AppendBatch, [Claimant])? {
+    func endRecall(of ccid: CCID, becoming loan: (_ claimants: [Claimant]) -> Loan?) -> (AppendBatch, [Claimant])? {
         guard case .recalling(let waiting, let claimants) = self.loans[ccid] else { return nil }
         self.loans[ccid] = loan(claimants)
         self.waitingBytes -= waiting.cost
@@ -106,7 +106,7 @@ struct Handover {
     /// Elsewhere: lets `body` add a frame to those that are kept back until the sync.
     ///
     /// - Returns: `false` when there is none under way.
-    mutating func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) -> Bool {
+    func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) -> Bool {
         guard var sync = self.syncing.removeValue(forKey: ccid) else { return false }
         self.waitingBytes -= sync.kept.cost
         body(&sync.kept)
@@ -118,7 +118,7 @@ struct Handover {
     /// Elsewhere: the sync is over, or given up.
     ///
     /// - Returns: the frames that were kept back.
-    mutating func endSync(of ccid: CCID) -> AppendBatch {
+    func endSync(of ccid: CCID) -> AppendBatch {
         guard let sync = self.syncing.removeValue(forKey: ccid) else { return AppendBatch() }
         self.waitingBytes -= sync.kept.cost
         return sync.kept
@@ -144,7 +144,17 @@ struct Handover {
     }
 
     /// The connection that waited for the terminal ends.
-    mutating func abandonClaim(of ccid: CCID, by connection: TerminalConnection) {
+    func abandonClaim(of ccid: CCID, by connection: TerminalConnection) {
         if self.claims[ccid]?.connection === connection { self.claims[ccid] = nil }
+    }
+
+    /// The relay stops, and every terminal is on no event loop: nothing waits any more.
+    func removeAll() {
+        self.loans = [:]
+        self.borrowed = []
+        self.recalled = [:]
+        self.claims = [:]
+        self.syncing = [:]
+        self.waitingBytes = 0
     }
 }

@@ -24,7 +24,7 @@ extension Shard {
         case .lent(let borrower):
             self.withBatch(for: borrower, body)
         case .recalling:
-            if self.handover.withWaiting(ccid, body) { self.framesElsewhere += 1 }
+            if self.handover.withWaiting(ccid, body) { self.peers.addedElsewhere() }
         }
     }
 
@@ -32,7 +32,7 @@ extension Shard {
     func withBatch(toHomeOf ccid: CCID, _ body: (inout AppendBatch) -> Void) {
         let home = self.home(of: ccid)
         if home == self.index {
-            if self.handover.withWaiting(ccid, body) { self.framesElsewhere += 1 }
+            if self.handover.withWaiting(ccid, body) { self.peers.addedElsewhere() }
         } else {
             self.withBatch(for: home, body)
         }
@@ -41,36 +41,27 @@ extension Shard {
     /// Lets `body` add a frame to the batch for another shard.
     @inline(__always)
     func withBatch(for index: Int, _ body: (inout AppendBatch) -> Void) {
-        self.framesElsewhere &+= 1
-        if self.peerBatches[index].frameBytes >= Self.fullBatch { self.handOver(to: index) }
-        body(&self.peerBatches[index])
+        if self.peers.isFull(index) { self.handOver(to: index) }
+        self.peers.add(to: index, body)
         self.scheduleTickEnd()
     }
 
-    /// Bytes of frames with which a batch leaves before the tick ends: the other loop can begin with it, and finds it in the cache
-    /// that both share.
-    private static let fullBatch = 48 << 10
-    /// Bytes of the block that such a batch gets at once, entries included.
-    private static let batchBlock = 64 << 10
-
     /// Gives another shard the frames that have gathered for its terminals.
     func handOver(to index: Int) {
-        let batch = self.peerBatches[index]
-        self.peerBatches[index] = AppendBatch(expecting: batch.frameBytes > Self.fullBatch / 4 ? Self.batchBlock : 0)
-        self.passedOn += Int64(batch.count)
+        let batch = self.peers.take(index)
         let shard = self.shards[index]
         shard.eventLoop.execute { shard.take(batch) }
     }
 
     /// Gives all other shards the frames that have gathered for their terminals.
     func handOverAll() {
-        for index in self.peerBatches.indices where !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+        for index in self.peers.indices where !self.peers.isEmpty(index) { self.handOver(to: index) }
     }
 
     /// Frames from another shard.
     private func take(_ batch: AppendBatch) {
         _ = self.startRead()
-        self.passedOn -= Int64(batch.count)
+        self.peers.received(batch)
         let storedBefore = self.store.pendingFrames
         if self.isStoreBehind {
             self.deliverBehind(batch)
@@ -103,7 +94,7 @@ extension Shard {
 
     /// Runs `body` on another shard, after the frames that were put into its batch before.
     func send(to index: Int, _ body: @escaping @Sendable (Shard) -> Void) {
-        if !self.peerBatches[index].isEmpty { self.handOver(to: index) }
+        if !self.peers.isEmpty(index) { self.handOver(to: index) }
         let shard = self.shards[index]
         shard.eventLoop.execute { body(shard) }
     }
@@ -298,7 +289,7 @@ extension Shard {
         guard terminal != nil || claim != nil || self.handover.isBorrowed(ccid) else { return }
         if let terminal {
             terminal.update { $0.renumber(latest: self.store.latest) }
-            self.terminals.insert(terminal)
+            self.add(terminal)
         }
         let terminal = terminal ?? self.makeTerminal(ccid)
         if self.handover.isBorrowed(ccid) { self.startSync(terminal) }
@@ -339,7 +330,7 @@ extension Shard {
 
     /// Lets `body` add a frame of this shard to those that are kept back.
     func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) {
-        if self.handover.withKept(ccid, body) { self.framesElsewhere += 1 }
+        if self.handover.withKept(ccid, body) { self.peers.addedElsewhere() }
     }
 }
 

@@ -6,7 +6,7 @@ import TTMSProtocol
 ///
 /// Such a frame is always stored first: an operator's answer promises that it is kept, and its id is the store's. Then it comes to
 /// its terminal as every stored frame does, in order. The answer waits for the store, and while the terminal reads, for the write.
-struct PendingInjections {
+final class PendingInjections {
     private struct Stored {
         var ccid: CCID
         var promise: EventLoopPromise<InjectionOutcome>
@@ -21,14 +21,14 @@ struct PendingInjections {
     private var stored: [MessageID: Stored] = [:]
 
     /// The frame with this token was given to the store.
-    mutating func started(token: UInt32, _ promise: EventLoopPromise<InjectionOutcome>) {
+    func started(token: UInt32, _ promise: EventLoopPromise<InjectionOutcome>) {
         self.unstored[token] = promise
     }
 
     /// The frame is durable.
     ///
     /// - Parameter isExpected: its terminal reads, so that it will be written soon.
-    mutating func completed(_ receipt: StoreCompletion.Receipt, isExpected: Bool) {
+    func completed(_ receipt: StoreCompletion.Receipt, isExpected: Bool) {
         guard let promise = self.unstored.removeValue(forKey: receipt.token) else { return }
         switch receipt.outcome {
         case .rejected(let cap): promise.fail(InjectionError.rejected(cap))
@@ -39,7 +39,7 @@ struct PendingInjections {
     }
 
     /// Frames were written to their terminal.
-    mutating func written(_ marks: [StoredRun.Mark]) {
+    func written(_ marks: [StoredRun.Mark]) {
         guard !self.stored.isEmpty else { return }
         for mark in marks {
             self.stored.removeValue(forKey: mark.id)?.succeed(mark.id, .inFlight)
@@ -47,12 +47,12 @@ struct PendingInjections {
     }
 
     /// The frame has not been written for some time.
-    mutating func giveUp(_ id: MessageID) {
+    func giveUp(_ id: MessageID) {
         self.stored.removeValue(forKey: id)?.succeed(id, .queued)
     }
 
     /// The terminal's connection ended, or is too slow to wait for.
-    mutating func disconnected(_ ccid: CCID) {
+    func disconnected(_ ccid: CCID) {
         guard !self.stored.isEmpty else { return }
         for (id, waiting) in self.stored where waiting.ccid == ccid {
             self.stored[id] = nil
@@ -61,13 +61,13 @@ struct PendingInjections {
     }
 
     /// The relay stops, and nothing more is written: what is stored is queued. The rest waits for the store's last commit.
-    mutating func stopWaiting() {
+    func stopWaiting() {
         for (id, waiting) in self.stored { waiting.succeed(id, .queued) }
         self.stored.removeAll()
     }
 
     /// The store is closed, and what it has kept has been told: the rest is not kept.
-    mutating func failAll() {
+    func failAll() {
         self.stopWaiting()
         for promise in self.unstored.values { promise.fail(InjectionError.stopping) }
         self.unstored.removeAll()

@@ -10,7 +10,7 @@ extension Shard {
     ///
     /// - Returns: where the walk begins that closes what they shut out (``closeBlocked(below:)``); 0 when there is nothing to close.
     func enforce(_ blocks: BlockList) -> Int {
-        self.blocks = blocks
+        self.use(blocks)
         return blocks.isEmpty ? 0 : self.connections.count
     }
 

@@ -59,12 +59,14 @@ extension Shard {
     func reportLateTerminals() {
         guard self.events.isRecording, !self.connections.isEmpty else { return }
         let now = self.eventLoop.now
-        if self.lateSearch >= self.connections.count { self.lateSearch = 0 }
-        let start = self.lateSearch
+        if self.reported.lateSearch >= self.connections.count { self.reported.lateSearch = 0 }
+        let start = self.reported.lateSearch
         var passed = 0
-        while passed < Self.lateSearchLength, self.lateSearch < min(start + Self.lateSearchLength, self.connections.count) {
-            let connection = self.connections[self.lateSearch]
-            self.lateSearch += 1
+        while passed < Self.lateSearchLength,
+            self.reported.lateSearch < min(start + Self.lateSearchLength, self.connections.count)
+        {
+            let connection = self.connections[self.reported.lateSearch]
+            self.reported.lateSearch += 1
             passed += max(connection.session.count, 1)
             for ccid in connection.session.ccids {
                 guard let terminal = self.terminals[ccid], terminal.connection === connection else { continue }
@@ -94,8 +96,7 @@ extension Shard {
     func reportStore() {
         guard self.index == 0 else { return }
         let health = self.groupCommit.health
-        guard health != self.reportedHealth else { return }
-        self.reportedHealth = health
+        guard self.reported.changes(to: health) else { return }
         self.events.publish(RelayEvent(at: self.clock.now, .store(health)))
     }
 }

@@ -68,8 +68,8 @@ extension Shard {
         self.forEachInFlight { connection in
             if !connection.window.isEmpty { result.inFlightBytes += connection.outbound.unacknowledged }
         }
-        result.unfinishedBytes = self.unfinishedBytes
-        result.heldBackBytes = self.heldBackBytes
+        result.unfinishedBytes = self.unfinishedMemory.bytes
+        result.heldBackBytes = self.unfinishedMemory.heldBackBytes
         result.pausedConnections = self.heldSenders.pausedCount
         result.heldBackConnections = self.heldSenders.heldBackCount
         return result

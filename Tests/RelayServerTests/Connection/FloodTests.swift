@@ -29,7 +29,7 @@ import Testing
 
     @Test("of each reason some are logged at once, the others are summarised")
     func closureLog() throws {
-        var log = ClosureLog()
+        let log = ClosureLog()
         let address = PeerAddress(high: 0, low: 0xffff_c000_0207, port: 1)
         var logged = 0
         for _ in 0..<1_000 where log.admits(.badHeader, address, now: Self.start) { logged += 1 }

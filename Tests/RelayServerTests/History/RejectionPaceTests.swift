@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test func oneNetworkDoesNotUseUpOthersEvents() {
-        var pace = RejectionPace()
+        let pace = RejectionPace()
         var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
         let flood = (0..<1_000).count { _ in pace.admits(Self.network(1), now: now) }
         #expect(flood == RejectionPace.burst)
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test func manyNetworksShareOneBucket() {
-        var pace = RejectionPace()
+        let pace = RejectionPace()
         let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
         let admitted = (0..<2 * RejectionPace.maximumNetworks).count { pace.admits(Self.network($0), now: now) }
         #expect(admitted == RejectionPace.maximumNetworks + RejectionPace.burst)

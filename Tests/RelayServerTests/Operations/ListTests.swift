@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func strangersDoNotWashTerminalsAway() {
-        var closed = ClosedConnections(shards: 10)
+        let closed = ClosedConnections(shards: 10)
         func connection(_ id: UInt64, _ ccids: [CCID]) -> ClosedConnection {
             let time = Timestamp(microseconds: 0)
             return ClosedConnection(

@@ -48,8 +48,7 @@ final class SimulatedRelay {
             )
         }
         for shard in self.shards {
-            shard.meet(self.shards)
-            shard.movesConnections = movesConnections
+            shard.meet(self.shards, movesConnections: movesConnections)
             shard.startTimer()
             // With few connections, the end of each has to wait for that of another.
             shard.ending.atOnce = 1
@@ -97,23 +96,7 @@ final class SimulatedRelay {
         self.sockets.kill()
         for shard in self.shards {
             shard.injections.failAll()
-            // References in circles.
-            for connection in shard.connections {
-                connection.handler = nil
-                connection.source = nil
-            }
-            shard.connections = []
-            shard.receipts.removeAll()
-            shard.ending.removeAll()
-            (shard.leaving, shard.longReads) = (LeavingTerminals(), LongReads())
-            shard.journals.removeAll()
-            shard.terminals.forEach { $0.held = AppendBatch() }
-            shard.terminals = TerminalTable()
-            shard.handover = Handover()
-            shard.acknowledgements = AcknowledgementQueue(journal: shard.options.journal, now: self.clock.now)
-            shard.starved.removeAll()
-            shard.heldSenders.removeAll()
-            shard.meet([])
+            shard.release()
         }
         for loop in self.loops { loop.kill() }
         self.store.kill()

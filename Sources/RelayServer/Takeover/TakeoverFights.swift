@@ -29,6 +29,9 @@ final class TakeoverFights {
 
     var isEmpty: Bool { self.fights.isEmpty }
 
+    /// Connections that wait for `ccid`.
+    func waitingCount(for ccid: CCID) -> Int { self.fights[ccid]?.waiting.count ?? 0 }
+
     /// The terminal was taken over, or claimed where that cannot be known.
     func tookOver(_ ccid: CCID, now: NIODeadline) {
         if self.fights[ccid] == nil {
@@ -74,4 +77,7 @@ final class TakeoverFights {
     func forgetIdle(now: NIODeadline) {
         self.fights = self.fights.filter { !$0.value.waiting.isEmpty || !$0.value.pace.isIdle(now: now) }
     }
+
+    /// The process is dead: nothing refers to connections any more.
+    func removeAll() { self.fights = [:] }
 }

@@ -1,0 +1,69 @@
+import NIOCore
+
+/// The memory of one event loop for bytes that are not handled: frames whose rest the peers have not sent, and bytes of connections that
+/// the relay holds back.
+final class UnfinishedMemory {
+    /// Bytes of unfinished frames that have to be gone before memory is returned to the system.
+    private static let worthReturning = 8 << 20
+    /// The shortest time from one return of memory to the next.
+    private static let returnInterval = TimeAmount.seconds(10)
+
+    /// Memory for frames whose rest the peers have not sent, in bytes.
+    private(set) var bytes = 0
+    /// Memory for bytes on connections that the relay holds back.
+    private(set) var heldBackBytes = 0
+    /// The most that both were since memory was returned to the system.
+    private var peak = 0
+    private var returnedAt = NIODeadline.uptimeNanoseconds(0)
+    /// Connections with unfinished frames when they were last searched, and when each began to wait for the rest; the oldest is the last.
+    private var oldest: [(connection: TerminalConnection, since: NIODeadline)] = []
+
+    /// The memory grows by `change` bytes.
+    func count(_ change: Int, isHeldBack: Bool) {
+        if isHeldBack { self.heldBackBytes += change } else { self.bytes += change }
+        assert(self.bytes >= 0 && self.heldBackBytes >= 0, "Only memory that was counted is released.")
+    }
+
+    /// Records the most memory in use.
+    func notePeak() {
+        self.peak = max(self.peak, self.bytes + self.heldBackBytes)
+    }
+
+    /// Whether so much is free that the C library should return it to the system. Releases the result of the last search.
+    func shouldReturn(now: NIODeadline) -> Bool {
+        self.oldest = []
+        self.notePeak()
+        let kept = self.bytes + self.heldBackBytes
+        guard self.peak - kept >= Self.worthReturning, now - self.returnedAt >= Self.returnInterval else { return false }
+        self.peak = kept
+        self.returnedAt = now
+        return true
+    }
+
+    /// The connection whose unfinished frame has waited longest.
+    ///
+    /// The connections are searched when all that the last search found are used up: a search passes all of them, and is followed by the
+    /// end of many.
+    ///
+    /// - Parameters:
+    ///   - reading: a connection that is not returned.
+    ///   - connections: all connections.
+    func takeOldest(sparing reading: TerminalConnection?, of connections: [TerminalConnection]) -> TerminalConnection? {
+        for _ in 0..<2 {
+            while let (connection, since) = self.oldest.popLast() {
+                // It has finished that frame since, or has ended.
+                guard connection.closeReason == nil, connection.isUnfinished, connection.unfinishedSince == since else {
+                    continue
+                }
+                if connection !== reading { return connection }
+            }
+            self.oldest = connections.filter { $0.isUnfinished }
+                .map { ($0, $0.unfinishedSince) }
+                .sorted { $0.since > $1.since }
+        }
+        return nil
+    }
+
+    /// The process is dead: nothing refers to connections any more.
+    func removeAll() { self.oldest = [] }
+}

@@ -1,0 +1,14 @@
+import RelayCore
+
+/// The state that one event loop has reported to clients that follow events.
+final class ReportedState {
+    /// The index in the list of connections at which the search for late terminals goes on.
+    var lateSearch = 0
+    private var health = StoreHealth.healthy
+
+    /// - Returns: whether that is another health than the one reported last.
+    func changes(to health: StoreHealth) -> Bool {
+        defer { self.health = health }
+        return health != self.health
+    }
+}
