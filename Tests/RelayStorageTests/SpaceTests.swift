@@ -136,10 +136,10 @@ import Testing
         // As a merge that met a full disk leaves it.
         store.database?.hasFailedMerge = true
         store.reclaimFailure = StoreError(.diskFull, "No space left on device.")
-        store.tendRoom()
+        store.maintainSpace()
         #expect(store.database?.hasFailedMerge == true, "with room, nothing has to be opened anew")
         store.isShortOfRoom = true
-        store.tendRoom()
+        store.maintainSpace()
         #expect(store.database?.hasFailedMerge == false)
         #expect(store.failure == nil)
         #expect(try store.read(.a, maximumBytes: .max) == ["0", "1", "2"])

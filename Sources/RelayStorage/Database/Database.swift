@@ -4,44 +4,45 @@ import RelayCore
 
 /// An open RocksDB database: families of records under 64-bit keys, written big-endian so that they sort as numbers.
 ///
-/// Belongs to the store's thread, as the store does.
+/// Confined to the store's thread, as the store is.
 final class Database {
-    /// Where a record lives.
+    /// The family of a record.
     enum Family: Int, CaseIterable {
-        /// Checkpoint, terminal records, deltas and switches (``MetaKey``), in RocksDB's family `default`, which it insists on.
+        /// Checkpoint, terminal records, deltas and switches (``MetaKey``), in RocksDB's mandatory family `default`.
         case meta
         /// Chunks of frames, under the ``MessageID`` of their first.
         case messages
         /// A ``TraceRecord`` under the ``MessageID`` of each traced message.
         case traces
-        /// A ``KeyRecord`` under the place of each used key.
+        /// A ``KeyRecord`` under the place of each used idempotency key.
         case keys
 
         fileprivate var name: String { self == .meta ? "default" : "\(self)" }
 
-        /// The families that a store of `format` has.
+        /// The families of a store of `format`.
         static func all(format: Int) -> [Family] { format == 1 ? [.meta, .messages] : Self.allCases }
     }
 
     let handle: OpaquePointer
-    /// By ``Family``; of a store of format 1, fewer.
+    /// The families, by ``Family``; a store of format 1 has fewer.
     let families: [OpaquePointer]
     private let writeOptions: OpaquePointer
     private let readOptions: OpaquePointer
-    /// The last merging of all message files that was started.
+    /// The merge of all message files that was started last.
     var merging: Merging?
-    /// A merge has failed: RocksDB refuses the next ones until the database is opened anew.
+    /// Whether a merge has failed: RocksDB refuses further ones until the database is opened again.
     var hasFailedMerge = false
-    /// Keeps the compaction filter alive.
+    /// The options, which own the compaction filter.
     private let options: DatabaseOptions
 
     /// Opens the database at `path`.
     ///
     /// - Parameters:
-    ///   - creates: whether it is made. Otherwise it has to be there: a store that has vanished is not an empty one.
-    ///   - readsOnly: nothing on the disk is changed, and nothing can be written.
-    ///   - keepsLog: what is found in the log stays there, and is not written to files.
-    ///   - format: of a store that is only read: an old one lacks families, which are added where it may be written.
+    ///   - creates: whether it is created. Otherwise it must exist: a missing store is not an empty one.
+    ///   - readsOnly: whether it is opened without changes on disk and without writes.
+    ///   - keepsLog: whether the contents of the log stay there, and are not written to files.
+    ///   - format: the format of a store that is only read. An old one lacks families, which are added when it may be
+    ///     written.
     init(
         path: String,
         creates: Bool,
@@ -54,7 +55,7 @@ final class Database {
         defer { if let copy { rocksdb_options_destroy(copy) } }
         let whole = copy ?? options.database
         rocksdb_options_set_create_if_missing(whole, creates ? 1 : 0)
-        // Those that hold the queue cannot be missing without being missed: the meta records tell what has to be there.
+        // The loss of the queue's families would be detected: the meta records name all contents.
         rocksdb_options_set_create_missing_column_families(whole, readsOnly ? 0 : 1)
         rocksdb_options_set_error_if_exists(whole, creates ? 1 : 0)
         let wanted = Family.all(format: format)
@@ -80,7 +81,7 @@ final class Database {
         }
         guard let handle, let writeOptions = rocksdb_writeoptions_create(), let readOptions = rocksdb_readoptions_create(),
             families.allSatisfy({ $0 != nil })
-        else { throw StoreError(.other, "RocksDB opened \(path) without saying why it gave nothing back. Please report it.") }
+        else { throw StoreError(.other, "RocksDB opened \(path) but returned no handle. Please report it.") }
         self.handle = handle
         self.families = families.compactMap(\.self)
         self.options = options
@@ -96,9 +97,9 @@ final class Database {
         try RocksDBFailure.check("Deleting \(path)") { rocksdb_destroy_db(options.database, path, $0) }
     }
 
-    /// Closes the database. What was written stays, committed to the log.
+    /// Closes the database. All writes are in the log.
     deinit {
-        // What is under way in the background gives up rather than hold up the end.
+        // Background work is cancelled, so that it does not delay the end.
         rocksdb_cancel_all_background_work(self.handle, 0)
         rocksdb_disable_manual_compaction(self.handle)
         self.merging?.thread.join()
@@ -110,19 +111,20 @@ final class Database {
 
     func family(_ family: Family) -> OpaquePointer { self.families[family.rawValue] }
 
-    /// Whether the store is new enough to have the family.
+    /// Whether the store's format has the family.
     func has(_ family: Family) -> Bool { family.rawValue < self.families.count }
 
-    /// Writes everything in `batch` or nothing of it, and returns when it is on the disk.
+    /// Writes all of `batch` or nothing, and returns when it is on disk.
     func write(_ batch: WriteBatch) throws(StoreError) {
-        // Otherwise RocksDB counts every comparison of keys, for a tenth of the time that a write takes. It is told per thread.
+        // Disables RocksDB's counts of key comparisons, a tenth of the time of a write. The setting is per thread.
         rocksdb_set_perf_level(CInt(rocksdb_disable))
         try RocksDBFailure.check("Writing to the store") {
             rocksdb_write(self.handle, self.writeOptions, batch.handle, $0)
         }
     }
 
-    /// Writes what is in memory into files, so that the next start need not read it from the log. A failure is let pass: it will.
+    /// Writes the contents of memory to files, so that the next start need not read them from the log. A failure is ignored:
+    /// the log still has them.
     func flush() {
         Self.flush(self.families, of: self.handle)
     }
@@ -137,9 +139,9 @@ final class Database {
         }
     }
 
-    /// Walks over the records of a family as they are now.
+    /// Returns an iterator over the present records of a family.
     ///
-    /// - Parameter last: no record behind this one is looked for; `nil` for all.
+    /// - Parameter last: the last key that is read; `nil` for all.
     func iterator(_ family: Family, through last: UInt64? = nil) throws(StoreError) -> DatabaseIterator {
         let bound = last.flatMap { ReadBound(through: $0) }
         guard last == nil || bound != nil,
@@ -148,9 +150,9 @@ final class Database {
         return DatabaseIterator(iterator, bound: bound)
     }
 
-    /// Looks at one record, whose bytes are valid while `read` runs.
+    /// Reads one record, whose bytes are valid while `read` runs.
     ///
-    /// - Returns: what `read` does; `nil` when there is no such record.
+    /// - Returns: the result of `read`; `nil` when there is no such record.
     func read<Value>(
         _ key: UInt64,
         in family: Family,

@@ -1,10 +1,10 @@
 import CRocksDB
 import Logging
 
-/// Receives RocksDB's own warnings, and passes them to the relay's log.
+/// Receives RocksDB's own warnings, and writes them to the relay's log.
 ///
-/// RocksDB has no log file of its own: when a write to that fails, its next message aborts the process. What matters to an operator
-/// the store reports itself, so that these messages are for whoever looks for the cause.
+/// RocksDB gets no log file of its own: after a failed write to one, its next message would abort the process. The store
+/// reports all failures itself; these messages are for the search for causes.
 final class DatabaseMessageLog: Sendable {
     private let logger: Logger
 
@@ -12,7 +12,7 @@ final class DatabaseMessageLog: Sendable {
         self.logger = logger
     }
 
-    /// Has all databases that are opened with `options` report here. They must not outlive this object.
+    /// Receives the messages of all databases that are opened with `options`. They must not outlive this object.
     func receive(from options: OpaquePointer) {
         ttms_options_set_logger(
             options,
@@ -21,7 +21,7 @@ final class DatabaseMessageLog: Sendable {
                 guard let context, let text else { return }
                 let log = Unmanaged<DatabaseMessageLog>.fromOpaque(context).takeUnretainedValue()
                 log.logger.debug(
-                    "RocksDB reports something.",
+                    "RocksDB has logged a message.",
                     metadata: ["severity": "\(level)", "text": "\(String(cString: text))"]
                 )
             },

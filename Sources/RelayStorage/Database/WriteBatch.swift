@@ -1,6 +1,6 @@
 import CRocksDB
 
-/// Records to be written together. Reused from commit to commit, so that its memory is, too.
+/// Records that are written together. Reused by all commits, with its memory.
 final class WriteBatch {
     let handle: OpaquePointer?
 

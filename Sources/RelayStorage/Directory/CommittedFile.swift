@@ -1,11 +1,11 @@
 import Glibc
 import RelayCore
 
-/// What `committed` says: how far the store is known to have got, and what the clocks said then.
+/// The contents of `committed`: the last commit that is known to be on disk, and the clocks at that time.
 struct CommitMark: Equatable {
     /// The last commit that is known to have been on disk.
     var number: UInt64
-    /// `nil` in a file of an early release.
+    /// The clocks at that time; `nil` in a file of an early release.
     var reading: ClockReading?
 
     /// Bytes of a record: number, steady and wall clock in microseconds, and their checksum, big-endian.
@@ -42,7 +42,7 @@ struct CommitMark: Equatable {
         )
     }
 
-    /// Reads what a store of format 1 or 2 has: a number, and in later ones the clocks and the XOR of all three.
+    /// Reads the contents of a store of format 1 or 2: a number, and in later ones the clocks and the XOR of all three.
     init?(early bytes: [UInt8]) {
         let words = Self.words(bytes[...])
         guard words.contains(where: { $0 != 0 }) else { return nil }
@@ -55,7 +55,7 @@ struct CommitMark: Equatable {
         }
     }
 
-    /// FNV-1a over a seed of our own, so that zeros are no record. Every change of one byte changes it.
+    /// FNV-1a over a fixed seed, so that zeros are no record. Every change of one byte changes it.
     static func checksum(of bytes: ArraySlice<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in "ttms-relay".utf8 { hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01b3 }
@@ -74,21 +74,21 @@ struct CommitMark: Equatable {
     }
 }
 
-/// The file `committed`: two equal records of the last ``CommitMark``, so that one changed digit does not cost what the file says.
+/// The file `committed`: two equal records of the last ``CommitMark``, so that damage to one of them loses nothing.
 enum CommittedFile {
-    /// What is in the file.
+    /// The contents of the file.
     enum Content: Equatable {
         case mark(CommitMark)
         /// One of the two records is damaged; this is the other.
         case half(CommitMark)
-        /// A store of format 1 or 2 wrote it.
+        /// The file was written by a store of format 1 or 2.
         case early(CommitMark)
-        /// It is missing, empty, or full of zeros.
+        /// The file is missing, empty, or full of zeros.
         case absent
-        /// It holds something else.
+        /// The file has other contents.
         case damaged
 
-        /// What it says; `nil` when that is not known.
+        /// The mark; `nil` when it is not known.
         var mark: CommitMark? {
             switch self {
             case .mark(let mark), .half(let mark), .early(let mark): mark
@@ -97,7 +97,7 @@ enum CommittedFile {
         }
     }
 
-    /// Reads the file that is open as `file`; a negative one is missing.
+    /// Reads the file with the descriptor `file`; a negative one means that it is missing.
     static func read(_ file: CInt) throws(StoreError) -> Content {
         guard file >= 0 else { return .absent }
         var bytes = [UInt8](repeating: 0, count: 4 * CommitMark.size)
@@ -109,14 +109,14 @@ enum CommittedFile {
             CommitMark(record: bytes.dropFirst(index * CommitMark.size).prefix(CommitMark.size))
         }
         if let first = records[0], first == records[1], size == 2 * CommitMark.size { return .mark(first) }
-        // Where both hold, and differ, the disk has got only one of them.
+        // If both are valid and differ, only one was written to disk.
         if let latest = records.compactMap(\.self).max(by: { $0.number < $1.number }) { return .half(latest) }
         return CommitMark(early: bytes).map { .early($0) } ?? .damaged
     }
 
     /// Writes both records.
     ///
-    /// - Returns: whether that worked.
+    /// - Returns: whether the write succeeded.
     static func write(_ mark: CommitMark, to file: CInt) -> Bool {
         let record = mark.record
         let bytes = record + record

@@ -1,22 +1,22 @@
 import Glibc
 import RelayCore
 
-/// The file `format`: that a store was made here, and by which format.
+/// The file `format`: a store was created here, with this format.
 ///
 ///     3
 ///     ttms-relay store, format 3, check 0123456789abcdef
 ///
-/// The first line is what earlier releases wrote and read. The second says the same with a checksum, so that one changed digit in
-/// either is noticed and mended by the other.
+/// The first line is that of earlier releases. The second repeats it with a checksum, so that a changed digit in either is
+/// detected, and corrected from the other.
 enum FormatFile {
-    /// What is in the file.
+    /// The contents of the file.
     enum Content: Equatable {
         case format(Int)
-        /// One of the two lines is damaged or missing; the other says this.
+        /// One of the two lines is damaged or missing; the other has this format.
         case half(Int)
-        /// It is missing, empty, or full of zeros.
+        /// The file is missing, empty, or full of zeros.
         case absent
-        /// It holds something else.
+        /// The file has other contents.
         case damaged
     }
 
@@ -33,7 +33,7 @@ enum FormatFile {
         return line + String(repeating: "0", count: max(0, 16 - check.count)) + check
     }
 
-    /// Reads the file that is open as `file`; a negative one is missing.
+    /// Reads the file with the descriptor `file`; a negative one means that it is missing.
     static func read(_ file: CInt) throws(StoreError) -> Content {
         guard file >= 0 else { return .absent }
         var bytes = [UInt8](repeating: 0, count: 256)

@@ -2,12 +2,12 @@ import CRocksDB
 import Glibc
 import RelayCore
 
-/// Whether the store is where it was opened. Files that are open can be written to when nobody can find them any more.
+/// The check that the store's files are still in place. An open file can be written to even after its removal.
 extension RocksDBStore {
-    /// Files that are looked for at a time, so that one look does not hold up the commits.
+    /// Files that one check covers, so that it does not delay the commits.
     private static let filesPerCheck = 500
 
-    /// Whether what is written now can be found again.
+    /// Checks that data written now can be found again.
     ///
     /// - Throws: ``StoreError/Code/displaced``.
     public func check() throws(StoreError) {
@@ -16,7 +16,7 @@ extension RocksDBStore {
         try self.checkPlace()
     }
 
-    /// A file that was missing before, until it is back.
+    /// The file that was found missing, until it exists again.
     private var stillMissing: String? {
         self.missingFile.flatMap { $0.hasSuffix("*.log") || access($0, F_OK) == 0 ? nil : $0 }
     }
@@ -27,7 +27,7 @@ extension RocksDBStore {
         throw StoreError(
             .displaced,
             """
-            The file \(missingFile) of the store was removed while the relay works on it. What it holds can be delivered as long as \
+            The file \(missingFile) of the store was removed while the relay uses it. Its frames can be delivered as long as \
             the relay runs; a start will find the store damaged. \(RocksDBFailure.advice(.displaced))
             """
         )
@@ -35,9 +35,9 @@ extension RocksDBStore {
 }
 
 extension Database {
-    /// Looks for files that the database needs to be opened again, from number `position` on.
+    /// Checks the files that the database needs for its next opening, from number `position` on.
     ///
-    /// - Returns: the path of one that is not there.
+    /// - Returns: the path of a missing one.
     fileprivate func missingFile(_ position: inout Int, count: Int) -> String? {
         guard let path = ttms_missing_file(self.handle, &position, count) else { return nil }
         defer { rocksdb_free(path) }

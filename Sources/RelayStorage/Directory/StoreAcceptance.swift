@@ -1,11 +1,11 @@
 import RelayCore
 
-/// Accepts a store whose end is missing, or cannot be shown not to be: what is left of it is all that there is, from here on.
+/// Accepts a store whose end is missing, or may be: from now on its present contents count as complete.
 public enum StoreAcceptance {
-    /// Has the relay open the store in `directory` again.
+    /// Lets the relay open the store in `directory` again.
     ///
-    /// - Returns: what the store counts.
-    /// - Throws: ``StoreError``: `inUse` while a relay has it; `missing`; `damaged` when what is left contradicts itself.
+    /// - Returns: the counts of the store.
+    /// - Throws: ``StoreError``: `inUse` while a relay uses it; `missing`; `damaged` when the contents contradict themselves.
     public static func accept(directory path: String) throws(StoreError) -> InspectionResult {
         let directory = try StoreDirectory(accepting: path)
         let options = try DatabaseOptions()
@@ -20,7 +20,7 @@ public enum StoreAcceptance {
         let records = RecordedState(of: database, in: nil, &result)
         guard let commit = records.commit, result.isSound else {
             throw RocksDBFailure.damaged(
-                "What is left of the store cannot be accepted, since it contradicts itself: "
+                "The rest of the store cannot be accepted, since it contradicts itself: "
                     + (result.findings.first?.message ?? "it has no checkpoint")
             )
         }

@@ -1,48 +1,51 @@
 import Glibc
 import RelayCore
 
-/// The directory of a store: who may work in it, what was written there, and how far it is known to have got.
+/// The directory of a store: its lock, its format, and its last known commit.
 ///
-///     format      says that a store was made here, and by which format (``FormatFile``); locked while it is open
+///     format      the format of the store (``FormatFile``); locked while it is open
 ///     queue/      the RocksDB database
-///     committed   the number of the last commit, and what the clocks said then (``CommittedFile``); written after it, and synced now
-///                 and then
+///     committed   the last commit and the clocks at that time (``CommittedFile``); written after it, and synced at intervals
 ///
-/// Since format 3 both have checksums, and `committed` is there from before the first frame on: a file that is missing, empty, or
-/// changed is found, and either the other one tells what it said, or the store is refused until somebody accepts that its end may be
-/// missing (``StoreAcceptance``). `format` is written when the database is complete, so a database that is missing where `format` says
-/// otherwise has been taken away, and is not made anew. `committed` may lag behind after a power failure, but never runs ahead: a database that ends before
-/// it has lost commits that were promised, which RocksDB cannot tell from a log that was being written when the power failed. It is
-/// synced once a second at the most, so that only damage to the last second's log can pass for such an end.
+/// Since format 3 both have checksums, and `committed` exists before the first frame. A missing, empty or changed file is
+/// detected. Then the other one has its content, or the store is refused until an operator accepts that its end may be missing
+/// (``StoreAcceptance``).
+///
+/// `format` is written when the database is complete. If `format` exists and the database does not, it was removed, and is not
+/// created again.
+///
+/// After a power failure `committed` may name an earlier commit, but never a later one. A database that ends before it has lost
+/// durable commits; RocksDB cannot distinguish that from a log that was being written when the power failed. `committed` is
+/// synced at most once a second, so only damage to the last second's log is not detected.
 final class StoreDirectory {
-    /// The format that this release writes. Format 2 added the families of traces and of keys, and switches; a store of format 1
-    /// gets them when it is opened, and from then on older releases refuse it. Format 3 added checksums to `format` and `committed`.
+    /// The format that this release writes. Format 2 added the families of traces and of keys, and switches. A store of format
+    /// 1 gets them when it is opened; older releases refuse it then. Format 3 added checksums to `format` and `committed`.
     static let format = 3
     /// The first format whose database has all families.
     private static let firstWithAllFamilies = 2
 
     let path: String
-    /// The format of a store that is only looked at.
+    /// The format of a store that is only read.
     private(set) var inspectedFormat = StoreDirectory.format
     private var formatFile: CInt
     private var committedFile: CInt
     private var nextSync = ContinuousClock.now
-    /// What `committed` said when the store was opened.
+    /// The contents of `committed` when the store was opened.
     private var found = CommittedFile.Content.absent
-    /// What was wrong with files that could be made out all the same: for the log, and for who checks the store.
+    /// Descriptions of damage that could be corrected, for the log and for inspections.
     private(set) var notes: [String] = []
-    /// Nothing is known of commits, since an earlier start did not finish making the store.
+    /// Whether no commit is known, because an earlier start did not finish creating the store.
     private var isUnfinished = false
-    /// Whether both files are as this format wants them.
+    /// Whether both files have the form of the present format.
     private var isCurrent = false
     /// Whether the last write was a slow one.
     private var isSlow = false
 
-    /// Where the database is.
+    /// The path of the database.
     var databasePath: String { "\(self.path)/queue" }
     private var unfinishedPath: String { "\(self.path)/queue.new" }
 
-    /// Makes the directory if it is missing, and locks it.
+    /// Creates the directory if it is missing, and locks it.
     init(path: String) throws(StoreError) {
         self.path = path
         try Self.makeDirectories(path)
@@ -60,7 +63,7 @@ final class StoreDirectory {
         self.found = try CommittedFile.read(committed)
     }
 
-    /// Locks the directory of a store against relays, and nobody else, to look at it: nothing is made or changed.
+    /// Locks the directory of a store against relays, but not against other inspections; nothing is created or changed.
     init(inspecting path: String) throws(StoreError) {
         self.path = path
         let format = open("\(path)/format", O_RDONLY | O_CLOEXEC)
@@ -82,11 +85,11 @@ final class StoreDirectory {
         try self.inspect()
     }
 
-    /// Locks the directory of a store that is there, to write its files anew.
+    /// Locks the directory of an existing store, to write its files again.
     convenience init(accepting path: String) throws(StoreError) {
         guard access("\(path)/queue", F_OK) == 0 else { throw Self.missing(path) }
         try self.init(path: path)
-        // Where that is not known, it is this one: earlier ones had another `committed`, and did without.
+        // An unknown format counts as the present one: earlier ones have another `committed`, and do not require it.
         if case .format(let format) = try FormatFile.read(self.formatFile) { self.inspectedFormat = min(format, Self.format) }
     }
 
@@ -103,7 +106,7 @@ final class StoreDirectory {
         StoreError(.missing, "There is no store in \(path). \(RocksDBFailure.advice(.missing))")
     }
 
-    /// Closes `format` where it cannot be locked.
+    /// Locks `format`, and closes it when that fails.
     private static func lock(_ format: CInt, _ operation: CInt, in path: String) throws(StoreError) {
         guard flock(format, operation | LOCK_NB) != 0 else { return }
         let isTaken = errno == EWOULDBLOCK
@@ -117,7 +120,7 @@ final class StoreDirectory {
         self.unlock()
     }
 
-    /// Lets another process work in the directory.
+    /// Releases the lock, so that another process can use the directory.
     func unlock() {
         if self.committedFile >= 0 { Glibc.close(self.committedFile) }
         if self.formatFile >= 0 { Glibc.close(self.formatFile) }
@@ -125,23 +128,23 @@ final class StoreDirectory {
         self.committedFile = -1
     }
 
-    /// Sees to it that there is a database at ``databasePath``.
+    /// Ensures that there is a database at ``databasePath``.
     ///
-    /// - Parameter make: makes a complete one at the path that it is given, and closes it. What is there already is what an earlier
-    ///   start left unfinished, and never held a frame.
-    /// - Throws: ``StoreError/Code/newerFormat`` or `damaged` when what is there is not for this release to open.
+    /// - Parameter make: creates a complete database at the given path, and closes it. Files at that path were left
+    ///   unfinished by an earlier start, and never held a frame.
+    /// - Throws: ``StoreError/Code/newerFormat`` or `damaged` when this release must not open the present files.
     func prepare(make: (String) throws(StoreError) -> Void) throws(StoreError) {
         let isThere = access(self.databasePath, F_OK) == 0
         if let format = try self.readFormat() {
             guard isThere else { throw self.databaseIsMissing }
-            // Before there is anything that an older release would not understand.
+            // Before the database has contents that an older release does not understand.
             if format < Self.firstWithAllFamilies { try self.writeFormat("\(Self.firstWithAllFamilies)\n") }
             return
         }
         guard self.found.mark?.number ?? 0 == 0 else { throw self.databaseIsMissing }
         self.isUnfinished = true
         if !isThere {
-            // From before the first frame on, so that it cannot be missing without being missed.
+            // Written before the first frame, so that its loss is detected.
             try self.writeMark(CommitMark(number: 0, reading: nil))
             self.found = try CommittedFile.read(self.committedFile)
             try make(self.unfinishedPath)
@@ -149,16 +152,15 @@ final class StoreDirectory {
                 throw RocksDBFailure.system("Naming \(self.databasePath)")
             }
         }
-        // Before the format says so: the database has its name, and the store its own, also when an earlier start made them and
-        // was killed before it had synced that.
+        // Before `format` is written, the names of the database and the store are synced. An earlier start may have been killed
+        // before it had synced them.
         try Self.syncDirectory(self.path)
         try Self.syncDirectory(Self.parent(of: self.path))
     }
 
-    /// The database has been read, and ends with commit `last`: holds that against what is known, and brings both files into the form
-    /// that this release writes.
+    /// Compares the end of the database, commit `last`, with the known commits, and brings both files into the present form.
     ///
-    /// - Throws: ``StoreError/Code/damaged`` when commits are missing, or when that cannot be told.
+    /// - Throws: ``StoreError/Code/damaged`` when commits are missing or may be missing.
     func confirm(last: UInt64) throws(StoreError) {
         try self.check(last: last)
         if self.isCurrent { return }
@@ -167,7 +169,7 @@ final class StoreDirectory {
         self.isCurrent = true
     }
 
-    /// The same without changing anything.
+    /// Compares the end of the database with the known commits, without changes.
     func check(last: UInt64) throws(StoreError) {
         if self.isUnfinished {
             guard last == 0 else { throw RocksDBFailure.unproven("The file \(self.path)/format is missing or empty", last) }
@@ -178,7 +180,7 @@ final class StoreDirectory {
             guard last < mark.number else { return }
             throw RocksDBFailure.unproven("Commit \(mark.number) has been on disk", last)
         case .absent:
-            // A store of an earlier format may have ended before it wrote the file.
+            // A store of an earlier format may have been closed before it wrote the file.
             if self.inspectedFormat < Self.format, last < 2 { return }
             throw RocksDBFailure.unproven("The file \(self.path)/committed is missing or empty", last)
         case .damaged:
@@ -198,13 +200,13 @@ final class StoreDirectory {
 
     // MARK: The last commit
 
-    /// What the clocks said when the last commit was noted, or later; `nil` when that is not known.
+    /// The clocks when the last commit was recorded, or later; `nil` when that is not known.
     var clockReading: ClockReading? { self.found.mark?.reading }
 
-    /// Notes that commit `number` is durable, and the time. A failure is let pass: what is there is then older, and still true.
+    /// Records that commit `number` is durable, and the time. A failure is ignored: the recorded commit is then an earlier one.
     ///
-    /// - Parameter writeTime: what the synced write of the commit took. Where that is long, a second sync right behind each would make
-    ///   everybody wait twice as long: it is made after ten such writes, and none at all at the end of a relay that stops.
+    /// - Parameter writeTime: the time of the commit's synced write. On a slow disk a second sync after each commit would
+    ///   double every wait. The second sync is then made after ten such writes, and not at all when the relay stops.
     func noteCommitted(_ number: UInt64, at steady: Timestamp, writeTime: Duration = .zero) {
         _ = CommittedFile.write(
             CommitMark(number: number, reading: ClockReading(steady: steady, wall: Self.wallTime)),
@@ -234,10 +236,10 @@ final class StoreDirectory {
 
     /// One more sync per second does not slow down the hundreds that commits make.
     private static let syncInterval: Duration = .seconds(1)
-    /// A disk on which a synced write takes longer is in trouble.
+    /// A synced write that takes longer marks a slow disk.
     private static let slowWrite: Duration = .milliseconds(200)
 
-    /// Whether the store's path still leads to what was opened there.
+    /// Checks that the store's path still leads to the opened files.
     ///
     /// - Throws: ``StoreError/Code/displaced``.
     func checkPlace() throws(StoreError) {
@@ -247,18 +249,18 @@ final class StoreDirectory {
         if stat(path, &found) != 0 {
             let number = errno
             guard number == ENOENT || number == ENOTDIR else { return }
-            what = "The store in \(self.path) is not there any more: it was moved or removed while the relay works on it"
+            what = "The store in \(self.path) is missing: it was moved or removed while the relay uses it"
         } else if fstat(self.formatFile, &opened) == 0, found.st_ino != opened.st_ino || found.st_dev != opened.st_dev {
-            what = "In \(self.path) lies another store than the relay works on: another directory was put or mounted there"
+            what = "The store in \(self.path) is not the one that the relay uses: another directory was put or mounted there"
         } else if fstat(self.committedFile, &opened) == 0, opened.st_nlink == 0 || stat("\(self.path)/committed", &found) != 0 {
-            what = "The file \(self.path)/committed of the store was removed while the relay works on it"
+            what = "The file \(self.path)/committed of the store was removed while the relay uses it"
         } else {
             return
         }
         throw StoreError(.displaced, "\(what). \(RocksDBFailure.advice(.displaced))")
     }
 
-    /// Whether files can be written and synced now, found out without RocksDB, which closes itself to reads when it fails.
+    /// Checks that files can be written and synced. RocksDB is not used for this, since it refuses reads after a failure.
     func probe() throws(StoreError) {
         let path = "\(self.path)/probe"
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
@@ -268,22 +270,23 @@ final class StoreDirectory {
             unlink(path)
         }
         let block = [UInt8](repeating: 0, count: Self.probeBytes)
-        // RocksDB syncs its log by the one, and the files that opening writes by both.
+        // RocksDB syncs its log by `fdatasync`, and the files that opening writes by both.
         let count = write(file, block, block.count)
-        // A write that ends early leaves no error number: there was no room for the rest.
+        // A write that ends early sets no error number: there was no space for the rest.
         if count >= 0, count < block.count { errno = ENOSPC }
         guard count == block.count, fdatasync(file) == 0, fsync(file) == 0 else {
             throw RocksDBFailure.system("Writing to \(self.path)")
         }
     }
 
-    /// Room for a new log and the files that opening RocksDB writes.
+    /// Space for a new log and for the files that RocksDB writes when it is opened.
     private static let probeBytes = 1 << 20
 
     // MARK: Format
 
     /// - Returns: `nil` when the store is not complete yet.
-    /// - Throws: ``StoreError/Code/newerFormat`` when this release does not know the format; `damaged` when it is not known.
+    /// - Throws: ``StoreError/Code/newerFormat`` when this release does not know the format; `damaged` when the format cannot
+    ///   be read.
     private func readFormat() throws(StoreError) -> Int? {
         let content = try FormatFile.read(self.formatFile)
         if case .half = self.found {
@@ -293,16 +296,16 @@ final class StoreDirectory {
         switch content {
         case .format(let found): format = found
         case .half(let found):
-            self.notes.append("One of the two lines in \(self.path)/format is damaged. The other says format \(found).")
+            self.notes.append("One of the two lines in \(self.path)/format is damaged. The other has format \(found).")
             format = found
         case .absent, .damaged:
             let what = content == .absent ? "missing or empty" : "damaged"
-            // The form of `committed` tells the format; a store that keeps nothing yet may be one that is being made.
+            // The form of `committed` shows the format; a store without commits may be one whose creation has not finished.
             switch self.found {
             case .mark(let mark) where mark.number > 0, .half(let mark) where mark.number > 0:
                 guard access(self.databasePath, F_OK) == 0 else { return nil }
                 self.notes.append(
-                    "The file \(self.path)/format is \(what). It is format \(Self.format), as its other files say."
+                    "The file \(self.path)/format is \(what). The store's other files show format \(Self.format)."
                 )
                 format = Self.format
             case _ where content == .absent: return nil
@@ -314,7 +317,7 @@ final class StoreDirectory {
                 .newerFormat,
                 """
                 The store in \(self.path) has format \(format), this release reads formats up to \(Self.format). Start the \
-                release that wrote it, or a later one, or let this one work on another directory.
+                release that wrote it, or a later one, or give this one another directory.
                 """
             )
         }
@@ -336,7 +339,7 @@ final class StoreDirectory {
 
     // MARK: Directories
 
-    /// Makes the directory and those above it, so that they survive a power failure, too.
+    /// Creates the directory and those above it, and syncs them, so that they survive a power failure.
     private static func makeDirectories(_ path: String) throws(StoreError) {
         let parent = Self.parent(of: path)
         if mkdir(path, 0o700) != 0 {

@@ -2,27 +2,28 @@ import Logging
 import RelayCore
 import Synchronization
 
-/// The store's thread: it takes what has gathered since its last commit, carries it out, commits once, and answers everybody.
+/// The store's thread. It takes all work that has gathered since its last commit, carries it out, commits once, and answers all
+/// clients.
 ///
-/// The longer a commit takes, the more gathers for the next: throughput grows with load, and no one waits longer than for the
-/// commit under way and the one after it.
+/// The longer a commit takes, the more work gathers for the next: throughput grows with load, and no client waits for more than
+/// the present commit and the next one.
 public final class GroupCommitThread: GroupCommit {
-    /// How often the thread does what nobody asks it for.
+    /// The intervals and limits of the thread's own work.
     public struct Pace: Sendable {
-        /// Between attempts to commit while commits fail.
+        /// The time between attempts to commit while commits fail.
         public var retry: Duration
-        /// Between looks for expired frames.
+        /// The time between sweeps for expired frames.
         public var sweep: Duration
-        /// Frames that expire per look; more follow after the next commit.
+        /// Frames that expire per sweep at most; more follow after the next commit.
         public var sweepLimit: Int
-        /// How long a commit waits for the rest of what belongs together: many turns of an event loop, and less than frames in flight
-        /// are given by default before they go to disk.
+        /// The longest wait of a commit for related work (``together(_:)``). This is many ticks of an event loop, and less than
+        /// the default time before frames in flight are journalled.
         public var gathering: Duration
-        /// How long a turn carries out work before it commits. The rest is carried out in the next turn, so that no answer waits for
-        /// much more than what came before it.
+        /// The time for which a turn carries out work before it commits. The rest is carried out in the next turn, so that no
+        /// answer waits for much more than earlier work.
         public var turn: Duration
 
-        /// Makes a pace.
+        /// Makes a pace with these values.
         public init(
             retry: Duration = .seconds(1),
             sweep: Duration = .seconds(1),
@@ -38,25 +39,26 @@ public final class GroupCommitThread: GroupCommit {
         }
     }
 
-    /// The terminals for which the store keeps frames.
+    /// The terminals whose queue has frames.
     public let kept: KeptTerminals
-    /// The terminals that have no room for more.
+    /// The terminals whose queue is full.
     public let full: FullTerminals
     /// The terminals whose trace switch is on.
     public let traced: TracedTerminals
-    /// Yields once when the store is damaged, or gone, so that trying again does not help: whoever runs the thread then shuts it down.
+    /// Yields once when the store is damaged or missing, so that trying again is useless: the owner of the thread then shuts it
+    /// down.
     public let losses: AsyncStream<StoreError>
     private let inbox: StoreInbox
     private let gathering: Duration
     private let report = StoreReport()
     private let thread: StoreThread
 
-    /// Starts the thread. ``shutdown(patience:)`` has to be called once.
+    /// Starts the thread. ``shutdown(patience:)`` must be called once.
     ///
     /// - Parameters:
-    ///   - store: handed over to the thread; nobody else may keep it.
+    ///   - store: the store, which belongs to the thread from now on.
     ///   - clock: the wall clock, for times to live.
-    ///   - observer: hears on the store's thread what became of traced messages, once that is durable; must not block.
+    ///   - observer: called on the store's thread with the changes of traced messages, once they are durable; must not block.
     /// - Throws: ``StoreError`` when the system has no thread to give.
     public init(
         store: sending any MessageStore,
@@ -74,7 +76,7 @@ public final class GroupCommitThread: GroupCommit {
         self.report.update { $0.noteTotals(of: store) }
         let (losses, loss) = AsyncStream.makeStream(of: StoreError.self)
         self.losses = losses
-        // The worker is handed to its thread here and touched by no other.
+        // The worker is handed to its thread here, and used by no other.
         nonisolated(unsafe) let worker = StoreWorker(
             store: store,
             inbox: inbox,
@@ -91,21 +93,21 @@ public final class GroupCommitThread: GroupCommit {
         self.thread = thread
     }
 
-    /// Hands over what a shard has for the store. What comes after ``shutdown(patience:)`` is dropped, and its client hears nothing.
+    /// Posts a submission. After ``shutdown(patience:)`` it is dropped, and its client gets no answer.
     public func submit(_ submission: StoreSubmission) {
         let bytes = submission.appends.cost
         self.report.addPending(bytes)
         if !self.inbox.post(.submission(submission)) { self.report.addPending(-bytes) }
     }
 
-    /// Runs `body`, and commits together what is submitted until it returns.
+    /// Runs `body`, and commits all work that is submitted until it returns in one commit.
     public func together<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
         self.inbox.hold(for: self.gathering)
         defer { self.inbox.release() }
         return await body()
     }
 
-    /// Runs `body` on the store thread, and gives back what it returned, and whether what it staged is durable.
+    /// Runs `body` on the store thread, and returns its result, and whether its changes are durable.
     public func change<Value: Sendable>(
         _ body: @escaping @Sendable (any MessageStore) throws -> Value
     ) async throws -> StoreChange<Value> {
@@ -118,7 +120,7 @@ public final class GroupCommitThread: GroupCommit {
         }
     }
 
-    /// Runs `body` when everything submitted until now has been carried out; with `nil` when the store is closed.
+    /// Runs `body` after all work submitted until now has been carried out; with `nil` when the store is closed.
     public func post(_ body: @escaping @Sendable ((any MessageStore)?) -> Void) {
         let job = StoreJob { store in
             body(store)
@@ -127,20 +129,20 @@ public final class GroupCommitThread: GroupCommit {
         if !self.inbox.post(.job(job)) { body(nil) }
     }
 
-    /// Whether the store takes frames, and if not, why.
+    /// Whether the store commits, and the reason if not.
     public var health: StoreHealth { self.report.current.health }
 
-    /// What the store thread has done so far.
+    /// The counts and times of the store thread.
     public var statistics: GroupCommitStatistics { self.report.current.statistics }
 
-    /// What frames take that were submitted and are not durable yet, in bytes.
+    /// The cost in bytes of the frames that were submitted and are not durable yet.
     public var pendingBytes: Int { self.report.pendingBytes }
 
-    /// Carries out what was submitted, commits it, closes the store, and returns when all that is done.
+    /// Carries out and commits all submitted work, closes the store, and returns after that.
     ///
-    /// - Parameter patience: how long it goes on trying when commits fail.
-    /// - Throws: ``StoreError`` when the last commit failed: what was pending is lost, and was never answered. It says how many
-    ///   frames those are.
+    /// - Parameter patience: the time for which it tries again when commits fail.
+    /// - Throws: ``StoreError`` when the last commit failed: pending work is lost, and was never answered. The error has the
+    ///   number of lost frames.
     public func shutdown(patience: Duration = .zero) async throws(StoreError) {
         self.inbox.finish(patience: patience)
         let failure: StoreError? = await withCheckedContinuation { continuation in

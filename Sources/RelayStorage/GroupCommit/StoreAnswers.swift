@@ -5,7 +5,7 @@ struct StoreAnswers {
     /// The result of a submission that has been carried out.
     struct Completion {
         var content: StoreCompletion
-        /// Reads of nothing but durable frames. They are sent with the content, or before it while that has to wait.
+        /// Reads that returned only durable frames. They are sent with the content, or before it while the content has to wait.
         var durableRuns: [StoreCompletion.Run] = []
         let client: any GroupCommitClient
         let needsCommit: Bool
@@ -35,14 +35,14 @@ struct StoreAnswers {
         self.report = report
     }
 
-    /// Adds the answer to a submission, all of which has been carried out.
+    /// Adds the answer to a submission that has been carried out completely.
     mutating func add(_ completion: Completion) { self.answers.append(.completion(completion)) }
 
     /// Adds the answer to a job.
     ///
     /// - Parameters:
-    ///   - needsCommit: whether it staged changes.
-    ///   - needsRoom: whether those take room on the disk.
+    ///   - needsCommit: whether the job staged changes.
+    ///   - needsRoom: whether those changes need space on disk.
     mutating func add(_ finish: @escaping (Bool) -> Void, needsCommit: Bool, needsRoom: Bool) {
         self.answers.append(.job(finish: finish, needsCommit: needsCommit, needsRoom: needsRoom))
     }
@@ -51,7 +51,7 @@ struct StoreAnswers {
     ///
     /// - Parameters:
     ///   - isDurable: whether everything staged is durable.
-    ///   - areEndsDurable: whether everything is that takes no room on the disk.
+    ///   - areEndsDurable: whether all changes are durable that need no space on disk.
     mutating func send(isDurable: Bool, areEndsDurable: Bool, now: Timestamp) {
         if isDurable { self.recordDurableTimes(now: now) }
         var held: [Answer] = []
@@ -59,7 +59,7 @@ struct StoreAnswers {
         for answer in self.answers {
             switch answer {
             case .job(let finish, let needsCommit, let needsRoom):
-                // The change is not undone: its caller hears at once that it is not on disk yet.
+                // The change is not undone: its caller learns at once that it is not durable yet.
                 finish(isDurable || !needsCommit || (!needsRoom && areEndsDurable))
             case .completion(var completion):
                 let client = completion.client
@@ -81,7 +81,7 @@ struct StoreAnswers {
         self.answers = held
     }
 
-    /// Records how long frames waited from their acceptance to the commit that made their submission durable.
+    /// Records the time from the acceptance of frames to the commit that made their submission durable.
     private func recordDurableTimes(now: Timestamp) {
         guard !self.answers.isEmpty else { return }
         self.report.update { content in

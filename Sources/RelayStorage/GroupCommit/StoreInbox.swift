@@ -1,34 +1,34 @@
 import Glibc
 import RelayCore
 
-/// What the store thread has been asked for and has not begun, and the way to wake it.
+/// The work that the store thread has not begun, and the means to wake the thread.
 ///
-/// Waiting goes by the monotonic clock: a wall clock that is set back must not keep a failed commit from being tried again. That
-/// rules out the condition variables of NIO, which go by the wall clock.
+/// Waits use the monotonic clock: a wall clock that is set back must not delay the next attempt to commit. NIO's condition
+/// variables use the wall clock.
 ///
-/// `@unchecked Sendable`: `delivery`, `holders` and `holdEnd` are only touched while `mutex` is held.
+/// `@unchecked Sendable`: `delivery`, `holders` and `holdEnd` are only used while `mutex` is held.
 final class StoreInbox: @unchecked Sendable {
-    /// Something to do, in the order in which it came.
+    /// One piece of work, in the order of its arrival.
     enum Work: Sendable {
         case submission(StoreSubmission)
         case job(StoreJob)
     }
 
-    /// What has come since the last look.
+    /// The work that has arrived since the last wait.
     struct Delivery {
         var work: [Work] = []
-        /// Nothing comes after this, and what it needs to be durable may take so long.
+        /// Set when the inbox is closed: the time that the last commit may take.
         var patience: Duration?
 
         var isEmpty: Bool { self.work.isEmpty && self.patience == nil }
     }
 
     private var delivery = Delivery()
-    /// How many have more to come that should be taken together with what is here.
+    /// The number of callers whose further work belongs to the same commit.
     private var holders = 0
-    /// Until when they are waited for.
+    /// The end of the wait for them.
     private var holdEnd = timespec()
-    // Allocated, because they must not move.
+    // Allocated, because the address must not change.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let arrival = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
@@ -48,7 +48,7 @@ final class StoreInbox: @unchecked Sendable {
         self.mutex.deallocate()
     }
 
-    /// Adds something to do.
+    /// Adds work.
     ///
     /// - Returns: `false` when the inbox is closed.
     func post(_ work: Work) -> Bool {
@@ -56,14 +56,14 @@ final class StoreInbox: @unchecked Sendable {
         defer { pthread_mutex_unlock(self.mutex) }
         guard self.delivery.patience == nil else { return false }
         self.delivery.work.append(work)
-        // The thread is woken once, and takes everything that is there by then.
+        // The thread is woken once, and takes all work.
         if self.delivery.work.count == 1 { pthread_cond_signal(self.arrival) }
         return true
     }
 
-    /// Takes nothing more.
+    /// Closes the inbox.
     ///
-    /// - Parameter patience: how long the thread goes on trying when commits fail.
+    /// - Parameter patience: the time for which the thread tries again when commits fail.
     func finish(patience: Duration) {
         pthread_mutex_lock(self.mutex)
         defer { pthread_mutex_unlock(self.mutex) }
@@ -71,7 +71,7 @@ final class StoreInbox: @unchecked Sendable {
         pthread_cond_signal(self.arrival)
     }
 
-    /// Lets nothing be taken until ``release()``, or until `patience` is over. Who joins while others hold does not make it longer.
+    /// Delays the delivery until ``release()``, or until `patience` is over. A further holder does not prolong it.
     func hold(for patience: Duration) {
         pthread_mutex_lock(self.mutex)
         defer { pthread_mutex_unlock(self.mutex) }
@@ -87,7 +87,7 @@ final class StoreInbox: @unchecked Sendable {
         if self.holders == 0 { pthread_cond_signal(self.arrival) }
     }
 
-    /// Waits until something has come, or until `timeout` is over, and takes it.
+    /// Waits until work has arrived, or until `timeout` is over, and takes the work.
     func wait(timeout: Duration) -> Delivery {
         var deadline = Self.deadline(timeout)
         pthread_mutex_lock(self.mutex)
@@ -103,7 +103,7 @@ final class StoreInbox: @unchecked Sendable {
         return delivery
     }
 
-    /// The monotonic clock's time in `timeout`.
+    /// The time of the monotonic clock after `timeout`.
     private static func deadline(_ timeout: Duration) -> timespec {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
@@ -115,8 +115,8 @@ final class StoreInbox: @unchecked Sendable {
     }
 }
 
-/// Work of ``GroupCommit/change(_:)``: a body whose result is given back after the attempt to commit.
+/// Work of ``GroupCommit/change(_:)``: a body whose result is returned after the attempt to commit.
 struct StoreJob: Sendable {
-    /// Runs the body, and returns what tells its caller, and whether its changes are durable.
+    /// Runs the body, and returns a function that answers its caller with whether the changes are durable.
     let run: @Sendable (any MessageStore) -> (Bool) -> Void
 }

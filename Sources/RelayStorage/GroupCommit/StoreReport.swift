@@ -1,13 +1,13 @@
 import RelayCore
 import Synchronization
 
-/// What other threads can see of the store thread.
+/// The state of the store thread for other threads.
 final class StoreReport: Sendable {
     struct Content {
         var health = StoreHealth.healthy
         var statistics = GroupCommitStatistics()
 
-        /// What the store holds is all durable now.
+        /// Records the totals of a store whose contents are all durable.
         mutating func noteTotals(of store: any MessageStore) {
             self.statistics.totals = store.totals
             self.statistics.traceTotals = store.traceTotals
@@ -16,13 +16,13 @@ final class StoreReport: Sendable {
 
     private struct State {
         var content = Content()
-        /// `nil` until the store is closed; then why its last commit failed, if it did.
+        /// `nil` until the store is closed; then the failure of its last commit, if any.
         var end: StoreError??
         var waiting: (@Sendable (StoreError?) -> Void)?
     }
 
     private let state = Mutex(State())
-    /// Event loops look at this on every tick.
+    /// Event loops read this in every tick.
     private let pending = Atomic(0)
 
     var pendingBytes: Int { self.pending.load(ordering: .relaxed) }
@@ -41,7 +41,7 @@ final class StoreReport: Sendable {
         self.state.withLock { body(&$0.content) }
     }
 
-    /// Says that the store is closed.
+    /// Reports that the store is closed.
     func close(_ failure: StoreError?) {
         let waiting = self.state.withLock { state in
             state.content.health = .closed
@@ -51,7 +51,7 @@ final class StoreReport: Sendable {
         waiting?(failure)
     }
 
-    /// Calls `body` once when the store is closed, or now when it is.
+    /// Calls `body` once when the store is closed, at once if it already is.
     func whenClosed(_ body: @escaping @Sendable (StoreError?) -> Void) {
         let end: StoreError?? = self.state.withLock { state in
             if state.end == nil { state.waiting = body }

@@ -2,7 +2,7 @@ import CRocksDB
 import Glibc
 import Synchronization
 
-/// A thread for work that blocks on the disk: it would hold up an event loop or the cooperative pool.
+/// A thread for work that blocks on the disk, which would block an event loop or the cooperative pool.
 final class StoreThread: Sendable {
     private let thread: pthread_t
     private let end: End
@@ -24,7 +24,7 @@ final class StoreThread: Sendable {
         }
     }
 
-    /// Starts a thread that runs `body`; `nil` when the system has none to give. ``join()`` has to be called.
+    /// Starts a thread that runs `body`; `nil` when the system has no thread. ``join()`` must be called.
     ///
     /// - Parameter name: at most 15 bytes, as `top -H` shows it.
     init?(name: String, _ body: @escaping @Sendable () -> Void) {
@@ -52,7 +52,7 @@ final class StoreThread: Sendable {
         self.end = end
     }
 
-    /// Holds up the calling thread; a signal may end that early.
+    /// Blocks the calling thread; a signal may end that early.
     static func sleep(for duration: Duration) {
         let (seconds, attoseconds) = max(duration, .zero).components
         var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))

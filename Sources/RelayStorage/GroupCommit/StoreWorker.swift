@@ -2,13 +2,13 @@ import DequeModule
 import Logging
 import RelayCore
 
-/// What the store thread does. It belongs to that thread alone, and so does the store.
+/// The work of the store thread. This object and the store are confined to that thread.
 ///
-/// A turn: carry out what has come, in order and as far as the turn's time reaches (``SubmissionWorker``); commit once; answer
-/// (``StoreAnswers``). While commits fail, only reads that may bring frames which are not durable have to wait (`journal_after: 0`
-/// promises that of every frame).
+/// A turn carries out the work in order, as far as its time allows (``SubmissionWorker``), commits once, and answers
+/// (``StoreAnswers``). While commits fail, only reads that may return frames which are not durable have to wait, as
+/// `journal_after: 0` requires.
 final class StoreWorker {
-    /// How long a turn looks after what nobody has asked for, beside that.
+    /// The time that a turn has for sweeps.
     private static let sweepTurn = Duration.milliseconds(5)
 
     /// Work that has not begun.
@@ -24,17 +24,17 @@ final class StoreWorker {
     private let observer: @Sendable ([MessageTrace]) -> Void
     private let onLoss: @Sendable (StoreError) -> Void
 
-    /// Why the last commit failed; `nil` when it succeeded.
+    /// The failure of the last commit; `nil` when it succeeded.
     private var failure: StoreError?
-    /// How often in a row the store has failed in a way that trying again cannot mend.
+    /// The number of successive failures that trying again cannot correct.
     private var lastingFailures = 0
     private var nextAttempt = ContinuousClock.now
-    /// Not before this is tried again to commit what ends frames, on a full disk.
+    /// The earliest time of the next attempt to commit the ends of frames on a full disk.
     private var nextEnds = ContinuousClock.now
     private var nextSweep = ContinuousClock.now
     private var nextCheck = ContinuousClock.now
     private var sweepLog = HealthLog<StoreError.Code?>(nil)
-    /// Which changes of the store's health are logged: on a disk that is full under load it changes each second.
+    /// Limits the log of the store's health, which changes each second on a disk that is full under load.
     private var healthLog = HealthLog<StoreError.Code?>(nil)
 
     static let closed = StoreError(.other, "The store is closed: the relay is stopping.")
@@ -83,12 +83,12 @@ final class StoreWorker {
     /// Whether there is no work left.
     private var isIdle: Bool { self.items.isEmpty && !self.submissions.isBusy }
 
-    /// Carries out the work in order, as far as the time reaches.
+    /// Carries out the work in order, as far as the time allows.
     private func carryOut(until deadline: ContinuousClock.Instant?) {
         var time = TurnTime(until: deadline)
         while !self.isIdle {
             if !self.submissions.isBusy, let work = self.items.popFirst() { self.begin(work) }
-            if let completion = self.submissions.goOn(&time, isFailing: self.failure != nil) {
+            if let completion = self.submissions.resume(&time, isFailing: self.failure != nil) {
                 self.answers.add(completion)
             }
             if time.isOver { return }
@@ -111,7 +111,7 @@ final class StoreWorker {
         self.commitLast(until: deadline)
         var failure: StoreError?
         do throws(StoreError) {
-            // It commits once more: a checkpoint, or what has failed until now.
+            // Closing commits once more: a checkpoint, or the changes that could not be committed.
             try self.store.close()
             self.answer(isDurable: true)
         } catch {
@@ -126,7 +126,7 @@ final class StoreWorker {
         self.report.close(failure)
     }
 
-    /// Commits what is left, and tries again until `deadline` while that fails.
+    /// Commits the rest, and tries again until `deadline` while that fails.
     private func commitLast(until deadline: ContinuousClock.Instant) {
         var isAnnounced = false
         while true {
@@ -150,12 +150,12 @@ final class StoreWorker {
         guard frames > 0 else {
             return StoreError(
                 error.code,
-                "No frame is lost, but what was delivered last may be delivered again, since that could not be noted. \(error.message)"
+                "No frame is lost, but the frames delivered last may be sent again, since their end could not be recorded. \(error.message)"
             )
         }
         return StoreError(
             error.code,
-            "\(frames) frames that were only in memory are lost; no sender was told that they are safe. \(error.message)"
+            "\(frames) frames that were only in memory are lost; no sender has a receipt for them. \(error.message)"
         )
     }
 
@@ -163,20 +163,20 @@ final class StoreWorker {
 
     private func sweep() {
         let now = ContinuousClock.now
-        // While nothing can be written, expired frames are the least of the store's worries. A full disk takes their ends.
+        // While nothing can be written, expiry has to wait. A full disk can store the ends of frames.
         guard self.failure == nil || self.failure?.code == .diskFull, now >= self.nextSweep else { return }
         do throws(StoreError) {
             self.store.now = self.clock()
             let limit = self.pace.sweepLimit
             let end = now + Self.sweepTurn
             var isDone = try self.store.expire(now: self.store.now, limit: limit) < limit
-            // What there is no time for is not done.
+            // Work without time left counts as not done.
             let hasTimeToTrim = ContinuousClock.now < end
             let trimmed = hasTimeToTrim ? try self.store.trim(limit: limit) : limit
             let hasTimeToForget = ContinuousClock.now < end
             let forgotten = hasTimeToForget ? try self.store.forget(limit: limit) : limit
             isDone = isDone && max(trimmed, forgotten) < limit
-            // Long work has a third of the thread's time at the most.
+            // Long sweeps get at most a third of the thread's time.
             let finish = ContinuousClock.now
             let pause = isDone ? self.pace.sweep : now.duration(to: finish) * 2
             self.nextSweep = finish.advanced(by: pause)
@@ -184,12 +184,12 @@ final class StoreWorker {
         } catch {
             self.nextSweep = now + self.pace.sweep
             if self.sweepLog.change(to: error.code, at: now) {
-                self.logger.error("Expired frames could not be looked for.", metadata: ["error": "\(error)"])
+                self.logger.error("Expired frames could not be searched for.", metadata: ["error": "\(error)"])
             }
         }
     }
 
-    /// Finds out in time, also when nothing is to be committed, that what is written would be lost.
+    /// Checks the store's files, even when there is nothing to commit, so that their loss is detected early.
     private func check() {
         let now = ContinuousClock.now
         guard now >= self.nextCheck else { return }
@@ -206,7 +206,7 @@ final class StoreWorker {
 
     // MARK: Commit and answers
 
-    /// Makes everything staged durable; where there is no room for that, what ends frames.
+    /// Makes all staged changes durable; on a full disk, only the ends of frames.
     ///
     /// - Returns: whether everything staged is durable.
     private func commit() -> Bool {
@@ -254,17 +254,17 @@ final class StoreWorker {
     private func noteSuccess() {
         self.report.update { $0.health = .healthy }
         if self.healthLog.change(to: nil, at: .now) {
-            self.logger.notice("The store commits again; what waited is durable.")
+            self.logger.notice("The store commits again; all waiting changes are durable.")
         }
         self.failure = nil
         self.lastingFailures = 0
     }
 
-    /// Attempts in a row that find the store damaged, or gone, until it is given up: a disk in trouble can make a file look so once
-    /// that is whole when it is read again.
+    /// Successive attempts that find the store damaged or missing, after which it is given up. On a failing disk, a file that
+    /// is whole can seem damaged once.
     private static let lastingAttempts = 3
 
-    /// Nothing that is in memory can be written any more.
+    /// Whether the changes in memory can no longer be written.
     private var isLost: Bool { self.lastingFailures >= Self.lastingAttempts }
 
     private func noteFailure(_ error: StoreError) {
@@ -274,7 +274,7 @@ final class StoreWorker {
         }
         if self.healthLog.change(to: error.code, at: .now) {
             self.logger.error(
-                "The store cannot commit; frames wait in memory and no sender is told that they are kept.",
+                "The store cannot commit; frames wait in memory, and their senders get no receipts.",
                 metadata: ["error": "\(error)", "staged": "\(self.store.staged)"]
             )
         }
@@ -283,7 +283,7 @@ final class StoreWorker {
         if self.lastingFailures == Self.lastingAttempts { self.giveUp(error) }
     }
 
-    /// Logs how often the health has changed without a line. Called some times a minute.
+    /// Logs the number of changes of the health that were not logged. Called several times a minute.
     private func summariseHealth(at now: ContinuousClock.Instant) {
         guard let summary = self.healthLog.takeSummary(at: now) else { return }
         var metadata: Logger.Metadata = ["changes": "\(summary.changes)", "staged": "\(self.store.staged)"]
@@ -300,15 +300,15 @@ final class StoreWorker {
     private func giveUp(_ error: StoreError) {
         self.logger.critical(
             """
-            The store on disk cannot be written any more, and trying again does not help, so the relay stops. Before you start it \
-            again, let `ttmsctl store check` say what is left of the store, and restore it or move it away.
+            The store on disk cannot be written any more, and trying again does not help, so the relay stops. Before you start \
+            it again, check the store with `ttmsctl store check`, and restore it or move it away.
             """,
             metadata: ["error": "\(error)", "only_in_memory": "\(self.store.stagedFrames)"]
         )
         self.onLoss(error)
     }
 
-    /// Sends the answers that are due, and with a commit reports what became of traced messages.
+    /// Sends the answers that are due, and after a commit reports the changes of traced messages.
     private func answer(isDurable: Bool) {
         let areEndsDurable = self.store.staged == self.store.stagedGrowth
         self.answers.send(isDurable: isDurable, areEndsDurable: areEndsDurable, now: self.clock())

@@ -2,12 +2,13 @@ import Logging
 import RelayCore
 import TTMSProtocol
 
-/// Carries out submissions on the store thread, one at a time, each over as many turns as it takes.
+/// Carries out submissions on the store thread, one at a time, each over as many turns as it needs.
 ///
-/// A submission that is not finished when a turn's time is over goes on in the next turn, before anything else. The commit in
-/// between makes its first frames durable. Its answer comes after the commit that follows its last step, so all of it is durable then.
+/// A submission that is not finished at the end of a turn's time continues in the next turn, before other work. The commit
+/// between them makes its first frames durable. Its answer is sent after the commit that follows its last step, so all of it is
+/// durable then.
 final class SubmissionWorker {
-    /// A submission, and how far it has been carried out.
+    /// A submission and its progress.
     private struct Work {
         let submission: StoreSubmission
         var completion: StoreAnswers.Completion
@@ -16,7 +17,7 @@ final class SubmissionWorker {
         var rewinds: ArraySlice<CCID>
         var reads: ArraySlice<StoreSubmission.ReadRequest>
         var appended = 0
-        /// The position in the batch behind the frames that were appended.
+        /// The position in the batch after the frames that were appended.
         var offset = 0
 
         init(_ submission: StoreSubmission) {
@@ -41,12 +42,12 @@ final class SubmissionWorker {
     private let report: StoreReport
     private let logger: Logger
     private let clock: @Sendable () -> Timestamp
-    /// The submission that is not finished.
+    /// The unfinished submission.
     private var current: Work?
-    /// Which failures are logged: there can be one per frame.
+    /// Limits the log of failures: there can be one per frame.
     private var logLimit = LogLimit<Failure>()
 
-    /// A step that failed, and how.
+    /// A failed step, and the kind of failure.
     private struct Failure: Hashable {
         var step: Step
         var code: StoreError.Code
@@ -70,11 +71,11 @@ final class SubmissionWorker {
         self.current = Work(submission)
     }
 
-    /// Carries out the submission as far as the time reaches, but at least one step of it.
+    /// Carries out the submission as far as the time allows, but at least one step of it.
     ///
-    /// - Parameter isFailing: whether commits fail, so that what is durable is read apart from what is not.
+    /// - Parameter isFailing: whether commits fail, so that durable frames are read apart from others.
     /// - Returns: its completion once it is finished.
-    func goOn(_ time: inout TurnTime, isFailing: Bool) -> StoreAnswers.Completion? {
+    func resume(_ time: inout TurnTime, isFailing: Bool) -> StoreAnswers.Completion? {
         guard var work = self.current else { return nil }
         self.current = nil
         self.store.now = self.clock()
@@ -101,14 +102,15 @@ final class SubmissionWorker {
             self.store.rewind(ccid)
             if time.isOverAfterStep() { return }
         }
-        // After the rewinds: what is appended in flight belongs to the next connection.
+        // After the rewinds: frames appended as in flight belong to the next connection.
         while let (entry, frame) = work.submission.appends.next(&work.offset) {
             let evicted = self.store.totals.evicted
             let isCheap = self.append(frame, entry, of: &work) && self.store.totals.evicted == evicted
             work.appended += 1
             if isCheap ? time.isOverAfterStep() : time.isOver { return }
         }
-        // Before the commit: their answers wait for it anyway, and a later submission's rewind must find them done.
+        // Before the commit: the answers wait for it in any case, and the rewinds of a later submission must include these
+        // reads.
         while let request = work.reads.popFirst() {
             self.read(request, of: &work)
             if time.isOver { return }
@@ -121,7 +123,7 @@ final class SubmissionWorker {
         do throws(StoreError) {
             try self.store.remove(of: removal.ccid, through: removal.through)
         } catch {
-            // The frames stay in flight, and come again when the connection ends: a duplicate, never a loss.
+            // The frames stay in flight, and are requeued when the connection ends: a duplicate, not a loss.
             self.report(.remove, error, "Delivered frames could not be removed.", ["ccid": "\(removal.ccid)"])
         }
     }
@@ -131,13 +133,13 @@ final class SubmissionWorker {
             try self.store.confirm(Array(ids.prefix(Self.confirmationsPerStep)))
             ids = ids.dropFirst(Self.confirmationsPerStep)
         } catch {
-            // They stay acknowledged: the trace says less of them than it could.
-            self.report(.confirm, error, "Delivered messages could not be noted as confirmed.")
+            // The messages stay acknowledged in their traces.
+            self.report(.confirm, error, "Delivered messages could not be recorded as confirmed.")
             ids = []
         }
     }
 
-    /// - Returns: whether that took no reading from the disk.
+    /// - Returns: whether nothing was read from disk.
     private func append(_ frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, of work: inout Work) -> Bool {
         let key = work.submission.keys.isEmpty ? nil : work.submission.keys[entry.token]
         let untraced = entry.isTraced ? self.store.traceTotals.untraced : 0
@@ -159,7 +161,7 @@ final class SubmissionWorker {
     ) -> AppendOutcome {
         let outcome: AppendOutcome
         do throws(StoreError) {
-            // Where keys cannot be read none can be remembered either, and the frame must not be kept without its own.
+            // If keys cannot be read, this one cannot be stored, and the frame must not be stored without its key.
             if let key { _ = try self.store.use(of: key) }
             if let cap = try self.store.refusal(of: entry, size: frame.count) {
                 self.store.countRefused()
@@ -174,8 +176,8 @@ final class SubmissionWorker {
                 isTraced: entry.isTraced
             )
         } catch {
-            self.report(.append, error, "A frame could not be kept.", ["ccid": "\(entry.ccid)"])
-            // What has been written to its terminal stays in flight there.
+            self.report(.append, error, "A frame could not be stored.", ["ccid": "\(entry.ccid)"])
+            // A frame that was written to its terminal stays in flight there.
             if !entry.isInFlight { self.store.countRefused() }
             return .rejected(.eviction)
         }
@@ -183,7 +185,8 @@ final class SubmissionWorker {
         return outcome
     }
 
-    /// The frame is kept, so a failure is only logged: a client that repeats its request with the key may send the frame twice.
+    /// Stores the use of a key. The frame is stored already, so a failure is only logged: a repeated request with the key may
+    /// send the frame twice.
     private func remember(_ use: UsedKey) {
         do throws(StoreError) {
             try self.store.remember(use)
@@ -191,7 +194,7 @@ final class SubmissionWorker {
             self.report(
                 .remember,
                 error,
-                "The key of a message could not be remembered; who asks again with it may send the message twice.",
+                "The key of a message could not be stored; a repeated request with it may send the message twice.",
                 ["message": "\(use.id)"]
             )
         }

@@ -1,6 +1,6 @@
-/// The time that a turn of the store thread has for its work.
+/// The time of the store thread's turn for its work.
 ///
-/// Reading the clock costs as much as a small step, so after small steps it is read only now and then.
+/// Reading the clock costs as much as a small step, so it is read once for several small steps.
 struct TurnTime {
     private static let stepsPerReading = 16
 

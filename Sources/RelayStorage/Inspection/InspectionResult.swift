@@ -1,78 +1,78 @@
 import RelayCore
 import TTMSProtocol
 
-/// What a ``StoreInspection`` has come to.
+/// The result of a ``StoreInspection``.
 public struct InspectionResult: Equatable, Sendable {
-    /// Something that a sound store does not have.
+    /// A flaw of the store.
     public struct Finding: Equatable, Sendable {
-        /// What kind of damage it is; stable, for programs.
+        /// The kind of damage; stable, for programs.
         public enum Kind: String, CaseIterable, Sendable {
-            /// Files are missing, changed or unreadable, so that what they hold is unknown.
+            /// Files are missing, changed or unreadable, so their contents are unknown.
             case unreadable
-            /// The store ends before a commit that was on disk once, or cannot be shown not to.
+            /// The store ends before a commit that was durable, or this cannot be excluded.
             case lostCommits = "lost_commits"
-            /// A record is none that a release writes, or two records exclude each other.
+            /// A record has a form that no release writes, or two records contradict each other.
             case contradiction
             /// The totals do not add up.
             case ledger
-            /// A terminal's queue holds more or less than is counted for it.
+            /// A terminal's queue does not hold the frames that are counted for it.
             case count
-            /// Frames lie where no queue is.
+            /// Frames belong to no queue.
             case stray
-            /// A frame is none that the relay forwards, or fails its checksum.
+            /// A frame has a form that the relay does not forward, or fails its checksum.
             case unsound
-            /// A frame's time does not fit those around it, or the time at which its queue is looked at for expired frames.
+            /// A frame's time contradicts that of other frames, or the time at which its queue is searched for expired frames.
             case misdated
-            /// A trace says of a message what its queue contradicts.
+            /// A trace contradicts its message's queue.
             case trace
         }
 
-        /// What kind of damage it is.
+        /// The kind of damage.
         public var kind: Kind
-        /// The terminal whose queue it concerns, where it is one.
+        /// The terminal whose queue is affected, if it is one.
         public var ccid: CCID?
-        /// A sentence: what was found.
+        /// The finding as a sentence.
         public var message: String
     }
 
-    /// What a queue, or all of them, hold.
+    /// The contents of one queue, or of all.
     public struct Content: Equatable, Sendable {
-        /// Terminals for which frames are kept.
+        /// Terminals whose queue has frames.
         public var terminals = 0
-        /// Frames kept.
+        /// Frames in the queues.
         public var frames = 0
-        /// Their bytes.
+        /// Bytes of the frames in the queues.
         public var bytes = 0
     }
 
     /// The store's last commit.
     public internal(set) var commit: UInt64 = 0
-    /// What the store's own ledger says.
+    /// The totals in the store's own ledger.
     public internal(set) var totals = StoreTotals()
-    /// What was really found, of the terminals that were looked at.
+    /// The contents that were found, of the inspected terminals.
     public internal(set) var found = Content()
-    /// Messages whose traces are remembered, those that are kept included.
+    /// Messages with stored traces, including messages in queues.
     public internal(set) var traces = 0
-    /// Keys under which clients sent that are remembered.
+    /// Stored idempotency keys.
     public internal(set) var keys = 0
-    /// Frames that are not kept any more and still take room.
+    /// Removed frames that still occupy space.
     public internal(set) var deadFrames = 0
-    /// What is wrong; the first ``maximumFindings``.
+    /// The findings; the first ``maximumFindings``.
     public private(set) var findings: [Finding] = []
     /// Further findings, which are only counted.
     public private(set) var omittedFindings = 0
 
-    /// What is wrong with a store is clear long before; its description must not fill the memory.
+    /// The largest number of findings in a result: more are of no use, and must not fill the memory.
     public static let maximumFindings = 100
 
-    /// Whether nothing is wrong.
+    /// Whether the store has no flaw.
     public var isSound: Bool { self.findings.isEmpty }
 
     init() {}
 
-    /// The result where a store could not even be opened.
+    /// The result for a store that could not be opened.
     ///
-    /// - Returns: `nil` when that does not mean damage.
+    /// - Returns: `nil` when the error does not mean damage.
     public init?(notOpened error: StoreError) {
         guard error.code == .damaged || error.code == .inputOutput else { return nil }
         self.add(.unreadable, error.message)

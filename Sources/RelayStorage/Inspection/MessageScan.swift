@@ -2,19 +2,19 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// Reads chunks of frames in the order of their keys, and counts what belongs to which queue.
+/// Reads chunks of frames in the order of their keys, and counts the frames of each queue.
 struct MessageScan {
-    /// What was found of one queue.
+    /// The contents found for one queue.
     private struct Tally {
         var frames = 0
         var bytes = 0
-        /// The sequence behind the last place that was read.
+        /// The sequence after the last place that was read.
         var next: UInt64 = 0
-        /// When the last frame was taken, µs.
+        /// The time at which the last frame was accepted, µs.
         var acceptedAt = Int64.min
-        /// One finding of this kind per queue says enough.
+        /// Whether such a finding was added; one per queue suffices.
         var isMisdated = false
-        /// Of the frames, those that are traced as kept.
+        /// The frames with traces that have not ended.
         var traced = 0
     }
 
@@ -23,7 +23,7 @@ struct MessageScan {
     private var result: InspectionResult
     private var tallies: [UInt32: Tally] = [:]
 
-    /// Goes on with a result that tells what is wrong with the records.
+    /// Continues a result that has the findings on the records.
     init(_ records: RecordedState, _ traces: RecordedTraces, _ result: InspectionResult) {
         self.records = records
         self.traces = traces
@@ -32,7 +32,7 @@ struct MessageScan {
 
     // MARK: Reading
 
-    /// Reads the chunks under `keys`, and calls `body` with each message that is kept. Goes on behind what cannot be read.
+    /// Reads the chunks under `keys`, and calls `body` with each message in a queue. Continues after unreadable chunks.
     mutating func read<Failure: Error>(
         _ keys: Range<UInt64>,
         of database: Database,
@@ -44,14 +44,14 @@ struct MessageScan {
             self.result.add(
                 .unreadable,
                 of: self.records.terminals[id.slot]?.ccid,
-                "What lies from message \(id) on cannot be read. \(error.message)"
+                "The messages from \(id) on cannot be read. \(error.message)"
             )
-            guard let next = database.firstReadableMessage(behind: position, before: keys.upperBound) else { return }
+            guard let next = database.firstReadableMessage(after: position, before: keys.upperBound) else { return }
             position = next
         }
     }
 
-    /// - Returns: what kept it from reading from `position`; `nil` when it has come to the end.
+    /// - Returns: the error that stopped the reading at `position`; `nil` at the end.
     private mutating func readOn<Failure: Error>(
         _ position: inout UInt64,
         to end: UInt64,
@@ -114,7 +114,7 @@ struct MessageScan {
             tally.frames += 1
             tally.traced += message.trace == nil ? 0 : 1
             if self.traces.ended.contains(id) {
-                self.result.add(.trace, of: terminal.ccid, "Message \(id) is kept, but its trace says that it has ended.")
+                self.result.add(.trace, of: terminal.ccid, "Message \(id) is stored, but its trace has ended.")
             }
             tally.bytes += entry.frame.count
             self.check(entry.frame, of: message)
@@ -125,9 +125,9 @@ struct MessageScan {
         self.tallies[first.slot] = tally
         if let failure { throw failure }
         if isWhole == nil || size != record.count {
-            self.result.add(.contradiction, of: terminal?.ccid, "The record of message \(first) has another size than it says.")
+            self.result.add(.contradiction, of: terminal?.ccid, "The record of message \(first) has a wrong size.")
         }
-        // Where not all records could be read, these frames' may be among the others.
+        // If not all records could be read, those of these frames' queue may be among the others.
         if strayFrames > 0, self.records.isComplete {
             self.result.add(.stray, of: terminal?.ccid, "\(strayFrames) frames from message \(first) on are in no queue.")
         }
@@ -141,7 +141,7 @@ struct MessageScan {
             return self.result.add(
                 .unsound,
                 of: message.destination,
-                "Message \(message.id) is no frame that the relay forwards."
+                "Message \(message.id) is not a frame that the relay forwards."
             )
         }
         if Checksum.xor(start, count: frame.count) != 0 {
@@ -149,7 +149,8 @@ struct MessageScan {
         }
     }
 
-    /// Times rise from frame to frame, and the queue is looked at for expired frames before the first expires.
+    /// Checks a frame's times: they rise from frame to frame, and the queue is searched for expired frames before its first one
+    /// expires.
     private mutating func checkTime(
         of message: StoredMessage,
         _ timeToLive: UInt32,
@@ -157,7 +158,7 @@ struct MessageScan {
         _ tally: inout Tally
     ) {
         let time = message.acceptedAt.microseconds
-        // A queue whose first frames are missing has that for a finding.
+        // A queue whose first frames are missing fails this check.
         let isOldest = terminal.isOldestExact && message.id.sequence == terminal.head
         let isSound =
             time > tally.acceptedAt && time <= self.records.commit?.clock.microseconds ?? .max
@@ -171,13 +172,13 @@ struct MessageScan {
             .misdated,
             of: message.destination,
             """
-            Message \(message.id), taken \(time) µs after 1970 with a time to live of \(timeToLive) s, fits neither the message \
-            before it nor what is recorded of its queue.
+            Message \(message.id), accepted \(time) µs after 1970 with a time to live of \(timeToLive) s, fits neither the \
+            message before it nor the record of its queue.
             """
         )
     }
 
-    /// Holds what was found in the queues of `slots` against what is recorded of them.
+    /// Compares the contents found in the queues of `slots` with their records.
     func finish(_ slots: [UInt32]) -> InspectionResult {
         var result = self.result
         var traced: [UInt32: Int] = [:]
@@ -192,7 +193,7 @@ struct MessageScan {
             guard (tally.frames, tally.bytes) != (terminal.frames, terminal.bytes) else {
                 let missing = (traced[slot] ?? 0) - tally.traced
                 if missing > 0 {
-                    result.add(.trace, of: terminal.ccid, "\(missing) messages are traced as kept, but are not in the queue.")
+                    result.add(.trace, of: terminal.ccid, "\(missing) messages are traced as stored, but are not in the queue.")
                 }
                 continue
             }
@@ -210,12 +211,12 @@ struct MessageScan {
 }
 
 extension Database {
-    /// The lowest key from which messages can be read again behind `position`, where they cannot.
+    /// The lowest key after the unreadable `position` from which messages can be read again.
     ///
-    /// RocksDB does not tell where a damaged block ends, so it is searched for by trying: in doubling steps, then by halves.
+    /// RocksDB does not report the end of a damaged block, so it is found by trials: in doubling steps, then by halves.
     ///
     /// - Returns: `nil` when there is none before `end`.
-    fileprivate func firstReadableMessage(behind position: UInt64, before end: UInt64) -> UInt64? {
+    fileprivate func firstReadableMessage(after position: UInt64, before end: UInt64) -> UInt64? {
         var unreadable = position
         var readable: UInt64?
         var distance: UInt64 = 1

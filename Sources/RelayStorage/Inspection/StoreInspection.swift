@@ -1,20 +1,21 @@
 import RelayCore
 import TTMSProtocol
 
-/// A store that no relay has open, looked at without changing anything.
+/// A read-only inspection of a store that no relay uses.
 ///
-/// What the store's records say of every queue is held against what lies there: two countings that ``RocksDBStore`` never
-/// compares, since it counts without reading. The records are read here once more and not by it, because it refuses at the first
-/// contradiction, while this goes on behind damage and finds what can still be read.
+/// The records of all queues are compared with the frames that are found: two counts that ``RocksDBStore`` never compares,
+/// since it counts without reading. The records are read by code of its own. ``RocksDBStore`` refuses at the first
+/// contradiction; this continues after damage and finds all that is readable.
 public final class StoreInspection {
     private let directory: StoreDirectory
     /// Outlives the database.
     private let options: DatabaseOptions
     private let database: Database
 
-    /// Opens the store in `directory` for reading. As long as this lives, no relay can open it.
+    /// Opens the store in `directory` for reading. No relay can open it as long as this object exists.
     ///
-    /// - Throws: ``StoreError``: `inUse` while a relay has it, `missing`, `newerFormat`, `damaged`, or what the disk says.
+    /// - Throws: ``StoreError``: `inUse` while a relay uses it, `missing`, `newerFormat`, `damaged`, or a failure of the
+    ///   disk.
     public init(directory: String) throws(StoreError) {
         self.directory = try StoreDirectory(inspecting: directory)
         self.options = try DatabaseOptions()
@@ -27,16 +28,16 @@ public final class StoreInspection {
         )
     }
 
-    /// Reads everything in the store, and says what is wrong with it.
+    /// Reads the whole store, and returns its flaws.
     public func check() -> InspectionResult {
         self.messages { _ in }
     }
 
-    /// Reads what is kept, calls `body` with each message, terminal by terminal in the order of delivery, and says what is wrong
-    /// with what was read. What cannot be read is left out.
+    /// Reads the messages in the queues, calls `body` with each, terminal by terminal in the order of delivery, and returns the
+    /// flaws of what was read. Unreadable messages are left out.
     ///
     /// - Parameter ccid: only this terminal's messages; `nil` for all.
-    /// - Throws: what `body` throws.
+    /// - Throws: the error that `body` throws.
     public func messages<Failure: Error>(
         of ccid: CCID? = nil,
         _ body: (StoredMessage) throws(Failure) -> Void

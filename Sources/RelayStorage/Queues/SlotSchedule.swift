@@ -1,9 +1,9 @@
 import HeapModule
 
-/// Says at which slot to look next, by time: when frames may have expired, or where the oldest frame may be.
+/// The slots to search, by time: when frames may have expired, or where the oldest frame may be.
 ///
-/// A slot's time is a lower bound. It is never late; it may be early, and then whoever looks finds nothing and schedules the slot
-/// anew. That makes changes cheap: most of them leave the bound true, and touch nothing here.
+/// A slot's time is a lower bound. It is never late; it may be early, and then the search finds nothing and schedules the slot
+/// again. This makes changes cheap: most of them leave the bound valid, and change nothing here.
 struct SlotSchedule {
     private struct Entry: Comparable {
         let time: Int64
@@ -24,7 +24,7 @@ struct SlotSchedule {
         Int(slot) < self.times.count ? self.times[Int(slot)] : .max
     }
 
-    /// Has `slot` looked at by `time`, unless it is anyway.
+    /// Schedules `slot` at `time`, unless it is scheduled earlier.
     @inline(__always)
     mutating func schedule(_ slot: UInt32, at time: Int64) {
         if time < self.time(of: slot) { self.insert(slot, at: time) }
@@ -37,7 +37,7 @@ struct SlotSchedule {
         }
         self.times[index] = time
         self.entries.insert(Entry(time: time, slot: slot))
-        // Stale entries leave when their time comes, which may be never.
+        // Stale entries are removed when they are due, which may be never.
         if self.entries.count > 2 * self.times.count + 1_024 { self.rebuild() }
     }
 

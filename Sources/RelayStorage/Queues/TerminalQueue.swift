@@ -2,10 +2,10 @@ import DequeModule
 import RelayCore
 import TTMSProtocol
 
-/// One terminal's queue, without its frames: what has to be known of it at any time without reading.
+/// One terminal's queue, without its frames: the state that must be known without reading.
 ///
-/// Sequences below ``head`` are gone, those from ``cursor`` on are queued, those between are in flight or gone. 100,000 terminals
-/// have to fit into a few megabytes, so nothing is kept per queued frame.
+/// Sequences below ``head`` have ended, those from ``cursor`` on are queued, those between are in flight or have ended. The
+/// queues of 100,000 terminals take a few megabytes, so nothing is stored per queued frame.
 struct TerminalQueue {
     /// A frame in flight.
     struct InFlightFrame {
@@ -14,34 +14,34 @@ struct TerminalQueue {
         let size: Int
     }
 
-    /// `nil` in a slot that has no terminal.
+    /// The terminal; `nil` in a slot without one.
     var ccid: CCID?
-    /// The first queued frame, or where it would be.
+    /// The sequence of the first queued frame, or of the next one.
     var cursor: UInt64 = 1
-    /// The sequence of the next frame. Survives the terminal when the slot changes hands.
+    /// The sequence of the next frame. It continues when the slot passes to another terminal.
     var next: UInt64 = 1
     var frames = 0
     var bytes = 0
     var inFlight = Deque<InFlightFrame>()
     var inFlightBytes = 0
-    /// When the oldest queued frame was taken, µs, or a time before that.
+    /// The time at which the oldest queued frame was accepted, µs, or an earlier time.
     var oldestQueuedAt: Int64 = 0
-    /// When the newest frame was taken that has ever been here, µs, or later.
+    /// The time at which the newest frame of this slot was accepted, µs, or a later time.
     var lastAcceptedAt = Int64.min
-    /// Whether ``oldestQueuedAt`` is that time exactly.
+    /// Whether ``oldestQueuedAt`` is exact.
     var isOldestExact = false
-    /// The time to live of the frames kept, unless they differ.
+    /// The time to live of the frames, unless they differ.
     var timeToLive: UInt32 = 0
-    /// The frames kept have had different times to live, so that they do not expire in order.
+    /// Whether the frames have had different times to live, so that they do not expire in order.
     var isMixed = false
     /// The first and the last piece in ``Staging``.
     var staged: Staging.Chain?
-    /// It has changed since the last commit.
+    /// Whether it has changed since the last commit.
     var isChanged = false
-    /// It has changed since the last checkpoint.
+    /// Whether it has changed since the last checkpoint.
     var isUnrecorded = false
 
-    /// The oldest frame kept, or where it would be. This is what a restart finds.
+    /// The sequence of the oldest frame, or of the next one. A restart begins here.
     @inline(__always)
     var head: UInt64 { self.inFlight.first?.sequence ?? self.cursor }
 
@@ -56,7 +56,7 @@ struct TerminalQueue {
         )
     }
 
-    /// When to look for expired frames once those in flight are queued again, µs; `.max` for never.
+    /// The earliest expiry once the frames in flight are requeued, µs; `.max` for never.
     var earliestExpiryInFlight: Int64 {
         guard let first = self.inFlight.first else { return .max }
         if self.isMixed { return .min }
@@ -65,7 +65,8 @@ struct TerminalQueue {
 
     /// Moves the cursor to `sequence`.
     ///
-    /// - Parameter acceptedAt: when the frame there was taken; `nil` when that is not known: after `lastAcceptedAt` then.
+    /// - Parameter acceptedAt: the time at which the frame there was accepted; `nil` when that is not known: it is after
+    ///   `lastAcceptedAt` then.
     mutating func advance(to sequence: UInt64, acceptedAt: Int64?, lastAcceptedAt: Int64) {
         self.cursor = sequence
         self.isOldestExact = acceptedAt != nil

@@ -1,19 +1,19 @@
 import NIOCore
 import RelayCore
 
-/// Frames that were appended one behind the other to one queue, in one record under the id of the first.
+/// Successive frames of one queue, in one record under the id of the first.
 ///
 ///     byte 0   1      3           11            15                           15 + 4 * count
 ///     format   count  acceptedAt  time to live  count * (size, later by)     the frames' bytes
-///     1        2      8, µs       4, s          2, and 2, µs                 one behind the other
+///     1        2      8, µs       4, s          2, and 2, µs                 one after the other
 ///
-/// All integers are big-endian, as in keys. Frames share the time to live; each was taken `later by` microseconds after the
-/// first. A size of 0 is a hole: the frame is gone, the ids of those behind it stay.
+/// All integers are big-endian, as in keys. The frames share the time to live; each was accepted `later by` microseconds after
+/// the first. A size of 0 is a hole: the frame has ended, and the ids of later frames do not change.
 struct Chunk {
     static let format: UInt8 = 1
     static let headerSize = 15
     static let entrySize = 4
-    /// A chunk is closed when it has this many bytes: it is rewritten as a whole when a frame in its midst is deleted.
+    /// The size at which a chunk is closed: it is rewritten as a whole when one of its frames is deleted.
     static let targetSize = 32 << 10
 
     let count: Int
@@ -21,7 +21,7 @@ struct Chunk {
     let timeToLive: UInt32
     private let bytes: UnsafeRawBufferPointer
 
-    /// Reads a record; `nil` when it is none that this release writes.
+    /// Reads a record; `nil` when this release does not write such a record.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= Self.headerSize, bytes[0] == Self.format else { return nil }
         self.count = Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt16.self)))
@@ -35,7 +35,7 @@ struct Chunk {
 
     /// One place in a chunk.
     struct Entry {
-        /// When the frame was taken, µs.
+        /// The time at which the frame was accepted, µs.
         let acceptedAt: Int64
         /// The frame; empty in a hole.
         let frame: UnsafeRawBufferPointer
@@ -59,7 +59,7 @@ struct Chunk {
         return true
     }
 
-    /// The record with holes at `offsets`; `nil` when nothing else would be left.
+    /// The record with holes at `offsets`; `nil` when no frame would remain.
     func punched(at offsets: Set<Int>) throws(StoreError) -> [UInt8]? {
         var writer = ChunkWriter(acceptedAt: self.acceptedAt, timeToLive: self.timeToLive)
         var isAlive = false
@@ -74,7 +74,7 @@ struct Chunk {
     }
 }
 
-/// Puts a ``Chunk`` record together. Reused, so that its memory is, too.
+/// Builds ``Chunk`` records. Reused, with its memory.
 struct ChunkWriter {
     private var acceptedAt: Int64
     private var timeToLive: UInt32
@@ -96,7 +96,7 @@ struct ChunkWriter {
         self.frames.clear()
     }
 
-    /// Adds a frame of at most 65,535 bytes, taken at most 65,535 µs after the first; an empty one makes a hole.
+    /// Adds a frame of at most 65,535 bytes, accepted at most 65,535 µs after the first; an empty one makes a hole.
     mutating func append(_ frame: UnsafeRawBufferPointer, at acceptedAt: Int64) {
         let laterBy = UInt16(clamping: acceptedAt &- self.acceptedAt)
         self.table.writeMultipleIntegers(UInt16(clamping: frame.count), laterBy)
@@ -104,7 +104,7 @@ struct ChunkWriter {
         self.count += 1
     }
 
-    /// Gives the finished record to `body`.
+    /// Calls `body` with the finished record.
     mutating func withRecord<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         self.record.clear()
         self.record.writeMultipleIntegers(Chunk.format, self.count, self.acceptedAt, self.timeToLive)

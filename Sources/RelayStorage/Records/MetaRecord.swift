@@ -4,10 +4,9 @@ import TTMSProtocol
 
 /// Keys of the family `meta`: a kind in the highest byte, a number below it.
 ///
-/// Together they tell, without a look at the messages, which queues there are and what they hold: the *checkpoint* is the state
-/// of the whole store after one commit, told by one record per terminal; each later commit has a *delta*, which repeats what it
-/// changed. All values are absolute, so a record means the same however often it is written. Switches stand beside that: each is
-/// there while it is on.
+/// Together they describe all queues and their contents, without the messages. The *checkpoint* is the state of the whole store
+/// after one commit, with one record per terminal. Each later commit has a *delta* with the records that it changed. All values
+/// are absolute, so a record means the same however often it is written. Switches are separate: each exists while it is on.
 enum MetaKey {
     /// A ``CommitRecord``, without terminals.
     static let checkpoint: UInt64 = 1 << 56
@@ -18,7 +17,7 @@ enum MetaKey {
     /// A ``TerminalRecord`` as of the checkpoint.
     static func terminal(_ slot: UInt32) -> UInt64 { self.terminals | UInt64(slot) }
 
-    /// A ``CommitRecord``, and behind it a ``TerminalRecord`` per terminal that the commit changed.
+    /// A ``CommitRecord``, followed by a ``TerminalRecord`` per terminal that the commit changed.
     static func delta(_ commit: UInt64) -> UInt64 { self.deltas | commit }
 
     /// A ``SwitchRecord``: the terminal's messages are traced.
@@ -37,11 +36,11 @@ enum MetaKey {
     static func commit(_ key: UInt64) -> UInt64? { key >> 56 == self.deltas >> 56 ? key ^ self.deltas : nil }
 }
 
-/// What a commit says of the store as a whole.
+/// The state of the whole store after a commit.
 struct CommitRecord: Equatable {
-    /// Rises by one with each commit, from 1.
+    /// The number of the commit, from 1.
     var number: UInt64
-    /// The time given last to a frame.
+    /// The time of the frame that was accepted last.
     var clock: Timestamp
     var totals: StoreTotals
 
@@ -75,31 +74,31 @@ extension CommitRecord {
     }
 }
 
-/// What is kept of one terminal's queue.
+/// The recorded state of one terminal's queue.
 struct TerminalRecord: Equatable {
     var slot: UInt32
     var ccid: CCID
-    /// The oldest frame kept, or where it would be.
+    /// The sequence of the oldest frame, or of the next one.
     var head: UInt64
     var next: UInt64
     var frames: Int
     var bytes: Int
-    /// When the frame at the head was taken, µs, or a time before that.
+    /// The time at which the frame at the head was accepted, µs, or an earlier time.
     var oldestAt: Int64
     /// No frame expires before this, µs; `.max` when none does.
     var earliestExpiry: Int64
     var timeToLive: UInt32
     var isOldestExact: Bool
     var isMixed: Bool
-    /// How many of the frames were in flight: after a restart they are queued, and may come to their terminal twice. Stores of
-    /// before this was recorded have 0 here, and what is more than ``maximumInFlight`` is not counted.
+    /// The number of frames in flight: after a restart they are requeued, and may arrive twice. Stores of early releases have 0
+    /// here, and frames above ``maximumInFlight`` are not counted.
     var inFlight = 0
 
     /// Bytes of a record.
     static let size = 64
     private static let oldestExactFlag: UInt32 = 1
     private static let mixedFlag: UInt32 = 2
-    /// The count stands in the flags, above the lowest byte.
+    /// The position of the count in the flags, above the lowest byte.
     private static let inFlightShift: UInt32 = 8
     private static let maximumInFlight = 1 << 24 - 1
 

@@ -2,7 +2,7 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// A ``MessageTrace`` as it lies in the family `traces`, under its message's id.
+/// The record of a ``MessageTrace`` in the family `traces`, under its message's id.
 ///
 ///     byte 0   1      2      6            10      14       18         24 ...
 ///     format   state  times  destination  source  frame    attempts   acceptedAt, then a time for each bit of `times`
@@ -30,7 +30,7 @@ enum TraceRecord {
         for time in times.compactMap(\.self) { buffer.writeInteger(time.microseconds) }
     }
 
-    /// - Returns: `nil` when the record is none that this release writes.
+    /// - Returns: `nil` when this release does not write such a record.
     static func read(_ id: MessageID, from bytes: UnsafeRawBufferPointer) -> MessageTrace? {
         var buffer = ByteBuffer(bytes: bytes)
         guard let (format, state, present) = buffer.readMultipleIntegers(as: (UInt8, UInt8, UInt32).self),
@@ -65,8 +65,8 @@ enum TraceRecord {
     }
 }
 
-/// The used keys of one place (``IdempotencyKey/place``), nearly always one: a format byte, and then for each the message, the
-/// time, what the client was told (1 byte), and name and content, each behind its size (2 bytes).
+/// The record of the used keys of one place (``IdempotencyKey/place``), nearly always one. A format byte, and then for each key
+/// the message, the time, the answer (1 byte), and name and content, each after its size (2 bytes).
 enum KeyRecord {
     private static let format: UInt8 = 1
 
@@ -82,7 +82,7 @@ enum KeyRecord {
         }
     }
 
-    /// - Returns: `nil` when the record is none that this release writes.
+    /// - Returns: `nil` when this release does not write such a record.
     static func read(_ bytes: UnsafeRawBufferPointer) -> [UsedKey]? {
         var buffer = ByteBuffer(bytes: bytes)
         guard buffer.readInteger(as: UInt8.self) == Self.format else { return nil }
@@ -105,13 +105,13 @@ enum KeyRecord {
     }
 }
 
-/// A ``TraceSwitch`` that is on: when it goes off, and how many messages it still traces.
+/// The record of a ``TraceSwitch`` that is on: its end, and the number of messages that it still traces.
 enum SwitchRecord {
     static func write(_ traceSwitch: TraceSwitch, to buffer: inout ByteBuffer) {
         buffer.writeMultipleIntegers(traceSwitch.until.microseconds, traceSwitch.remaining)
     }
 
-    /// - Returns: `nil` when the record is none that this release writes.
+    /// - Returns: `nil` when this release does not write such a record.
     static func read(_ bytes: UnsafeRawBufferPointer) -> TraceSwitch? {
         var buffer = ByteBuffer(bytes: bytes)
         guard let (until, remaining) = buffer.readMultipleIntegers(as: (Int64, UInt32).self), buffer.readableBytes == 0

@@ -1,24 +1,24 @@
 import NIOCore
 import RelayCore
 
-/// A checkpoint that takes several commits, since many terminals have changed.
+/// A checkpoint that is spread over several commits, because many terminals have changed.
 ///
-/// It is the state after the commit with which it begins. Each commit then writes the records of some of its terminals as they are by
-/// then; one that has changed since has a delta of that change, so the last word on it is the same. With the last of them the
-/// checkpoint takes the place of the deltas before it.
+/// It is the state after the commit with which it begins. Each commit then writes the present records of some of its terminals.
+/// A terminal that has changed since has a later delta, which takes precedence. With the last records the checkpoint replaces
+/// the deltas before it.
 struct CheckpointFold {
-    /// What the checkpoint says of the store as a whole.
+    /// The state of the whole store in the checkpoint.
     var commit: CommitRecord
-    /// Terminals whose records are to be written.
+    /// Terminals whose records are not written yet.
     var rest: ArraySlice<UInt32>
-    /// Bytes of the deltas that it takes the place of.
+    /// Bytes of the deltas that it replaces.
     var deltaBytes: Int
 }
 
 extension RocksDBStore {
-    /// The last commit is to be the checkpoint.
+    /// Begins a checkpoint of the last commit.
     func beginFold() {
-        // A failed attempt may be made again with other totals; what is recorded here was committed.
+        // A failed commit may be repeated with other totals; the state recorded here was committed.
         guard let lastCommit else { return }
         let fold = CheckpointFold(commit: lastCommit, rest: self.unrecorded[...], deltaBytes: self.deltaBytes)
         self.fold = fold
@@ -28,7 +28,7 @@ extension RocksDBStore {
 
     /// Adds the next records to the batch, and with the last of them the checkpoint.
     ///
-    /// - Returns: how many those are.
+    /// - Returns: the number of records.
     func addFold(in family: OpaquePointer) -> Int {
         guard let fold else { return 0 }
         var buffer = ByteBuffer()
@@ -47,9 +47,9 @@ extension RocksDBStore {
         return slots.count
     }
 
-    /// The commit is durable.
+    /// Advances the checkpoint after a durable commit.
     ///
-    /// - Parameter isCheckpoint: it was a whole checkpoint by itself.
+    /// - Parameter isCheckpoint: whether the commit was a whole checkpoint itself.
     func finishFold(_ folded: Int, isCheckpoint: Bool) {
         guard var fold else { return }
         fold.rest = fold.rest.dropFirst(folded)

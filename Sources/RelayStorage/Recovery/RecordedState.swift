@@ -2,18 +2,18 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// What a store's records (``MetaKey``) say of its queues, read as far as they can be.
+/// The state of all queues in a store's records (``MetaKey``), as far as they can be read.
 struct RecordedState {
-    /// The last commit's; `nil` when there is none that can be read.
+    /// The record of the last commit; `nil` when none can be read.
     private(set) var commit: CommitRecord?
-    /// By slot.
+    /// The records of terminals, by slot.
     private(set) var terminals: [UInt32: TerminalRecord] = [:]
-    /// Whether all records could be read: otherwise what is missing in a queue may be missing only in what is known of it.
+    /// Whether all records could be read. Otherwise a difference between the records and the frames is no finding.
     private(set) var isComplete = true
 
-    /// Reads all records of `database`, and adds to `result` what is wrong with them.
+    /// Reads all records of `database`, and adds their flaws to `result`.
     ///
-    /// - Parameter directory: knows of a commit that was durable once; `nil` when that does not matter.
+    /// - Parameter directory: the directory, which has the last known commit; `nil` when that does not matter.
     init(of database: Database, in directory: StoreDirectory?, _ result: inout InspectionResult) {
         do throws(StoreError) {
             let iterator = try database.iterator(.meta)
@@ -31,7 +31,7 @@ struct RecordedState {
         result.totals = self.commit?.totals ?? StoreTotals()
         guard self.commit != nil else {
             self.isComplete = false
-            result.add(.contradiction, "The store has no checkpoint: what it holds is not known.")
+            result.add(.contradiction, "The store has no checkpoint: its contents are not known.")
             return
         }
         if let directory { self.checkCommits(directory, &result) }
@@ -41,7 +41,7 @@ struct RecordedState {
 
     // MARK: Reading
 
-    /// Records come in the order of their keys: the checkpoint, the terminals as of then, the deltas.
+    /// Adds a record. The records are read in the order of their keys: the checkpoint, its terminals, the deltas.
     private mutating func take(_ key: UInt64, _ value: ByteBuffer, _ result: inout InspectionResult) {
         var value = value
         if key == MetaKey.checkpoint {
@@ -93,7 +93,7 @@ struct RecordedState {
         do throws(StoreError) { try directory.check(last: last) } catch { result.add(.lostCommits, error.message) }
     }
 
-    /// Sums wrap around: what is read may be anything.
+    /// Checks the sums. They wrap around, because the records may have any values.
     private func checkTotals(_ result: inout InspectionResult) {
         let totals = result.totals
         let ends = totals.removed &+ totals.expired &+ totals.deleted &+ totals.evicted
@@ -101,7 +101,7 @@ struct RecordedState {
             result.add(
                 .ledger,
                 """
-                \(totals.appended) frames were taken, but \(totals.frames) are kept, \(totals.removed) delivered, \
+                \(totals.appended) frames were appended, but \(totals.frames) are stored, \(totals.removed) delivered, \
                 \(totals.expired) expired, \(totals.deleted) deleted and \(totals.evicted) evicted.
                 """
             )

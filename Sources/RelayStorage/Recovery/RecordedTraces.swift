@@ -1,15 +1,15 @@
 import RelayCore
 
-/// What a store remembers of messages beyond their frames, read as far as it can be.
+/// The traces and idempotency keys of a store, as far as they can be read.
 struct RecordedTraces {
-    /// Traces of messages that should be kept.
+    /// Traces of messages that should be in a queue.
     private(set) var live: [MessageID: MessageTrace] = [:]
-    /// Messages that should not be kept any more.
+    /// Messages that should not be in a queue.
     private(set) var ended: Set<MessageID> = []
 
-    /// Reads all traces and keys of `database`, and adds to `result` what is wrong with them.
+    /// Reads all traces and keys of `database`, and adds their flaws to `result`.
     init(of database: Database, _ result: inout InspectionResult) {
-        // A store that no newer release has opened yet.
+        // A store of format 1 has none.
         guard database.has(.traces), database.has(.keys) else { return }
         Self.read(.traces, of: database, &result) { key, value in
             let id = MessageID(rawValue: key)
@@ -40,7 +40,7 @@ struct RecordedTraces {
                 if !take(key, iterator.value) {
                     result.add(
                         .contradiction,
-                        "The record under the key \(String(key, radix: 16)) in \(family) is none that is known."
+                        "The record under the key \(String(key, radix: 16)) in \(family) has an unknown form."
                     )
                 }
                 iterator.next()

@@ -2,9 +2,9 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// Opening: the checkpoint, the deltas after it, and whether they make sense together.
+/// Opening: reads the checkpoint and the deltas after it, and checks them against each other.
 extension RocksDBStore {
-    /// Takes over what the database tells.
+    /// Reads the state of the store from the database.
     func readState() throws(StoreError) {
         let database = try self.openDatabase()
         let iterator = try database.iterator(.meta)
@@ -26,7 +26,7 @@ extension RocksDBStore {
         self.deadBytes = max(0, database.messageFileBytes - self.totals.bytes)
     }
 
-    /// Sees to it that a database that was opened anew goes at least as far as the last commit.
+    /// Checks that a database that was opened again contains the last commit.
     func checkLastCommit(in database: Database) throws(StoreError) {
         let iterator = try database.iterator(.meta)
         iterator.seek(MetaKey.delta(self.commitNumber))
@@ -39,7 +39,7 @@ extension RocksDBStore {
             try iterator.check()
         }
         throw RocksDBFailure.damaged(
-            "The store was opened anew, but commit \(self.commitNumber), which has been on disk, is gone"
+            "The store was opened again, but commit \(self.commitNumber), which has been on disk, is missing"
         )
     }
 
@@ -89,7 +89,7 @@ extension RocksDBStore {
         if iterator.key == nil { try iterator.check() }
     }
 
-    /// After a restart nothing is in flight: the queue begins at its head.
+    /// Restores a queue. After a restart no frame is in flight: the queue begins at its head.
     private func restore(_ record: TerminalRecord, _ inFlight: inout [UInt32: Int]) {
         inFlight[record.slot] = record.inFlight > 0 ? record.inFlight : nil
         self.table.assign(record.ccid, to: record.slot)
@@ -110,7 +110,7 @@ extension RocksDBStore {
         self.unrecorded.append(slot)
     }
 
-    /// Two countings that never look at each other agree, or something is lost.
+    /// Compares two independent counts: if they differ, something is lost.
     private func checkTotals() throws(StoreError) {
         var (frames, bytes, terminals) = (0, 0, 0)
         for slot in self.table.queues.indices {
@@ -128,12 +128,12 @@ extension RocksDBStore {
     }
 
     static func unreadable(_ record: String) -> StoreError {
-        RocksDBFailure.damaged("A \(record) record of the store is none that this release writes")
+        RocksDBFailure.damaged("A \(record) record of the store has a form that this release does not write")
     }
 }
 
 extension CommitRecord {
-    /// Writes the checkpoint once more, as it is.
+    /// Writes the checkpoint again, unchanged.
     static func rewriteCheckpoint(of database: Database) throws(StoreError) {
         let value = try database.read(MetaKey.checkpoint, in: .meta) { Array($0) }
         guard let value else { throw RocksDBFailure.damaged("The store has no checkpoint") }
@@ -142,7 +142,7 @@ extension CommitRecord {
         try database.write(batch)
     }
 
-    /// Makes this the checkpoint of a new database.
+    /// Writes this as the checkpoint of a new database.
     func writeFirst(to database: Database) throws(StoreError) {
         var value = ByteBuffer()
         self.write(to: &value)

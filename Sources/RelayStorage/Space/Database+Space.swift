@@ -2,9 +2,9 @@ import CRocksDB
 import RelayCore
 import Synchronization
 
-/// Taking back the room of messages that are no longer kept.
+/// Reclaims the space of removed messages.
 extension Database {
-    /// A merging of all message files on a thread of its own.
+    /// A merge of all message files on a thread of its own.
     final class Merging: Sendable {
         let thread: StoreThread
         private let outcome: Outcome
@@ -22,12 +22,13 @@ extension Database {
         ) {
             nonisolated(unsafe) let (handle, messages, families) = (handle, messages, families)
             let outcome = Outcome()
-            // RocksDB's handles may be used from any thread, and who closes them waits for this one.
+            // RocksDB's handles may be used from any thread, and the database waits for this thread before it closes them.
             let thread = StoreThread(name: "ttms-compact") {
                 do throws(StoreError) {
                     for keys in files { try Database.dropFiles(in: keys, of: handle, messages) }
                     if sparingRoom {
-                        // What these steps return is there for the flush and for the last merge, which need more at once.
+                        // The space that these steps reclaim is available to the flush and to the last merge, which need more
+                        // at once.
                         try RocksDBFailure.check("Merging the files of the store") { ttms_compact_singly(handle, messages, $0) }
                         Database.flush(families, of: handle)
                     }
@@ -45,24 +46,24 @@ extension Database {
 
         var hasEnded: Bool { self.thread.hasEnded }
 
-        /// Why it has failed; `nil` while it runs, and when it has not.
+        /// The failure; `nil` while the merge runs, and after a success.
         var failure: StoreError? { self.outcome.failure.withLock(\.self) }
     }
 
-    /// Bytes of the files that hold messages, dead ones included; not those of the log.
+    /// Bytes of the files with messages, including dead ones; without the log.
     var messageFileBytes: Int {
         var bytes: UInt64 = 0
         let status = rocksdb_property_int_cf(self.handle, self.family(.messages), "rocksdb.total-sst-files-size", &bytes)
         return status == 0 ? Int(clamping: bytes) : 0
     }
 
-    /// Merges all files with messages in the background, so that the dead ones' room comes back.
+    /// Merges all files with messages in the background, to reclaim the space of dead ones.
     ///
     /// - Parameters:
-    ///   - files: the keys of files to delete before that, from ``deadFiles(isLive:)``.
-    ///   - sparingRoom: whether room is short: files are merged one by one, and what is in memory is written to files before the rest
-    ///     is merged, so that merging meets it, and the log's room comes back.
-    /// - Returns: whether it has begun: not while another one is under way, nor where the system has no thread.
+    ///   - files: the keys of files to delete before the merge, from ``deadFiles(isLive:)``.
+    ///   - sparingRoom: whether space is short. Then files are merged one by one, and the memory is written to files before
+    ///     the last merge. So that merge includes it, and the log's space is reclaimed.
+    /// - Returns: whether it has begun; not while another merge runs, or when the system has no thread.
     func merge(dropping files: [ClosedRange<UInt64>], sparingRoom: Bool) -> Bool {
         if let merging = self.merging {
             guard merging.hasEnded else { return false }
@@ -78,9 +79,10 @@ extension Database {
         return self.merging != nil
     }
 
-    /// The keys of files whose messages are all dead: deleting those takes no room. The newest files, on level 0, are not among them.
+    /// The keys of files whose messages are all dead: deleting those needs no space. The newest files, on level 0, are not
+    /// among them.
     ///
-    /// - Parameter isLive: whether a message with an id in this range may be kept.
+    /// - Parameter isLive: whether a message with an id in this range may be in a queue.
     func deadFiles(isLive: (ClosedRange<UInt64>) -> Bool) -> [ClosedRange<UInt64>] {
         guard let files = rocksdb_livefiles(self.handle) else { return [] }
         defer { rocksdb_livefiles_destroy(files) }

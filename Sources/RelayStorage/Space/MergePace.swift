@@ -1,27 +1,27 @@
 import RelayCore
 
-/// When a merge is attempted again after one that failed.
+/// The times of further attempts after a failed merge.
 ///
-/// While room is short, a merge can succeed as soon as somebody has freed some: the first attempts follow soon. Each one reads and
+/// While space is short, a merge can succeed as soon as space is freed, so the first attempts follow soon. Each one reads and
 /// writes files, so the pause grows while they fail.
 struct MergePace {
-    /// The pause after the first failure while room is short; it doubles with each further one.
+    /// The pause after the first failure while space is short; it doubles with each further one.
     static let shortest: Duration = .seconds(1)
-    /// The longest pause while room is short.
+    /// The longest pause while space is short.
     static let longest: Duration = .seconds(5)
-    /// The pause while there is room, when no one waits for more.
+    /// The pause while there is space, when no frame waits for more.
     static let unhurried: Duration = .seconds(10)
 
     private var failedAt: ContinuousClock.Instant?
     private var pause = Self.shortest
 
-    /// An attempt has failed.
+    /// Records a failed attempt.
     mutating func failed(at now: ContinuousClock.Instant) {
         self.pause = self.failedAt == nil ? Self.shortest : min(self.pause * 2, Self.longest)
         self.failedAt = now
     }
 
-    /// An attempt has succeeded.
+    /// Records a successful attempt.
     mutating func succeeded() { self.failedAt = nil }
 
     /// Whether the next attempt may be made.

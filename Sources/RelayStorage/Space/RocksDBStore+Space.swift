@@ -1,10 +1,10 @@
 import Logging
 import RelayCore
 
-/// Taking back the room of frames that are no longer kept.
+/// Reclaims the space of removed frames.
 extension RocksDBStore {
-    /// Does what is due without a commit: an attempt at taking room back may have ended, or the reserve may fit again.
-    func tendRoom() {
+    /// Maintains the disk's space without a commit: a merge may have ended, or the reserve may fit again.
+    func maintainSpace() {
         if !self.isShortOfRoom { self.space.refill() }
         guard self.staged == self.stagedGrowth else { return }
         if self.isShortOfRoom, self.failure != nil || self.database?.hasFailedMerge ?? false { self.openAnewForRoom() }
@@ -12,8 +12,8 @@ extension RocksDBStore {
         self.reclaim(in: database)
     }
 
-    /// Opens the database anew, because RocksDB refuses merges after a write that failed. Without this, a store that has no frame's end
-    /// to commit would stay short of room.
+    /// Opens the database again, because RocksDB refuses merges after a failed write. Without this, a store without ends of
+    /// frames to commit would remain short of space.
     private func openAnewForRoom() {
         guard self.mergePace.isDue(isShortOfRoom: true, at: .now), self.database?.merging?.hasEnded ?? true else { return }
         if let database { self.finishReclaim(in: database) }
@@ -27,10 +27,10 @@ extension RocksDBStore {
         }
     }
 
-    /// Has the room of dead frames taken back when there is more of it than of living ones, and enough to be worth the work. While
-    /// frames wait for room, any of it is.
+    /// Begins to reclaim the space of dead frames when it exceeds that of live ones, and is worth the work. While frames wait
+    /// for space, any amount is.
     ///
-    /// Everything that ends a frame has to be durable.
+    /// All ends of frames must be durable.
     func reclaim(in database: Database) {
         self.finishReclaim(in: database)
         let budget = self.space.budget
@@ -38,14 +38,14 @@ extension RocksDBStore {
         guard self.deadBytes - self.bytesInMerging > worthwhile, database.merging == nil,
             self.mergePace.isDue(isShortOfRoom: self.isShortOfRoom, at: .now)
         else { return }
-        // Merging in the ordinary course has done it already, or will: nothing is known of that but the size of the files.
+        // RocksDB's own merges have reclaimed it already, or will. The only evidence for that is the size of the files.
         guard self.isShortOfRoom || database.messageFileBytes > worthwhile else { return self.deadBytes = 0 }
-        let files = self.isShortOfRoom ? database.deadFiles(isLive: self.isKept) : []
+        let files = self.isShortOfRoom ? database.deadFiles(isLive: self.mayBeQueued) : []
         if self.isShortOfRoom { self.space.makeRoomForMerging() }
         if database.merge(dropping: files, sparingRoom: self.isShortOfRoom) { self.bytesInMerging = self.deadBytes }
     }
 
-    /// Notes what has become of a merging that has ended.
+    /// Records the result of a merge that has ended.
     private func finishReclaim(in database: Database) {
         guard let merging = database.merging, merging.hasEnded else { return }
         merging.thread.join()
@@ -54,7 +54,7 @@ extension RocksDBStore {
             self.mergePace.failed(at: .now)
             if self.mergeLog.change(to: failure.code, at: .now) {
                 self.logger.warning(
-                    "The room of frames that are gone could not be taken back; it is tried again.",
+                    "The space of removed frames could not be reclaimed; the relay tries again.",
                     metadata: ["error": "\(failure)"]
                 )
             }
@@ -68,8 +68,8 @@ extension RocksDBStore {
         self.bytesInMerging = 0
     }
 
-    /// Whether a message with an id in this range is kept. Everything that ends a frame has to be durable.
-    private func isKept(_ ids: ClosedRange<UInt64>) -> Bool {
+    /// Whether a message with an id in this range may be queued. All ends of frames must be durable.
+    private func mayBeQueued(_ ids: ClosedRange<UInt64>) -> Bool {
         let (first, last) = (MessageID(rawValue: ids.lowerBound), MessageID(rawValue: ids.upperBound))
         for slot in first.slot...last.slot {
             guard self.table.slot(of: MessageID(slot: slot, sequence: 0)) != nil else { return false }
@@ -77,7 +77,7 @@ extension RocksDBStore {
             guard queue.frames > 0 else { continue }
             let lowest = slot == first.slot ? first.sequence : 0
             let highest = slot == last.slot ? last.sequence : MessageID.maximumSequence
-            // A chunk that begins before the head may hold what lies behind it.
+            // A chunk that begins before the head may also hold later frames.
             let reach = UInt64(UInt16.max)
             if lowest < queue.next, highest &+ reach >= queue.head { return true }
         }

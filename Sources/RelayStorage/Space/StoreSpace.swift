@@ -2,27 +2,28 @@ import CRocksDB
 import Glibc
 import RelayCore
 
-/// How a store shares out the disk that it lies on. All sizes in bytes.
+/// The division of a disk's space for a store. All sizes are in bytes.
 ///
-/// A commit of frames is refused while the disk still has room for what delivering and deleting them takes: the changes themselves,
-/// and the files that RocksDB writes before it deletes old ones. Part of that room is a file, so that nobody else takes it.
+/// A commit of frames is refused while the disk still has space for delivery and deletion: for these changes, and for the files
+/// that RocksDB writes before it deletes old ones. Part of that space is a file, so that other programs cannot take it.
 struct SpaceBudget: Equatable {
-    /// What the file holds in reserve.
+    /// The size of the reserve file.
     let reserve: Int
     /// Messages gathered in memory before they become a file.
     let messagesBuffer: Int
     /// Deltas gathered in memory before they become a file.
     let metaBuffer: Int
-    /// What the log may grow to until the buffers are written out.
+    /// The largest size of the log before the buffers are written to files.
     let log: Int
-    /// A table file, and the first level of them. The smaller, the less room merging takes at a time.
+    /// The sizes of a table file, and of the first level of files. The smaller they are, the less space a merge needs at a
+    /// time.
     let tableFile: Int
     let firstLevel: Int
-    /// What one merge may read, and so write.
+    /// The bytes that one merge may read, and thus write.
     let merge: Int
-    /// Dead bytes that are worth the work of taking their room back.
+    /// Dead bytes that are worth the work of reclaiming them.
     let reclaim: Int
-    /// The same while room is short.
+    /// Dead bytes that are worth that work while space is short.
     let reclaimWhenShort: Int
 
     /// - Parameter disk: the size of the file system.
@@ -39,51 +40,53 @@ struct SpaceBudget: Equatable {
         self.reclaimWhenShort = min(max(disk / 64, 256 << 10), 8 << 20)
     }
 
-    /// What has to be free, the reserve included, for a commit that writes `bytes`: they are written to the log, and again to files.
+    /// The bytes that must be free, including the reserve, for a commit that writes `bytes`: they are written to the log, and
+    /// again to files.
     func needed(for bytes: Int) -> Int { 2 * self.reserve + 2 * bytes }
 
-    /// What has to be free for a commit that frees room.
+    /// The bytes that must be free for a commit that only ends frames.
     var neededForEnds: Int { self.reserve / 2 }
 
-    /// What should be free for merging one file after the other.
+    /// The bytes that should be free for merging the files one by one.
     var neededForMerging: Int { max(self.neededForEnds, 2 * self.tableFile) }
 }
 
-/// The room on a store's file system: how much there is, and the file that reserves some of it.
+/// The space of a store's file system: the free space, and the file that reserves some of it.
 ///
-/// The file lies in the store's directory under the name `reserve`. Its blocks lie behind its end, so that copies of the store are
-/// no larger for it. Belongs to the store's thread.
+/// The file `reserve` is in the store's directory. Its blocks are after its end, so that copies of the store are no larger for
+/// it. Confined to the store's thread.
 final class StoreSpace {
     let budget: SpaceBudget
     private let directory: String
     private var canReserve = true
     private var reservePath: String { "\(self.directory)/reserve" }
 
-    /// - Parameter directory: an existing one.
+    /// - Parameter directory: an existing directory.
     init(directory: String) {
         self.directory = directory
         self.budget = SpaceBudget(disk: Self.statistics(of: directory).map { Self.bytes($0.f_blocks, of: $0) } ?? .max)
     }
 
-    /// Why a commit of `bytes` that adds frames must not be written now; `nil` when it may be.
+    /// The reason why a commit of `bytes` that adds frames must not be written now; `nil` when it may be.
     func shortage(forWriting bytes: Int) -> StoreError? {
         guard let free = self.free else { return nil }
-        // Part of what is needed lies in the reserve already.
+        // Part of the needed space is in the reserve already.
         let (room, isPlenty) = free.addingReportingOverflow(self.reserved)
         guard !isPlenty, room < self.budget.needed(for: bytes) else { return nil }
         return StoreError(
             .diskFull,
             """
-            No space left on device for more frames: the file system of \(self.directory) has \(free) bytes free, and keeps \
-            \(2 * self.budget.reserve) for delivering and deleting what is stored. \(RocksDBFailure.advice(.diskFull))
+            No space left on device for more frames: the file system of \(self.directory) has \(free) bytes free, and \
+            \(2 * self.budget.reserve) are reserved for delivering and deleting stored frames. \
+            \(RocksDBFailure.advice(.diskFull))
             """
         )
     }
 
-    /// Gives up the reserve if otherwise there is no room for a commit that frees some.
+    /// Releases the reserve if otherwise there is no space for a commit that ends frames.
     func makeRoomForEnds() { self.makeRoom(self.budget.neededForEnds) }
 
-    /// Gives up the reserve if otherwise there is no room to merge files. Merging returns more than it takes.
+    /// Releases the reserve if otherwise there is no space to merge files. Merging reclaims more than it needs.
     func makeRoomForMerging() { self.makeRoom(self.budget.neededForMerging) }
 
     private func makeRoom(_ bytes: Int) {
@@ -91,12 +94,12 @@ final class StoreSpace {
         self.release()
     }
 
-    /// Gives up the reserve.
+    /// Releases the reserve.
     func release() {
         truncate(self.reservePath, 0)
     }
 
-    /// Takes the reserve back as soon as there is room for it. A file system that cannot reserve goes without.
+    /// Reserves the space again as soon as there is enough. A file system that cannot reserve space has no reserve.
     func refill() {
         guard self.canReserve, self.reserved < self.budget.reserve, let free = self.free, free >= 2 * self.budget.reserve else {
             return
@@ -109,7 +112,7 @@ final class StoreSpace {
         ftruncate(file, 0)
     }
 
-    /// What a process without privileges can still write; `nil` when the file system does not say.
+    /// The bytes that a process without privileges can still write; `nil` when the file system does not report them.
     private var free: Int? {
         Self.statistics(of: self.directory).map { Self.bytes($0.f_bavail, of: $0) }
     }

@@ -2,9 +2,9 @@ import Logging
 import RelayCore
 import TTMSProtocol
 
-/// Appending, and what gives way to it.
+/// Appending of frames.
 extension RocksDBStore {
-    /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
+    /// Stages a frame for `ccid`. At a cap, older frames are evicted or it is rejected.
     public func append(
         _ frame: UnsafeRawBufferPointer,
         to ccid: CCID,

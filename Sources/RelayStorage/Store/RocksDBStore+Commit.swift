@@ -2,37 +2,39 @@ import CRocksDB
 import NIOCore
 import RelayCore
 
-/// What of the staged changes a commit writes.
+/// The staged changes that a commit writes.
 enum CommitScope {
-    /// Everything.
+    /// All changes.
     case all
-    /// All but the frames and keys that were added: what is left of the queues as they are on disk.
+    /// All changes but the added frames and keys: the remaining parts of the queues on disk.
     case ends
 }
 
-/// Making what is staged durable.
+/// Commits of staged changes.
 extension RocksDBStore {
-    /// A checkpoint is written when the deltas since the last have so many bytes, or are so many. Both bound what a start reads.
+    /// The size, and the number, of the deltas since the last checkpoint at which the next one is written. Both bound the time
+    /// of a start.
     private static let deltaBytes = (8 << 20)...(64 << 20)
     private static let maximumDeltas: UInt64 = 10_000
 
-    /// Terminals whose records one commit writes for the checkpoint: with many, it takes several, which none has to wait for.
+    /// Terminals whose records one commit writes for a checkpoint. A checkpoint of many takes several commits, so that none is
+    /// delayed by it.
     static let recordsPerCommit = 2_000
 
-    /// A checkpoint writes a record of its own for each terminal that has changed since the last one, so with many terminals it
-    /// waits until the deltas are a few times that.
+    /// Whether a checkpoint is due. It writes one record for each terminal that has changed since the last one, so with many
+    /// terminals it waits until the deltas are several times as large.
     private var isCheckpointDue: Bool {
         let worthwhile = 4 * TerminalRecord.size * self.unrecorded.count
         return self.deltaBytes > min(max(worthwhile, Self.deltaBytes.lowerBound), Self.deltaBytes.upperBound)
             || self.commitNumber - self.checkpointNumber >= Self.maximumDeltas
     }
 
-    /// Makes everything staged durable, in one synced write.
+    /// Makes all staged changes durable, in one synced write.
     public func commit() throws(StoreError) {
         try self.commit(withCheckpoint: false)
     }
 
-    /// - Parameter withCheckpoint: whether the deltas are folded into the terminals' records at any rate.
+    /// - Parameter withCheckpoint: whether the commit is a checkpoint in any case.
     func commit(withCheckpoint: Bool) throws(StoreError) {
         let isUnrecorded = self.commitNumber > self.checkpointNumber || !self.changed.isEmpty || !self.book.changes.isEmpty
         guard self.staged > 0 || (withCheckpoint && isUnrecorded) else { return }
@@ -45,7 +47,7 @@ extension RocksDBStore {
         self.isShortOfRoom = false
     }
 
-    /// Makes durable what is staged except the frames and keys that were added. The room for that is in reserve.
+    /// Makes all staged changes durable except the added frames and keys. The space for that is reserved.
     public func commitEnds() throws(StoreError) {
         guard self.staged > self.stagedGrowth else { return }
         try self.checkPlace()
@@ -53,13 +55,14 @@ extension RocksDBStore {
         do throws(StoreError) {
             try self.write(.ends, withCheckpoint: false)
         } catch {
-            // A flush or a merge has met the full disk before, and RocksDB refuses all writes since. Opened anew, it has the reserve.
+            // An earlier flush or merge has failed on the full disk, and RocksDB has refused all writes since. Opened again, it
+            // can use the reserve.
             guard wasSound, error.code == .diskFull else { throw error }
             try self.write(.ends, withCheckpoint: false)
         }
     }
 
-    /// What adding the staged frames takes on disk, about.
+    /// The approximate space on disk for the staged frames.
     private var growthBytes: Int {
         self.staging.bytes.count + self.staging.pieces.count * Chunk.entrySize + self.changed.count * TerminalRecord.size
     }
@@ -73,7 +76,7 @@ extension RocksDBStore {
             let isFoldDue = scope == .all && self.fold == nil && self.isCheckpointDue
             let isCheckpoint = withCheckpoint || (isFoldDue && self.unrecorded.count <= Self.recordsPerCommit)
             if !isCheckpoint, isFoldDue { self.beginFold() }
-            // RocksDB sorts what it is given: neighbours that come one after the other cost it half as much.
+            // RocksDB sorts the records: neighbours in order cost half as much.
             self.changed.sort()
             self.batch.removeAll()
             self.addMessages(in: database.family(.messages), scope)
@@ -94,12 +97,12 @@ extension RocksDBStore {
         }
     }
 
-    /// The database, opened anew after a failure: RocksDB refuses all further writes then, and its C API cannot talk it out of it.
+    /// The database, opened again after a failure: RocksDB then refuses all further writes, and its C API cannot resume them.
     func soundDatabase() throws(StoreError) -> Database {
         guard self.failure != nil else { return try self.openDatabase() }
-        // A log that could not be written to has shown that there is less room than the file system says.
+        // A failed write to the log has shown that there is less space than the file system reports.
         if self.failure?.code == .diskFull { self.space.release() }
-        // As long as nothing can be written, the database that can still be read is worth more than the attempt.
+        // While nothing can be written, a database that can be read is worth more than the attempt.
         try self.directory.probe()
         self.iterator = nil
         self.database = nil
@@ -109,7 +112,7 @@ extension RocksDBStore {
         return database
     }
 
-    /// Opens the database, also when the disk has no room for the files that its log would become.
+    /// Opens the database, even when the disk has no space for the files that its log would become.
     func openAgain() throws(StoreError) -> Database {
         let path = self.directory.databasePath
         do throws(StoreError) {
@@ -118,8 +121,8 @@ extension RocksDBStore {
             guard error.code == .diskFull else { throw error }
             self.space.release()
             let database = try Database(path: path, creates: false, keepsLog: true, options: self.options)
-            // A log whose end is cut off has to be followed by a sound one before any family is written to a file: RocksDB would
-            // refuse to open a database whose files go further than its log can be read.
+            // After a log whose end is cut off, a sound one must follow before any family is written to a file. RocksDB would
+            // refuse to open a database whose files contain more than its log.
             try CommitRecord.rewriteCheckpoint(of: database)
             return database
         }
@@ -147,7 +150,7 @@ extension RocksDBStore {
         var first: UInt64 = 0
         var next: UInt64 = 0
         func finish() {
-            // A chunk that is gone before it was ever written need not be.
+            // A chunk whose frames have ended before its first write is not written.
             guard next > head else { return }
             let key = MessageID(slot: slot, sequence: first).rawValue
             self.chunkWriter.withRecord { self.batch.put(key, $0, in: family) }
@@ -183,7 +186,7 @@ extension RocksDBStore {
             self.record(of: slot, scope)?.write(to: &buffer)
             buffer.withUnsafeReadableBytes { self.batch.put(MetaKey.terminal(slot), $0, in: family) }
         }
-        // Its own delta is among them: an attempt that failed may have left one.
+        // The range includes this commit's own delta: a failed attempt may have left one.
         self.batch.remove(MetaKey.delta(self.checkpointNumber + 1)..<MetaKey.delta(number + 1), in: family)
         return 0
     }
@@ -210,7 +213,7 @@ extension RocksDBStore {
         )
     }
 
-    /// Frames of a queue that are kept and only staged.
+    /// The frames of a queue that are only staged.
     private struct Growth {
         var frames = 0
         var bytes = 0
@@ -229,12 +232,12 @@ extension RocksDBStore {
         return growth
     }
 
-    /// The sequence of the first frame of a queue that is only staged, or would be.
+    /// The sequence of the first frame of a queue that is only staged, or of the next one.
     func firstStaged(in slot: UInt32) -> UInt64 {
         self.table[slot].staged.map { self.staging.pieces[$0.first].sequence } ?? self.table[slot].next
     }
 
-    /// Without growth, a frame that was staged and has ended counts with its end: it has had one.
+    /// The totals of a scope. Without growth, a staged frame that has ended counts as appended and ended.
     private func totals(_ scope: CommitScope) -> StoreTotals {
         var totals = self.totals
         guard scope == .ends else { return totals }
@@ -250,7 +253,7 @@ extension RocksDBStore {
 
     // MARK: Afterwards
 
-    /// Notes that commit `number` is durable, and that the relay has come as far as the time seen last.
+    /// Records that commit `number` is durable, and the latest time that the relay has seen.
     func noteTime(_ number: UInt64) {
         let time = max(self.clock.last, self.latestTime)
         self.directory.noteCommitted(number, at: time, writeTime: self.lastWriteTime)
@@ -282,13 +285,13 @@ extension RocksDBStore {
         self.stagedGrowth = 0
     }
 
-    /// Queues with staged frames go on being changed: the next commit adds those frames.
+    /// Ends a commit of ends. Queues with staged frames stay marked as changed: the next commit adds those frames.
     private func finishEnds() {
         let changed = self.changed
         self.changed.removeAll(keepingCapacity: true)
         for slot in changed {
             self.table[slot].isChanged = false
-            // Nothing below the first staged frame is read again from the disk, if the head is behind it.
+            // If the head is after the first staged frame, no earlier frame is read from disk again.
             self.publishHead(of: slot)
             if self.table[slot].staged != nil { self.noteChange(of: slot) }
         }
@@ -298,7 +301,7 @@ extension RocksDBStore {
         self.budget.renew()
     }
 
-    /// Lets compaction drop what lies below the head of `slot`, which is durable.
+    /// Lets compaction drop the frames below the head of `slot`, which is durable.
     func publishHead(of slot: UInt32) {
         let queue = self.table[slot]
         guard queue.head <= MessageID.maximumSequence else { return }

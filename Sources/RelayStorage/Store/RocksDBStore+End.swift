@@ -1,14 +1,14 @@
 import RelayCore
 import TTMSProtocol
 
-/// A queued frame that is not going to be delivered.
+/// A queued frame that ends without delivery.
 struct EndedFrame {
     let sequence: UInt64
     let acceptedAt: Int64
     let size: Int
-    let place: KeptFrame.Place
+    let place: StoredFrame.Place
 
-    init(_ frame: KeptFrame) {
+    init(_ frame: StoredFrame) {
         self.sequence = frame.sequence
         self.acceptedAt = frame.acceptedAt
         self.size = frame.bytes.count
@@ -16,15 +16,15 @@ struct EndedFrame {
     }
 }
 
-/// How far a queue has been searched whose frames do not expire in order.
+/// The progress of the search for expired frames in a queue whose frames do not expire in order.
 struct ExpiryScan {
-    /// The first frame that was not looked at.
+    /// The first frame that was not checked.
     var position: UInt64
-    /// When the first of those before it expires, µs.
+    /// The earliest expiry of the checked frames, µs.
     var earliest: Int64
 }
 
-/// Ends without delivery: deletion and expiry; eviction stands with what causes it.
+/// Ends of frames without delivery: deletion and expiry. Eviction is in `RocksDBStore+Evict.swift`.
 extension RocksDBStore {
     /// Stages the deletion of one queued message.
     public func delete(_ id: MessageID) throws(StoreError) -> DeleteOutcome {
@@ -55,7 +55,7 @@ extension RocksDBStore {
         let isAll = last.sequence == queue.next - 1
         let traced = self.book.isSilent(slot) ? [] : self.book.liveIDs(slot, queue.cursor..<queue.next, limit: limit + 1)
         guard isAll, traced.count <= limit else { return try self.deleteSome(of: slot, through: last, limit: limit) }
-        if !queue.inFlight.isEmpty { try self.punchBehindFlight(of: slot) }
+        if !queue.inFlight.isEmpty { try self.punchQueued(of: slot) }
         let frames = queue.queuedFrames
         for id in traced { self.book.ended(id, as: .deleted, now: self.now) }
         self.table[slot].advance(to: queue.next, acceptedAt: nil, lastAcceptedAt: queue.oldestQueuedAt)
@@ -84,11 +84,11 @@ extension RocksDBStore {
         return BulkDeletion(frames: ended.count, rest: isDone ? nil : last)
     }
 
-    /// Makes holes of all queued frames of a queue whose head stays before them.
-    private func punchBehindFlight(of slot: UInt32) throws(StoreError) {
+    /// Makes holes of all queued frames of a queue that has frames in flight before them.
+    private func punchQueued(of slot: UInt32) throws(StoreError) {
         let queue = self.table[slot]
         let base = MessageID(slot: slot, sequence: 0).rawValue
-        // The chunk at the cursor may hold frames in flight; all further ones on disk go as a whole.
+        // The chunk at the cursor may hold frames in flight; all later chunks on disk are removed as a whole.
         var punched: [EndedFrame] = []
         var wholeFrom: UInt64?
         try self.walk(slot, from: queue.cursor) { frame in
@@ -114,11 +114,11 @@ extension RocksDBStore {
 
     /// Stages the expiry of queued messages whose time to live is over by `now`.
     public func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int {
-        // Whoever calls this is between two turns: files that are obsolete by now need not wait for the next commit.
+        // The iterator is released here, so that obsolete files need not wait for the next commit.
         self.iterator = nil
-        self.tendRoom()
+        self.maintainSpace()
         self.latestTime = max(self.latestTime, now)
-        // Without commits, nobody else tells the next start how far time has come.
+        // Without commits, nothing else records the time for the next start.
         if self.totals.frames > 0, self.latestTime.microseconds &- self.notedTime.microseconds > Self.noteInterval {
             self.noteTime(self.commitNumber)
         }
@@ -136,18 +136,18 @@ extension RocksDBStore {
         return expired
     }
 
-    /// What one call looks at, at the most, in frames: some milliseconds.
+    /// Frames that one call checks at most, which takes a few milliseconds.
     private static let maximumWork = 5_000
-    /// A look at a queue counts for so many frames.
+    /// The work of opening a queue, in frames.
     private static let workPerQueue = 20
 
-    /// How far the time that is noted may lag behind, in microseconds.
+    /// The longest lag of the recorded time, in microseconds.
     private static let noteInterval: Int64 = 3_600 * 1_000_000
 
-    /// Expires frames of one queue. Those with one time to live expire in order, so that the first that is not over ends the search;
-    /// a mixed queue is searched as far as the work allows, and on from there at the next call (``ExpiryScan``).
+    /// Expires frames of one queue. Frames with one time to live expire in order, so the first one that has not expired ends
+    /// the search. A mixed queue is searched as far as the work allows, and from there at the next call (``ExpiryScan``).
     ///
-    /// - Parameter time: what the queue was scheduled for.
+    /// - Parameter time: the time for which the queue was scheduled.
     private func expire(
         in slot: UInt32,
         since time: Int64,
@@ -204,7 +204,7 @@ extension RocksDBStore {
 
     // MARK: Parts of ends
 
-    /// Ends queued frames without delivery. The cursor has moved behind those at the front.
+    /// Ends queued frames without delivery. The cursor has already passed those at the front.
     func end(
         _ frames: [EndedFrame],
         of slot: UInt32,
@@ -217,13 +217,13 @@ extension RocksDBStore {
                 self.book.ended(MessageID(slot: slot, sequence: frame.sequence), as: state, now: self.now)
             }
         }
-        // What lies below the head is gone by that alone.
+        // Frames below the head have ended by their position alone.
         let head = self.table[slot].head
         try self.punch(frames.filter { $0.sequence >= head })
         self.count(frames.count, bytes: frames.reduce(0) { $0 + $1.size }, of: slot, as: end)
     }
 
-    /// Counts frames out of the queue in `slot`.
+    /// Subtracts ended frames from the counts of the queue in `slot`, and adds them to the totals.
     func count(_ frames: Int, bytes: Int, of slot: UInt32, as end: WritableKeyPath<StoreTotals, UInt64>) {
         self.table[slot].frames -= frames
         self.table[slot].bytes -= bytes

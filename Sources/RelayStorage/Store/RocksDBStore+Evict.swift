@@ -2,12 +2,13 @@ import Logging
 import RelayCore
 import TTMSProtocol
 
-/// Making room at the caps, in steps that no commit has to wait for.
+/// Eviction at the caps, in steps that do not delay commits.
 extension RocksDBStore {
-    /// Evicts until a frame of `size` bytes fits, or until it has evicted as many as may be for one (``EvictionBudget``).
+    /// Evicts until a frame of `size` bytes fits, or until the number of evictions for one frame is reached
+    /// (``EvictionBudget``).
     ///
-    /// - Parameter slot: `nil` for a terminal that has none yet.
-    /// - Returns: the cap because of which the frame never will fit.
+    /// - Parameter slot: the terminal's slot; `nil` when it has none yet.
+    /// - Returns: the cap that the frame exceeds in any case.
     func makeRoom(in slot: UInt32?, size: Int) -> StoreLimits.Cap? {
         self.budget.begin(size: size)
         while true {
@@ -40,7 +41,7 @@ extension RocksDBStore {
                     }
                 }
             } catch {
-                // The frames there are damaged or cannot be read now. They stay; the new one is refused, and counted.
+                // The oldest frames are damaged or cannot be read now. They stay; the new one is rejected, and counted.
                 self.note(evictionFailure: error)
                 return .eviction
             }
@@ -55,7 +56,8 @@ extension RocksDBStore {
         )
     }
 
-    /// Stages the eviction of what an append has left beyond its cap, or, where nothing is evicted, publishes which queues are full.
+    /// Stages the eviction of frames that appends have left above their caps. Without eviction, publishes the queues that are
+    /// full.
     public func trim(limit: Int) throws(StoreError) -> Int {
         guard self.limits.policy == .dropOldest else {
             self.overfull = []
@@ -93,10 +95,11 @@ extension RocksDBStore {
     /// Evicts the oldest queued frames of a terminal that has one.
     ///
     /// - Parameters:
-    ///   - next: where the oldest frame of all others may be; `nil` where that does not matter.
-    ///   - isForAppend: it counts against the budget.
-    ///   - goesOn: whether one more has to go, by what the terminal and all terminals hold without those evicted so far.
-    /// - Returns: how many were evicted.
+    ///   - next: the slot that may have the oldest frame of all others; `nil` when that does not matter.
+    ///   - isForAppend: whether it counts against the budget.
+    ///   - goesOn: whether one more frame has to be evicted, by the loads of the terminal and of all terminals without those
+    ///     evicted so far.
+    /// - Returns: the number of evicted frames.
     @discardableResult
     private func evict(
         from slot: UInt32,
@@ -131,7 +134,8 @@ extension RocksDBStore {
         return victims.count
     }
 
-    /// The slot with the oldest queued frame of all, of which there is one, and where the oldest of the others may be.
+    /// The slot with the oldest queued frame of all, and the slot that may have the oldest of the others. A queued frame
+    /// exists.
     private func slotOfOldest() throws(StoreError) -> (slot: UInt32, next: (slot: UInt32, time: Int64)?) {
         while let (slot, time) = self.oldest.popFirst() {
             guard self.table[slot].queuedFrames > 0 else { continue }

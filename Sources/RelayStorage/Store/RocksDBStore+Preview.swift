@@ -1,9 +1,9 @@
 import RelayCore
 import TTMSProtocol
 
-/// What would become of a frame, and where one stands: questions of operators, answered without changing anything.
+/// Previews for operators: the result of an append, and the place of a message. Nothing is changed.
 extension RocksDBStore {
-    /// How many frames of its terminal are kept before a kept message.
+    /// The number of frames of its terminal before a message in its queue.
     public func framesAhead(of id: MessageID) throws(StoreError) -> Int? {
         guard let slot = self.table.slot(of: id), try self.message(id) != nil else { return nil }
         let queue = self.table[slot]
@@ -20,12 +20,12 @@ extension RocksDBStore {
         return found ?? min(places, queue.frames - 1)
     }
 
-    /// What would become of a frame that were appended for `ccid` now.
+    /// The result that appending a frame for `ccid` would have now.
     public func preview(size: Int, to ccid: CCID, timeToLive: UInt32?) throws(StoreError) -> AppendPreview {
         let known = self.table.slot(of: ccid)
         var terminal = known.map { self.table[$0].load } ?? StoreLoad()
         var preview = AppendPreview(framesAhead: terminal.frames, timeToLive: timeToLive ?? self.limits.timeToLive)
-        // A copy searches for a slot; only its place in the search changes.
+        // A copy searches for a slot, because a search changes its position.
         var table = self.table
         guard known != nil || table.freeSlot(occupied: self.totals.terminals) != nil,
             known.map({ self.table[$0].next <= MessageID.maximumSequence }) ?? true
@@ -69,7 +69,7 @@ extension RocksDBStore {
     }
 }
 
-/// Finds one frame after the other that would have to give way.
+/// Finds the frames that would be evicted, one after the other.
 private struct Victims {
     struct Victim {
         let id: MessageID
@@ -77,9 +77,9 @@ private struct Victims {
     }
 
     private let store: RocksDBStore
-    /// Where the search goes on, in the slots where frames have been found.
+    /// The positions at which the search continues, by slot.
     private var positions: [UInt32: UInt64] = [:]
-    /// Where the oldest frame of all may be.
+    /// The slots that may have the oldest frame of all.
     private var oldest: SlotSchedule
 
     init(store: RocksDBStore) {
@@ -94,7 +94,7 @@ private struct Victims {
         return Victim(id: frame.id, size: frame.size)
     }
 
-    /// The next frame of all. There is one.
+    /// The next frame of all. A queued frame exists.
     mutating func nextOfAll() throws(StoreError) -> Victim {
         while let (slot, time) = self.oldest.popFirst() {
             guard let frame = try self.first(of: slot) else { continue }

@@ -3,9 +3,9 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// Delivery: frames go in flight, and end there or come back.
+/// Delivery: frames are put in flight, and are removed or requeued.
 extension RocksDBStore {
-    /// Reads queued frames of `ccid`, oldest first, and puts them in flight; expires those whose time is over.
+    /// Reads queued frames of `ccid`, the oldest first, and puts them in flight; expires those whose time to live is over.
     public func readNext(of ccid: CCID, maximumBytes: Int, now: Timestamp) throws(StoreError) -> StoredRun {
         guard let slot = self.table.slot(of: ccid), self.table[slot].queuedFrames > 0 else { return StoredRun() }
         let queuedBytes = self.table[slot].bytes - self.table[slot].inFlightBytes
@@ -67,7 +67,7 @@ extension RocksDBStore {
         if !self.book.isSilent(slot) { run.traced = self.book.written(run.marks.lazy.map(\.id), now: self.now) }
         try self.end(ended, of: slot, as: \.expired)
         run.hasMore = self.table[slot].queuedFrames > 0
-        // Nothing to commit for, but the next commit tells what may come twice after a crash.
+        // This alone needs no commit, but the next commit records the frames that may arrive twice after a crash.
         self.noteChange(of: slot)
         return run
     }
@@ -98,11 +98,11 @@ extension RocksDBStore {
         return removed
     }
 
-    /// Turns all frames in flight of `ccid` back into queued ones.
+    /// Requeues all frames in flight of `ccid`.
     public func rewind(_ ccid: CCID) {
         guard let slot = self.table.slot(of: ccid), let first = self.table[slot].inFlight.first else { return }
         self.expiries.schedule(slot, at: self.table[slot].earliestExpiryInFlight)
-        // They stand before where the search has come to.
+        // The requeued frames are before the position of the search.
         self.scans[slot] = nil
         self.inFlightFrames -= self.table[slot].inFlight.count
         self.inFlightBytes -= self.table[slot].inFlightBytes

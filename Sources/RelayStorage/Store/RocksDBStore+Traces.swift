@@ -2,18 +2,18 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// Traces, and the keys under which clients sent: what is live in memory, what has ended in families of their own.
+/// Traces and idempotency keys: live ones in memory, ended ones in families of their own.
 extension RocksDBStore {
-    /// How much is remembered.
+    /// The numbers of stored traces and keys.
     public var traceTotals: TraceTotals { self.book.totals }
 
     /// The terminals whose switch is on.
     public var traced: TracedTerminals { self.book.traced }
 
-    /// What happened to traced messages since the last call.
+    /// The changes of traced messages since the last call.
     public func takeTransitions() -> [MessageTrace] { self.book.takeTransitions() }
 
-    /// The trace of a message; `nil` when it was not traced, or is forgotten.
+    /// The trace of a message; `nil` when it was not traced, or its trace is removed.
     public func trace(of id: MessageID) throws(StoreError) -> MessageTrace? {
         if let live = self.book.liveTrace(of: id) { return live }
         if let change = self.book.changes.traces[id] { return change }
@@ -23,9 +23,9 @@ extension RocksDBStore {
         return trace
     }
 
-    /// Ended messages of a terminal: those of its slot, which lie one behind the other. What is staged goes before what is on disk.
+    /// Ended messages of a terminal: the successive records of its slot. Staged records take precedence over those on disk.
     ///
-    /// A slot can pass to another terminal (``TerminalTable``). Traces of the former are then found by their ids only.
+    /// A slot can pass to another terminal (``TerminalTable``). Traces of the former terminal are then found only by their ids.
     public func endedTraces(
         of ccid: CCID,
         in state: MessageTrace.State,
@@ -64,7 +64,7 @@ extension RocksDBStore {
         }
     }
 
-    /// Stages that a heartbeat came after these messages were acknowledged.
+    /// Stages that these acknowledged messages are confirmed.
     public func confirm(_ ids: [MessageID]) throws(StoreError) {
         for id in ids {
             guard let trace = try self.trace(of: id), trace.state == .acknowledged else { continue }
@@ -75,7 +75,7 @@ extension RocksDBStore {
 
     // MARK: Switches
 
-    /// Stages that messages for a terminal are traced from now on, or not any more.
+    /// Stages that messages for a terminal are traced from now on, or no longer.
     public func setTracing(of ccid: CCID, _ traceSwitch: TraceSwitch?) {
         self.book.setSwitch(of: ccid, traceSwitch)
         self.staged += 1
@@ -86,7 +86,7 @@ extension RocksDBStore {
 
     // MARK: Keys
 
-    /// What a key brought about; `nil` when it is not known (any more).
+    /// The use of a key; `nil` when it is not known.
     public func use(of key: IdempotencyKey) throws(StoreError) -> UsedKey? {
         try self.uses(at: key.place).first { $0.key.name == key.name }
     }
@@ -103,7 +103,7 @@ extension RocksDBStore {
         return uses
     }
 
-    /// Stages that a key brought about a message which is staged, too.
+    /// Stages the use of a key for a message that is staged, too.
     public func remember(_ use: UsedKey) throws(StoreError) {
         let others = try self.uses(at: use.key.place).filter { $0.key.name != use.key.name }
         self.book.remember(others + [use], at: use.key.place, usedAt: use.usedAt, maximum: self.limits.traces)
@@ -111,7 +111,7 @@ extension RocksDBStore {
         self.stagedGrowth += 1
     }
 
-    /// Notes what a client was told about a use of its key.
+    /// Records the answer to a client for a use of its key.
     public func noteAnswer(_ answer: InjectionOutcome.State, to key: IdempotencyKey) throws(StoreError) {
         let uses = try self.uses(at: key.place).map { $0.key.name == key.name ? $0.answered(answer) : $0 }
         if !uses.isEmpty { self.book.replace(uses, at: key.place) }
@@ -119,7 +119,7 @@ extension RocksDBStore {
 
     // MARK: Forgetting
 
-    /// Stages that traces and keys whose retention is over are forgotten, and switches whose time is.
+    /// Stages the removal of traces and keys whose retention is over, and of switches that have ended.
     public func forget(limit: Int) throws(StoreError) -> Int {
         let retention = Int64(self.limits.traceRetention)
         let forgotten = try self.book.forget(
@@ -136,8 +136,8 @@ extension RocksDBStore {
 
     // MARK: The archive
 
-    /// Adds what is not on disk yet to the batch. Without growth, that leaves out what belongs to frames that are only staged: their
-    /// traces, and all keys.
+    /// Adds all changes of traces and keys to the batch. Without growth, this leaves out those of frames that are only staged:
+    /// their traces, and all keys.
     func addTraces(in database: Database, _ scope: CommitScope) {
         let changes = self.book.changes
         guard !changes.isEmpty else { return }
@@ -154,7 +154,7 @@ extension RocksDBStore {
         }
     }
 
-    /// Whether a trace can be written before the frames that are staged. After a crash their ids are given again.
+    /// Whether a trace can be written before the staged frames. After a crash, the ids of staged frames are used again.
     func isOfStoredFrame(_ id: MessageID, _ trace: MessageTrace?) -> Bool {
         guard trace != nil, let slot = self.table.slot(of: id) else { return true }
         return id.sequence < self.firstStaged(in: slot)
@@ -173,7 +173,7 @@ extension RocksDBStore {
         buffer.withUnsafeReadableBytes { self.batch.put(key, $0, in: family) }
     }
 
-    /// Takes over what the database holds of traces, keys and switches.
+    /// Reads the traces, keys and switches of the database.
     func loadTraces(of database: Database) throws(StoreError) {
         try self.load(.traces, of: database) { key, value in
             TraceRecord.read(MessageID(rawValue: key), from: value).map { self.book.restore($0) }

@@ -1,13 +1,13 @@
 import RelayCore
 import TTMSProtocol
 
-/// A frame where it lies.
-struct KeptFrame {
-    /// Where the store has it.
+/// A frame in a queue, and its place.
+struct StoredFrame {
+    /// The place of a frame.
     enum Place {
-        /// In the chunk on disk under this key, or in what replaces that.
+        /// The chunk on disk under this key, or its replacement.
         case chunk(UInt64)
-        /// In the piece of ``Staging`` at this index.
+        /// The piece of ``Staging`` at this index.
         case staged(Int)
     }
 
@@ -15,19 +15,19 @@ struct KeptFrame {
     let acceptedAt: Int64
     let timeToLive: UInt32
     let place: Place
-    /// Valid while it is visited.
+    /// The frame's bytes, valid during the visit.
     let bytes: UnsafeRawBufferPointer
 
-    /// When its time to live is over; `nil` when it is kept for ever.
+    /// The time of its expiry; `nil` when it does not expire.
     var expiresAt: Timestamp? {
         Timestamp(microseconds: self.acceptedAt).expiry(timeToLive: self.timeToLive)
     }
 }
 
-/// Going through the frames of a queue: first those on disk, then those that are staged.
+/// Walks through the frames of a queue: first those on disk, then the staged ones.
 extension RocksDBStore {
     /// Calls `body` with the frames in `slot` from `sequence` on, in order, holes left out, until it returns `false`.
-    func walk(_ slot: UInt32, from sequence: UInt64, _ body: (KeptFrame) -> Bool) throws(StoreError) {
+    func walk(_ slot: UInt32, from sequence: UInt64, _ body: (StoredFrame) -> Bool) throws(StoreError) {
         let chain = self.table[slot].staged
         let firstStaged = chain.map { self.staging.pieces[$0.first].sequence } ?? self.table[slot].next
         if sequence < firstStaged {
@@ -36,7 +36,7 @@ extension RocksDBStore {
         self.staging.forEach(in: chain) { index, piece, frame in
             guard piece.sequence >= sequence, piece.size > 0 else { return true }
             return body(
-                KeptFrame(
+                StoredFrame(
                     sequence: piece.sequence,
                     acceptedAt: piece.acceptedAt,
                     timeToLive: piece.timeToLive,
@@ -47,11 +47,11 @@ extension RocksDBStore {
         }
     }
 
-    /// - Returns: `false` when `body` did.
+    /// - Returns: `false` when `body` returned that.
     private func walkChunks(
         _ slot: UInt32,
         _ sequences: Range<UInt64>,
-        _ body: (KeptFrame) -> Bool
+        _ body: (StoredFrame) -> Bool
     ) throws(StoreError) -> Bool {
         let base = MessageID(slot: slot, sequence: 0).rawValue
         var position = base + sequences.lowerBound
@@ -76,10 +76,10 @@ extension RocksDBStore {
         return true
     }
 
-    /// Goes to the chunk that holds the frame at `position`, or to the first one behind it.
+    /// Moves to the chunk that holds the frame at `position`, or to the first later one.
     private func seekChunk(of position: UInt64, in iterator: DatabaseIterator) throws(StoreError) {
         iterator.seek(position)
-        // Nearly always a chunk begins where the last reading ended.
+        // Nearly always a chunk begins at the end of the last read.
         if iterator.key == position { return }
         iterator.seekBack(position)
         if let key = iterator.key, MessageID(rawValue: key).slot == MessageID(rawValue: position).slot {
@@ -89,7 +89,7 @@ extension RocksDBStore {
         iterator.seek(position)
     }
 
-    /// Visits a chunk's frames in `position..<end`, and moves `position` behind the last one.
+    /// Visits a chunk's frames in `position..<end`, and moves `position` after the last one.
     ///
     /// - Returns: `nil` when the record contradicts itself; `false` when `body` returned that.
     @inline(__always)
@@ -98,7 +98,7 @@ extension RocksDBStore {
         under key: UInt64,
         from position: inout UInt64,
         to end: UInt64,
-        _ body: (KeptFrame) -> Bool
+        _ body: (StoredFrame) -> Bool
     ) -> Bool? {
         guard let chunk = Chunk(record) else { return nil }
         return chunk.visit { offset, entry in
@@ -107,7 +107,7 @@ extension RocksDBStore {
             position = id + 1
             guard !entry.frame.isEmpty else { return true }
             return body(
-                KeptFrame(
+                StoredFrame(
                     sequence: MessageID(rawValue: id).sequence,
                     acceptedAt: entry.acceptedAt,
                     timeToLive: chunk.timeToLive,
@@ -125,7 +125,7 @@ extension RocksDBStore {
         return iterator
     }
 
-    /// The queue in `slot` counts frames, and there are none.
+    /// The error for a queue that counts frames and has none.
     func missing(in slot: UInt32) -> StoreError {
         let queue = self.table[slot]
         return RocksDBFailure.damaged(

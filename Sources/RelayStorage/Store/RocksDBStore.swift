@@ -3,27 +3,27 @@ import Logging
 import RelayCore
 import TTMSProtocol
 
-/// The queue on disk: ``MessageStore`` over RocksDB.
+/// The store on disk: ``MessageStore`` over RocksDB.
 ///
-/// Frames lie in chunks under rising ids (``Chunk``), the state of every queue is in memory and told to the disk by each commit
-/// (``MetaKey``), so nothing is ever looked up to be counted. Delivery moves a queue's head and writes no tombstones; what lies
-/// below the heads is dropped when RocksDB merges its files. What is staged is kept until it is durable (``Staging``), so that a
-/// commit that failed can be made again on a database opened anew.
+/// Frames are in chunks under rising ids (``Chunk``). The state of every queue is in memory, and recorded by each commit
+/// (``MetaKey``), so nothing is read for a count. Delivery moves a queue's head and writes no tombstones; frames below the
+/// heads are dropped when RocksDB merges its files. Staged changes are held until they are durable (``Staging``), so that a
+/// failed commit can be repeated on a database opened again.
 ///
-/// Like every store it belongs to one thread.
+/// Like every store it is confined to one thread.
 public final class RocksDBStore: MessageStore {
     /// Caps, policy, and the default time to live.
     public var limits: StoreLimits {
         didSet { if self.limits != oldValue { self.noteLimits() } }
     }
-    /// Frames and bytes kept, and what has become of all others since the store was made.
+    /// The frames and bytes in all queues, and the ends of all others since the store was created.
     public internal(set) var totals = StoreTotals()
     /// Changes staged since the last successful commit.
     public internal(set) var staged = 0
-    /// Of these, the frames and keys that were added.
+    /// The part of ``staged`` that adds frames and keys.
     public internal(set) var stagedGrowth = 0
 
-    /// Whether a run ends before the first frame that is staged.
+    /// Whether a run ends before the first staged frame.
     public var readsStagedApart = false
 
     /// Whether there was no store in the directory before it was opened.
@@ -33,57 +33,57 @@ public final class RocksDBStore: MessageStore {
     let options: DatabaseOptions
     let logger: Logger
     let space: StoreSpace
-    /// When the room of dead frames is taken back.
+    /// The dead bytes above which their space is reclaimed.
     let reclaimBytes: Int
 
-    /// `nil` while it could not be opened again after a failure, and after ``close()``.
+    /// The open database; `nil` after a failure until it is opened again, and after ``close()``.
     var database: Database?
-    /// Why RocksDB takes no more writes until it is opened anew; `nil` when it does.
+    /// The failure because of which RocksDB refuses writes until it is opened again; `nil` when it accepts them.
     var failure: StoreError?
-    /// The last commit was refused for want of room.
+    /// Whether the last commit was refused for lack of space.
     var isShortOfRoom = false
-    /// Kept from the last commit until the next, so that many reads share one.
+    /// The iterator since the last commit, shared by all reads until the next.
     var iterator: DatabaseIterator?
 
     var table = TerminalTable()
     var staging = Staging()
     var clock = AcceptanceClock()
-    /// The latest time that somebody has asked for expired frames by.
+    /// The latest time of a sweep for expired frames.
     var latestTime = Timestamp(microseconds: .min)
-    /// The time that was noted last for the next start.
+    /// The time that was last recorded for the next start.
     var notedTime = Timestamp(microseconds: 0)
-    /// What the clocks said when the store was used last; `nil` when it keeps nothing that could expire.
+    /// The clocks when the store was last used; `nil` when it has no frame that could expire.
     public private(set) var lastReading: ClockReading?
-    /// When that happens which is carried out now.
+    /// The time of the work that is being carried out.
     public var now = Timestamp(microseconds: 0)
     var book = TraceBook()
     /// Frames in flight.
     public internal(set) var inFlightFrames = 0
-    /// Frames that were in flight when the store was opened, as of its last commit: their terminals may have them.
+    /// Frames that were in flight when the store was opened, as of its last commit; their terminals may have received them.
     public internal(set) var foundInFlight = 0
     var inFlightBytes = 0
-    /// When to look for expired frames.
+    /// The times at which queues may have expired frames.
     var expiries = SlotSchedule()
-    /// How far the queues have been searched for expired frames whose frames do not expire in order.
+    /// The progress of searches in queues whose frames do not expire in order, by slot.
     var scans: [UInt32: ExpiryScan] = [:]
-    /// Where the oldest queued frame of all may be.
+    /// The slots that may have the oldest queued frame of all.
     var oldest = SlotSchedule()
     var budget = EvictionBudget()
-    /// What an append has left beyond its cap.
+    /// The slots that appends have left above their cap.
     var overfull: Set<UInt32> = []
     var isOverfull = false
-    /// Slots for which it is not published yet whether they are full under the limits.
+    /// Slots whose fullness under the present limits is not published yet.
     private(set) var unnoted = 0..<0
-    /// Queues that one call of ``noteLoads()`` publishes: about a millisecond.
+    /// Queues that one call of ``noteLoads()`` publishes, in about a millisecond.
     static let queuesPerStep = 5_000
     /// The checkpoint that is being written.
     var fold: CheckpointFold?
-    /// Which failures to evict are logged: there can be one per frame.
+    /// Limits the log of failures to evict: there can be one per frame.
     var evictionLog = LogLimit<StoreError.Code>()
 
     /// The last commit.
     var commitNumber: UInt64 = 0
-    /// What the last commit said; `nil` before the first one that was read or made.
+    /// The record of the last commit; `nil` before the first one that was read or made.
     var lastCommit: CommitRecord?
     /// Slots changed since the last commit.
     var changed: [UInt32] = []
@@ -91,34 +91,34 @@ public final class RocksDBStore: MessageStore {
     var unrecorded: [UInt32] = []
     /// The commit of the last checkpoint.
     var checkpointNumber: UInt64 = 0
-    /// Bytes of the deltas since then.
+    /// Bytes of the deltas since the last checkpoint.
     var deltaBytes = 0
-    /// Bytes on disk of frames that are no longer kept, as far as known.
+    /// Bytes on disk of removed frames, as far as known.
     var deadBytes = 0
-    /// Those that the merging under way takes back if it succeeds.
+    /// The part of ``deadBytes`` that the running merge reclaims if it succeeds.
     var bytesInMerging = 0
-    /// A file of the database that is not there any more.
+    /// A missing file of the database.
     var missingFile: String?
-    /// Where the next look for missing files begins.
+    /// The position at which the next check for missing files begins.
     var checkPosition = 0
-    /// Why that failed last.
+    /// The failure of the last merge.
     var reclaimFailure: StoreError?
-    /// When a merge is attempted again after one that failed.
+    /// The times of further attempts after a failed merge.
     var mergePace = MergePace()
-    /// Which failures of merges are logged.
+    /// Limits the log of failed merges.
     var mergeLog = HealthLog<StoreError.Code?>(nil)
-    /// What the last synced write took.
+    /// The duration of the last synced write.
     var lastWriteTime: Duration = .zero
     let batch = WriteBatch()
     var chunkWriter = ChunkWriter()
-    /// The terminals for which frames are kept.
+    /// The terminals whose queue has frames.
     public let kept = KeptTerminals()
-    /// The terminals that have no room for more.
+    /// The terminals whose queue is full.
     public let full = FullTerminals()
 
-    /// Opens the store in `directory`, which is made if it is missing, and counts what it holds.
+    /// Opens the store in `directory`, which is created if it is missing, and reads its counts.
     ///
-    /// - Throws: ``StoreError``: `inUse`, `newerFormat`, `damaged`, or what the disk says.
+    /// - Throws: ``StoreError``: `inUse`, `newerFormat`, `damaged`, or a failure of the disk.
     public convenience init(directory: String, limits: StoreLimits, logger: Logger) throws(StoreError) {
         do throws(StoreError) {
             try self.init(directory: directory, limits: limits, logger: logger, reclaimBytes: nil)
@@ -127,7 +127,7 @@ public final class RocksDBStore: MessageStore {
         }
     }
 
-    /// - Parameter reclaimBytes: dead bytes worth the work of taking their room back; `nil` for a share of the disk.
+    /// - Parameter reclaimBytes: the dead bytes above which their space is reclaimed; `nil` for a share of the disk.
     init(directory: String, limits: StoreLimits, logger: Logger, reclaimBytes: Int?) throws(StoreError) {
         self.limits = limits
         self.logger = logger
@@ -150,7 +150,7 @@ public final class RocksDBStore: MessageStore {
         try self.readState()
         try self.directory.confirm(last: self.commitNumber)
         for note in self.directory.notes {
-            self.logger.warning("A file of the store was damaged and is written anew", metadata: ["what": "\(note)"])
+            self.logger.warning("A file of the store was damaged and is written again", metadata: ["what": "\(note)"])
         }
         self.noteLimits()
         while !self.unnoted.isEmpty { self.noteLoads() }
@@ -168,19 +168,19 @@ public final class RocksDBStore: MessageStore {
     }
 
     deinit {
-        self.letGo()
+        self.releaseFiles()
     }
 
-    /// Commits, writes a checkpoint, and closes the database, also where that failed.
+    /// Commits, writes a checkpoint, and closes the database, even when that failed.
     ///
-    /// Checkpoint and flush only save the next start some reading. On a disk on which each sync takes long, the one that makes frames
-    /// durable has to be enough: there are ten in a row otherwise.
+    /// The checkpoint and the flush only shorten the next start. On a disk with slow syncs they are left out, because they need
+    /// ten further syncs.
     public func close() throws(StoreError) {
-        defer { self.letGo() }
+        defer { self.releaseFiles() }
         do throws(StoreError) {
             try self.commit(withCheckpoint: self.syncsQuickly)
         } catch {
-            // What has been delivered and deleted need not come again.
+            // The ends of frames are committed, so that delivered and deleted frames do not return.
             if error.code == .diskFull { try? self.commitEnds() }
             throw error
         }
@@ -189,23 +189,24 @@ public final class RocksDBStore: MessageStore {
         self.database?.flush()
     }
 
-    /// Whether the last synced write took so little that ten more do not matter.
+    /// Whether the last synced write was so short that ten more do not matter.
     private var syncsQuickly: Bool { self.lastWriteTime < .milliseconds(50) }
 
-    /// In this order: RocksDB wants its iterators gone first, and the files are its own until it has closed them.
-    private func letGo() {
+    /// Releases the database and the lock. In this order: RocksDB requires its iterators to be released first, and uses the
+    /// files until it is closed.
+    private func releaseFiles() {
         self.iterator = nil
         self.database = nil
         self.directory.unlock()
     }
 
-    /// The database, or why there is none now.
+    /// The open database; throws the reason when there is none.
     func openDatabase() throws(StoreError) -> Database {
         if let database = self.database { return database }
         throw self.failure ?? StoreError(.other, "The store is closed.")
     }
 
-    /// What all terminals' queues hold.
+    /// The load of all queues.
     var load: StoreLoad {
         StoreLoad(
             frames: self.totals.frames,
@@ -221,22 +222,21 @@ public final class RocksDBStore: MessageStore {
         self.noteLoads()
     }
 
-    /// Publishes which of the next queues are full under limits that have changed. Until then a queue counts as full from its next
-    /// change on.
+    /// Publishes which of the next queues are full under changed limits. Until then a queue is published at its next change.
     func noteLoads() {
         let slots = self.unnoted.prefix(Self.queuesPerStep)
         for slot in slots { self.noteLoad(of: UInt32(truncatingIfNeeded: slot)) }
         self.unnoted = self.unnoted.dropFirst(slots.count)
     }
 
-    /// Tells other threads when the queue in `slot`, or the store, is full, or has room again.
+    /// Publishes to other threads when the queue in `slot`, or the store, is full, or has room again.
     @inline(__always)
     func noteLoad(of slot: UInt32) {
         guard self.limits.policy == .pushBack, let ccid = self.table[slot].ccid else { return }
         self.full.note(ccid, self.table[slot].load, all: self.load, terminals: self.totals.terminals, self.limits)
     }
 
-    /// Has the next commit tell of the queue in `slot`.
+    /// Marks the queue in `slot` as changed, so that the next commit records it.
     @inline(__always)
     func noteChange(of slot: UInt32) {
         if self.table[slot].isChanged { return }

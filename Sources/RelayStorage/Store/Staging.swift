@@ -1,9 +1,9 @@
 import RelayCore
 
-/// What has been staged and is not committed: appended frames, and changes to chunks on disk.
+/// The staged changes: appended frames, and changes to chunks on disk.
 ///
-/// It is kept until a commit succeeds and can be written again at any time: the chunks that frames belong to are settled when
-/// they are appended, so a second attempt writes the same records as the first, or longer ones under the same keys.
+/// They are held until a commit succeeds, and can be written again at any time. The chunk of a frame is fixed when the frame is
+/// appended: a second attempt writes the same records as the first, or longer ones under the same keys.
 struct Staging {
     /// One terminal's staged frames, linked in order.
     struct Chain {
@@ -16,15 +16,15 @@ struct Staging {
         let sequence: UInt64
         let acceptedAt: Int64
         let timeToLive: UInt32
-        /// Bytes of the frame; 0 when it is gone again.
+        /// Bytes of the frame; 0 when it has ended.
         var size: UInt16
-        /// Whether a chunk begins with it.
+        /// Whether the frame begins a chunk.
         let isFirstOfChunk: Bool
-        /// When the first frame of its chunk was taken, µs.
+        /// The time at which the first frame of its chunk was accepted, µs.
         let chunkAcceptedAt: Int64
         /// Bytes of the chunk up to and including this frame.
         let chunkSize: Int
-        /// Where the frame begins.
+        /// The position of the frame in ``bytes``.
         let start: Int
         /// The terminal's next piece.
         var next: Int?
@@ -34,10 +34,10 @@ struct Staging {
     private(set) var bytes: [UInt8] = []
     /// Records under the keys of chunks on disk that replace them; `nil` removes the chunk.
     private(set) var replacements: [UInt64: [UInt8]?] = [:]
-    /// Keys under which no chunk on disk counts any more.
+    /// Keys whose chunks on disk are removed.
     private(set) var removals: [Range<UInt64>] = []
 
-    /// Memory that is kept for the next commit; a longer outage of the disk has needed more.
+    /// Memory that is retained for the next commit; a long failure of the disk needs more.
     private static let keptBytes = 8 << 20
     private static let keptPieces = 1 << 16
 
@@ -83,7 +83,7 @@ struct Staging {
         }
     }
 
-    /// Calls `body` with each piece of a chain and its frame, empty when it is gone, until it returns `false`.
+    /// Calls `body` with each piece of a chain and its frame, which is empty when it has ended, until it returns `false`.
     @inline(__always)
     func forEach(in chain: Chain?, _ body: (Int, Piece, UnsafeRawBufferPointer) -> Bool) {
         self.bytes.withUnsafeBytes { bytes in
@@ -115,12 +115,12 @@ struct Staging {
         for key in self.replacements.keys where keys.contains(key) { self.replace(key, with: nil) }
     }
 
-    /// Whether no chunk on disk counts under `key` any more.
+    /// Whether the chunk on disk under `key` is removed.
     func isRemoved(_ key: UInt64) -> Bool {
         !self.removals.isEmpty && self.removals.contains { $0.contains(key) }
     }
 
-    /// The changes to chunks on disk are there.
+    /// Drops the changes to chunks on disk, after they are durable.
     mutating func removeChanges() {
         self.replacements.removeAll()
         self.removals.removeAll()

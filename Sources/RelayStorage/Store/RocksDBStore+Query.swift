@@ -2,9 +2,9 @@ import HeapModule
 import RelayCore
 import TTMSProtocol
 
-/// What operators look at. Counts come from memory; only messages are read.
+/// Queries of operators. Counts are in memory; only messages are read.
 extension RocksDBStore {
-    /// Frames kept that were staged since the last successful commit.
+    /// Frames in queues that were staged since the last successful commit.
     public var stagedFrames: Int {
         self.changed.reduce(0) { sum, slot in
             let queue = self.table[slot]
@@ -17,7 +17,7 @@ extension RocksDBStore {
         }
     }
 
-    /// Whether a kept message has been staged since the last successful commit.
+    /// Whether a message in a queue has been staged since the last successful commit.
     public func isStaged(_ id: MessageID) -> Bool {
         self.table.slot(of: id).map { id.sequence >= self.firstStaged(in: $0) } ?? false
     }
@@ -27,13 +27,13 @@ extension RocksDBStore {
         self.table.slot(of: ccid).map { self.table[$0].staged != nil } ?? false
     }
 
-    /// What is kept for `ccid`; empty when the store does not know it.
+    /// The backlog of `ccid`; empty when the store does not know it.
     public func backlog(of ccid: CCID) -> Backlog {
         guard let slot = self.table.slot(of: ccid) else { return Backlog() }
         let queue = self.table[slot]
         var oldest: Int64?
         if queue.frames > 0 {
-            // Where the store cannot be read, the time before which nothing was taken still says something.
+            // If the store cannot be read, the time before which no frame was accepted is still of use.
             oldest = queue.inFlight.first?.acceptedAt ?? (try? self.oldestQueuedAt(in: slot)) ?? queue.oldestQueuedAt
         }
         return Backlog(
@@ -44,7 +44,7 @@ extension RocksDBStore {
         )
     }
 
-    /// When the oldest queued frame in `slot` was taken, µs. There is one.
+    /// The time at which the oldest queued frame in `slot` was accepted, µs. The queue must not be empty.
     func oldestQueuedAt(in slot: UInt32) throws(StoreError) -> Int64 {
         if self.table[slot].isOldestExact { return self.table[slot].oldestQueuedAt }
         var oldest: (sequence: UInt64, acceptedAt: Int64)?
@@ -57,7 +57,7 @@ extension RocksDBStore {
         return oldest.acceptedAt
     }
 
-    /// Terminals for which something is kept, in the order of their CCIDs.
+    /// Terminals with a backlog, in the order of their CCIDs.
     public func terminals(after: CCID?, limit: Int) -> [TerminalBacklog] {
         guard limit > 0 else { return [] }
         var lowest = Heap<CCID>()
@@ -72,7 +72,7 @@ extension RocksDBStore {
         return lowest.unordered.sorted().map { TerminalBacklog(ccid: $0, backlog: self.backlog(of: $0)) }
     }
 
-    /// Messages kept for `ccid`, oldest first, those in flight included.
+    /// Messages of `ccid`, the oldest first, including those in flight.
     public func messages(of ccid: CCID, after: MessageID?, limit: Int) throws(StoreError) -> [StoredMessage] {
         guard limit > 0, let slot = self.table.slot(of: ccid) else { return [] }
         var first = self.table[slot].head
@@ -83,7 +83,7 @@ extension RocksDBStore {
         return try self.messages(in: slot, from: first, limit: limit)
     }
 
-    /// The message with this id; `nil` when it is not kept (any more).
+    /// The message with this id; `nil` when the store does not have it.
     public func message(_ id: MessageID) throws(StoreError) -> StoredMessage? {
         guard let slot = self.table.slot(of: id), id.sequence >= self.table[slot].head else { return nil }
         return try self.messages(in: slot, from: id.sequence, limit: 1).first { $0.id == id }
