@@ -1,5 +1,6 @@
 # make run    builds the relay and runs it on its defaults, with its data in ./data
 # make test   builds everything and runs all tests
+# make unit, make simulation, make serving, make outside   run one tier of them (Tests/README.md)
 # make bench  measures the relay, and NATS and Mosquitto for comparison if they are installed
 # make fuzz   sends the admin API requests that its document allows, and many that it does not
 # make gates  counts the allocations and instructions per frame, and fails above the limits
@@ -27,7 +28,9 @@ SIMULATED = ^Simulation\.
 BENCHMARKS = Sources/ttms-bench/Bench.docc/Benchmarks.md
 OWN = Sources Tests Package.swift
 
-.PHONY: run build test gates bench bench-page fuzz soak check check-format format documentation clean packages test-packages
+# The tiers share two cores and a build.
+.NOTPARALLEL:
+.PHONY: run build test tests-build unit simulation serving outside gates bench bench-page fuzz soak check check-format format documentation clean packages test-packages
 
 run: build
 	@exec .build/release/ttms-relayd $(ARGS)
@@ -42,12 +45,28 @@ test: test-packages
 	openapi/validate.sh
 	$(SWIFT) build --build-tests
 	openapi/fuzz.sh
-	# In separate runs: tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
+	@$(MAKE) --no-print-directory unit simulation serving outside gates
+
+# The tiers are separate runs: tests that wait for a disk or a relay block threads that a server in the tests' own process needs.
+tests-build: test-packages
+	$(SWIFT) build --build-tests
+
+# Protocol, decisions, stores, and the parts of the server, each by itself.
+unit: tests-build
 	$(TEST) --skip '$(OUTSIDE)|$(SERVING)|$(SIMULATED)|$(GATES)'
-	SWIFT_DETERMINISTIC_HASHING=1 SIMULATION_SEEDS=2000 $(TEST) --filter '$(SIMULATED)'
+
+# SIMULATION_FIRST=n and SIMULATION_SEEDS=n choose other seeds.
+simulation: export SIMULATION_SEEDS ?= 2000
+simulation: tests-build
+	SWIFT_DETERMINISTIC_HASHING=1 $(TEST) --filter '$(SIMULATED)'
+
+serving: tests-build
 	$(TEST) --filter '$(SERVING)'
+
+# PATH includes the tools that are only unpacked.
+outside: export PATH := $(PATH):$(CURDIR)/.build/tools/usr/bin
+outside: tests-build
 	$(TEST) --filter '$(OUTSIDE)'
-	@$(MAKE) --no-print-directory gates
 
 # The limits are in Tests/Gates/Limits.swift.
 gates: test-packages
