@@ -3,8 +3,8 @@ import Logging
 import RelayCore
 import RelayStorage
 
-/// The configuration of the running relay: the settings in force, those that wait for a restart, and the log level, which an
-/// operator can change for a time.
+/// The configuration of the running relay: the settings in force, and those that wait for a restart. It includes the log level,
+/// which an operator can change for a time.
 ///
 /// A reload applies the keys with ``ConfigurationKey/isReloadable``: the log level, and the store's caps, policy and time to
 /// live. A wrong configuration changes nothing.

@@ -5,8 +5,8 @@ import Synchronization
 /// The store's thread. It takes all work that has gathered since its last commit, carries it out, commits once, and answers all
 /// clients.
 ///
-/// The longer a commit takes, the more work gathers for the next: throughput grows with load, and no client waits for more than
-/// the present commit and the next one.
+/// The longer a commit takes, the more work gathers for the next: throughput grows with load. No client waits for more than the
+/// present commit and the next one.
 public final class GroupCommitThread: GroupCommit {
     /// The intervals and limits of the thread's own work.
     public struct Pace: Sendable {

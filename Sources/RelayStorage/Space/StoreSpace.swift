@@ -4,7 +4,7 @@ import RelayCore
 
 /// The division of a disk's space for a store. All sizes are in bytes.
 ///
-/// A commit of frames is refused while the disk still has space for delivery and deletion: for these changes, and for the files
+/// A commit of frames is refused while the disk still has space for delivery and deletion. These changes need it, and the files
 /// that RocksDB writes before it deletes old ones. Part of that space is a file, so that other programs cannot take it.
 struct SpaceBudget: Equatable {
     /// The size of the reserve file.

@@ -21,7 +21,7 @@ extension RocksDBStore {
     /// delayed by it.
     static let recordsPerCommit = 2_000
 
-    /// Whether a checkpoint is due. It writes one record for each terminal that has changed since the last one, so with many
+    /// Whether a checkpoint is due. It writes one record for each terminal that has changed since the last one. With many
     /// terminals it waits until the deltas are several times as large.
     private var isCheckpointDue: Bool {
         let worthwhile = 4 * TerminalRecord.size * self.unrecorded.count

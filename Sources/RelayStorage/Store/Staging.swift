@@ -3,7 +3,7 @@ import RelayCore
 /// The staged changes: appended frames, and changes to chunks on disk.
 ///
 /// They are held until a commit succeeds, and can be written again at any time. The chunk of a frame is fixed when the frame is
-/// appended: a second attempt writes the same records as the first, or longer ones under the same keys.
+/// appended. A second attempt writes the same records as the first, or longer ones under the same keys.
 struct Staging {
     /// One terminal's staged frames, linked in order.
     struct Chain {

@@ -1,7 +1,7 @@
 import Foundation
 import Logging
 
-/// Raises the soft limit of open files to the hard one: each terminal is an open file, and the soft limit is often 1024 for
+/// Raises the soft limit of open files to the hard one. Each terminal is an open file, and the soft limit is often 1024, for
 /// programs that use `select`.
 enum OpenFiles {
     /// Files that the store and the logs need.

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The signals to the process, from its start on. None of them ends it by itself, and an early one is not lost.
 ///
-/// Before ``begin()`` a stop has no work (the store survives the end of the process at any point), so a signal for a stop ends
-/// the process at once.
+/// Before ``begin()``, a signal for a stop ends the process at once. A stop has no work then, since the store survives the end
+/// of the process at any point.
 final class ProcessSignals: Sendable {
     /// The meaning of a signal.
     enum Request: Sendable {
