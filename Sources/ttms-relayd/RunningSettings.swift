@@ -91,7 +91,7 @@ actor RunningSettings: RelaySettings {
         } catch {
             let flaws = SettingFlaws(error)
             self.refusedReloads += 1
-            self.refused = RefusedReload(at: Self.now, flaws: flaws.flaws)
+            self.refused = RefusedReload(at: Timestamp.now, flaws: flaws.flaws)
             self.logger.error(
                 "The configuration was not read again; the former one stays",
                 metadata: ["error": "\(error)"]
@@ -116,8 +116,6 @@ actor RunningSettings: RelaySettings {
     }
 
     func refusedReload() -> RefusedReload? { self.refused }
-
-    private static var now: Timestamp { Timestamp(microseconds: Int64(Date.now.timeIntervalSince1970 * 1_000_000)) }
 
     private func readAgain() async throws(ConfigurationErrors) -> RelayConfiguration {
         guard let path = self.options.config else {
@@ -195,7 +193,7 @@ actor RunningSettings: RelaySettings {
             guard (try? await Task.sleep(for: .seconds(Int64(seconds)))) != nil else { return }
             await self?.end(ofOverride: number)
         }
-        self.override = Override(level: level, end: Self.now.advanced(bySeconds: Int64(seconds)), alarm: alarm)
+        self.override = Override(level: level, end: Timestamp.now.advanced(bySeconds: Int64(seconds)), alarm: alarm)
         self.level.current = Logger.Level(level)
         self.logger.notice(
             "The log level was changed for a time",

@@ -1,18 +1,10 @@
 import AdminAPI
-import Glibc
 import RelayCore
 import TTMSProtocol
 
 // Conversions from the core's snapshots to the API's resources.
 
 extension Timestamp {
-    /// The wall clock.
-    static var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
-    }
-
     /// The time in the API's form.
     var text: String { APITime.text(milliseconds: self.milliseconds) }
 

@@ -73,40 +73,19 @@ extension Shard {
     }
 }
 
-/// Lets one task look at a time; the others wait in line.
+/// Lets one task count at a time; the others wait in line.
 final class CutQueue: Sendable {
-    private struct State {
-        var latest: UInt64 = 0
-        var isTaken = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-    }
+    private let lock = FIFOLock<SingleKey>()
+    private let latest = Atomic<UInt64>(0)
 
-    private let state = Mutex(State())
-
-    /// - Returns: the number of the next cut. Whoever got it calls ``leave()`` when that is done.
+    /// Waits until no other task counts.
+    ///
+    /// - Returns: the number of the next cut. The caller ends it with ``leave()``.
     func enter() async -> UInt64 {
-        await withCheckedContinuation { continuation in
-            let isFree = self.state.withLock { state in
-                if state.isTaken { state.waiting.append(continuation) }
-                defer { state.isTaken = true }
-                return !state.isTaken
-            }
-            if isFree { continuation.resume() }
-        }
-        return self.state.withLock { state in
-            state.latest += 1
-            return state.latest
-        }
+        await self.lock.acquire()
+        return self.latest.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    func leave() {
-        let next = self.state.withLock { state -> CheckedContinuation<Void, Never>? in
-            guard !state.waiting.isEmpty else {
-                state.isTaken = false
-                return nil
-            }
-            return state.waiting.removeFirst()
-        }
-        next?.resume()
-    }
+    /// The task that has entered has counted.
+    func leave() { self.lock.release() }
 }

@@ -13,8 +13,6 @@ final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
         var query: Query?
         var rows: [Row] = []
         var gatheredAt = ContinuousClock.now
-        var isGathering = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
         /// Somebody waits to forget what is too old.
         var isWatched = false
     }
@@ -24,6 +22,8 @@ final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
 
     /// Locked, and no actor: an actor would take a wake-up of another thread for each page.
     private let state = Mutex(State())
+    /// One gathering runs at a time.
+    private let gathering = FIFOLock<SingleKey>()
 
     /// The rows of a list in its order.
     ///
@@ -36,8 +36,8 @@ final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
         gather: @escaping @Sendable () async throws -> [Row]
     ) async throws -> [Row] {
         if !isFirst, let rows = self.state.withLock({ $0.query == query ? $0.rows : nil }) { return rows }
-        await self.begin()
-        defer { self.end() }
+        await self.gathering.acquire()
+        defer { self.gathering.release() }
         let rows = try await gather()
         let isWatched = self.state.withLock { state in
             state.query = query
@@ -48,28 +48,6 @@ final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
         }
         if !isWatched { Task { await self.forgetInTime() } }
         return rows
-    }
-
-    /// Waits until nobody gathers.
-    private func begin() async {
-        await withCheckedContinuation { continuation in
-            let isFree = self.state.withLock { state in
-                if state.isGathering { state.waiting.append(continuation) }
-                defer { state.isGathering = true }
-                return !state.isGathering
-            }
-            if isFree { continuation.resume() }
-        }
-    }
-
-    /// Lets the one gather who has waited longest.
-    private func end() {
-        let next = self.state.withLock { state in
-            guard state.waiting.isEmpty else { return state.waiting.removeFirst() as CheckedContinuation? }
-            state.isGathering = false
-            return nil
-        }
-        next?.resume()
     }
 
     /// One timer, however many first pages are asked for.

@@ -190,7 +190,7 @@ final class StoreDirectory {
 
     /// Accepts that the store ends with commit `last`.
     func accept(last: UInt64, at steady: Timestamp) throws(StoreError) {
-        try self.writeMark(CommitMark(number: last, reading: ClockReading(steady: steady, wall: Self.wallTime)))
+        try self.writeMark(CommitMark(number: last, reading: ClockReading(steady: steady, wall: Timestamp.now)))
         try self.writeFormat(FormatFile.text(Self.format))
     }
 
@@ -209,7 +209,7 @@ final class StoreDirectory {
     ///   double every wait. The second sync is then made after ten such writes, and not at all when the relay stops.
     func noteCommitted(_ number: UInt64, at steady: Timestamp, writeTime: Duration = .zero) {
         _ = CommittedFile.write(
-            CommitMark(number: number, reading: ClockReading(steady: steady, wall: Self.wallTime)),
+            CommitMark(number: number, reading: ClockReading(steady: steady, wall: Timestamp.now)),
             to: self.committedFile
         )
         let now = ContinuousClock.now
@@ -220,12 +220,6 @@ final class StoreDirectory {
         guard now >= self.nextSync else { return }
         self.nextSync = now + interval
         fdatasync(self.committedFile)
-    }
-
-    private static var wallTime: Timestamp {
-        var wall = timespec()
-        clock_gettime(CLOCK_REALTIME, &wall)
-        return Timestamp(microseconds: Int64(wall.tv_sec) &* 1_000_000 &+ Int64(wall.tv_nsec) / 1_000)
     }
 
     private func writeMark(_ mark: CommitMark) throws(StoreError) {

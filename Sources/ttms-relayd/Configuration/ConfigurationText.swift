@@ -65,9 +65,7 @@ struct ConfigurationText: Equatable, Sendable {
     func isSameFile(as other: ConfigurationText) -> Bool { self.device == other.device && self.inode == other.inode }
 
     private var wasWrittenJustNow: Bool {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        let age = .seconds(now.tv_sec) + .nanoseconds(now.tv_nsec) - self.modifiedAt
+        let age = .microseconds(Timestamp.now.microseconds) - self.modifiedAt
         return age >= .zero && age < Self.restTime
     }
 

@@ -1,5 +1,6 @@
 import AdminAPI
 import Foundation
+import RelayCore
 import TTMSProtocol
 
 /// One event of a simulated terminal, printed as a line for people or as a JSON object for programs.
@@ -33,7 +34,7 @@ struct SimulationEvent: Encodable, Equatable, Sendable {
 
     init(_ event: Kind, ccid: CCID? = nil, payload: [UInt8]? = nil, time: UInt32? = nil, detail: String? = nil) {
         self.event = event
-        self.at = APITime.text(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+        self.at = APITime.text(milliseconds: Timestamp.now.milliseconds)
         self.ccid = ccid?.description
         if let payload {
             let written = PayloadEncoding.utf8.encode(payload)
