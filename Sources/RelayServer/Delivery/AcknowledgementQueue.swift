@@ -1,28 +1,29 @@
 import NIOCore
 import RelayCore
 
-/// The connections of one event loop whose peers owe acknowledgements, and when each is due: one timer serves all.
+/// The connections of one event loop whose peers owe acknowledgements, with their due times. One timer serves all.
 ///
-/// Two deadlines are kept apart. A frame that is nowhere but in memory has to be on disk in time (G4), acknowledged or not; it is
-/// journalled together with all that cannot have been acknowledged either, so that commits are few and large. A sample of what is
-/// acknowledged has no haste, and waits for the connection's own round trip (``AcknowledgementPace``).
+/// There are two separate deadlines. A frame that is only in memory must be on disk in time (G4), acknowledged or not. It is
+/// journalled together with all frames that cannot be acknowledged yet, so that commits are few and large. A sample of the
+/// acknowledged bytes is not urgent: it waits for the connection's own round trip (``AcknowledgementPace``).
 final class AcknowledgementQueue {
     /// The longest time from a write to the first sample, of a peer that is near.
     static let longestDelay = TimeAmount.milliseconds(20)
-    /// Deadlines up to so much later are served by the same wake-up.
+    /// Deadlines that are at most this much later are served by the same wake-up.
     private static let slack = TimeAmount.milliseconds(3)
 
-    /// How old a frame may become before it goes to the store: the commit takes the rest of `journal_after`. `nil` when nothing is
-    /// journalled by age.
+    /// The age at which a frame is journalled: the commit takes the rest of `journal_after`. `nil` when no frame is journalled by
+    /// age.
     let journalDelay: TimeAmount?
-    /// The least age of a frame that is journalled: the peer of a younger one, if it is near, acknowledges it by the next time.
+    /// The least age of a frame that is journalled. The peer of a younger one, if it is near, acknowledges it before the next
+    /// journal.
     let journalAge: TimeAmount
     private var samples: TimerWheel<TerminalConnection>
-    /// Connections with frames that are nowhere but in memory.
+    /// Connections with frames that are only in memory.
     private var unjournaled: [TerminalConnection] = []
-    /// When the oldest of those frames goes to the store.
+    /// The time at which the oldest of those frames is journalled.
     private var journalDue: NIODeadline?
-    /// The empty buffer of the last sweep: a sweep allocates none.
+    /// The empty buffer of the last sweep, reused so that a sweep allocates nothing.
     private var spare: [TerminalConnection] = []
 
     init(journal: JournalOptions, now: NIODeadline) {
@@ -35,13 +36,13 @@ final class AcknowledgementQueue {
         (self.journalDelay, self.journalAge) = (delay, .nanoseconds(delay.nanoseconds / 4))
     }
 
-    /// Frames go to disk later by themselves than a receipt should have to wait.
+    /// Whether frames are journalled by age later than a receipt should have to wait.
     var journalsLate: Bool { self.journalDelay.map { $0 > Self.longestDelay } ?? true }
 
     /// The longest time that a receipt waits for an acknowledgement before its frames go to the store.
     var receiptDelay: TimeAmount { min(self.journalDelay ?? Self.longestDelay, Self.longestDelay) }
 
-    /// When the next connection is due; `nil` when none is.
+    /// The time at which the next connection is due; `nil` when none is.
     var next: NIODeadline? {
         guard let sample = self.samples.next else { return self.journalDue }
         return self.journalDue.map { min($0, sample) } ?? sample
@@ -49,7 +50,7 @@ final class AcknowledgementQueue {
 
     // MARK: Samples
 
-    /// Has `connection` sampled at `due`.
+    /// Schedules a sample of `connection` at `due`.
     func sample(_ connection: TerminalConnection, at due: NIODeadline) {
         assert(!connection.isAwaitingSample)
         connection.isAwaitingSample = true
@@ -64,7 +65,7 @@ final class AcknowledgementQueue {
 
     // MARK: Journal
 
-    /// `connection` has frames since `oldest` that are nowhere but in memory.
+    /// Records that `connection` has frames since `oldest` that are only in memory.
     func journal(_ connection: TerminalConnection, since oldest: NIODeadline) {
         guard let journalDelay, !connection.isAwaitingJournal else { return }
         connection.isAwaitingJournal = true
@@ -73,7 +74,7 @@ final class AcknowledgementQueue {
         self.journalDue = self.journalDue.map { min($0, due) } ?? due
     }
 
-    /// All connections with frames that are nowhere but in memory are due as soon as the oldest of them is.
+    /// Removes all connections with frames that are only in memory, once the oldest of those frames is due.
     private func takeUnjournaled(by now: NIODeadline, into due: inout [TerminalConnection]) {
         guard let journalDue, journalDue <= now + min(Self.slack, self.journalAge) else { return }
         self.journalDue = nil
@@ -84,10 +85,10 @@ final class AcknowledgementQueue {
 
     // MARK: Both
 
-    /// Takes out the connections that are due, and hands them to `body`: first those whose frames go to the store, then those that are
+    /// Removes the connections that are due and passes them to `body`: first those whose frames are journalled, then those that are
     /// sampled.
     ///
-    /// - Parameter body: gets them, and how many of them are the first kind.
+    /// - Parameter body: receives the connections, and the number of the first kind.
     func withDue(by now: NIODeadline, _ body: ([TerminalConnection], Int) -> Void) {
         var due: [TerminalConnection] = []
         swap(&due, &self.spare)
@@ -99,18 +100,18 @@ final class AcknowledgementQueue {
         swap(&due, &self.spare)
     }
 
-    /// Calls `body` once with every connection that is waiting.
+    /// Calls `body` once with every connection that waits.
     func forEach(_ body: (TerminalConnection) -> Void) {
         self.samples.forEach(body)
         for connection in self.unjournaled where !connection.isAwaitingSample { body(connection) }
     }
 
-    /// Whether all connections that are waiting satisfy `predicate`.
+    /// Whether all connections that wait satisfy `predicate`.
     func allSatisfy(_ predicate: (TerminalConnection) -> Bool) -> Bool {
         self.unjournaled.allSatisfy(predicate) && self.samples.allSatisfy { $0.isAwaitingJournal || predicate($0) }
     }
 
-    /// The process is dead: nothing refers to connections any more.
+    /// Drops every reference to a connection, when the shard is released.
     func removeAll(now: NIODeadline) {
         self.samples = TimerWheel(now: now, beat: .milliseconds(8))
         self.unjournaled = []

@@ -2,8 +2,9 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// The only places where a frame is appended to the store's submission. Each notes the submission in the terminal's mailbox, and raises
-// the receipts that wait for the frame: forgotten in one place, a read would miss it or a receipt would come too early (G1, G5).
+// The only places where a frame is appended to the store's submission. Each records the submission in the terminal's mailbox and
+// raises the receipts that wait for the frame. Without that, a read would miss the frame or a receipt would be sent too early (G1,
+// G5).
 extension Shard {
     /// Queues a frame that was just accepted.
     ///
@@ -33,16 +34,16 @@ extension Shard {
         terminal.update { $0.appended(in: self.store.number) }
     }
 
-    /// Queues a frame again that was in flight, and that the store does not have, when its connection ended. The caller appends all of
-    /// them in order, and then calls ``requeued(_:of:since:)``.
+    /// Queues again a frame that was in flight when its connection ended, and that the store does not have. The caller appends all
+    /// of them in order, and then calls ``requeued(_:of:since:)``.
     func requeue(_ frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry) {
         self.store.append { $0.append(entry, frame: frame) }
     }
 
-    /// Frames of `terminal` that were in flight go back to its queue. They are in no delivery window any more, so receipts wait for
-    /// what is submitted until now: also for frames that are on their way to the store already.
+    /// Records that frames of `terminal` that were in flight are queued again. They are no longer in a delivery window, so receipts
+    /// wait for all submissions until now. That includes frames that are already being journalled.
     ///
-    /// - Parameter since: when the first of them was put.
+    /// - Parameter since: the time at which the first of them was put.
     func requeued(_ frames: Int, of terminal: Terminal, since: NIODeadline) {
         guard frames > 0 else { return }
         self.counters.requeued += UInt64(frames)
@@ -50,9 +51,9 @@ extension Shard {
         terminal.update { $0.appended(in: self.store.number) }
     }
 
-    /// Appends the frames of a run that stay in flight.
+    /// Appends the frames of a run that stays in flight.
     ///
-    /// - Returns: the token of the receipt.
+    /// - Returns: the token of the store's answer.
     func enqueue(_ run: DeliveryWindow.Run, inFlightOn connection: TerminalConnection) -> UInt32 {
         let bytes = connection.outbound.copy(from: run.start, to: run.end)
         let token = self.store.makeToken()

@@ -6,7 +6,7 @@ import TTMSProtocol
 extension Shard {
     /// Handles the frames in `bytes`, which begin where a frame of `connection` begins.
     ///
-    /// - Returns: the bytes of the frames that were handled, and what the rest is.
+    /// - Returns: the number of bytes of the handled frames, and the parser's step for the rest.
     func receive(
         _ bytes: UnsafeRawBufferPointer,
         from connection: TerminalConnection,
@@ -24,7 +24,7 @@ extension Shard {
             if self.store.pendingFrames != storedBefore { connection.destinations.storedIn = self.store.number }
         }
         var step = FrameParser.Step.needsBytes
-        // A read that has begun is taken whole, so that the watermark is passed by a read of each sender at the most.
+        // A read that has begun is handled whole, so that each sender exceeds the watermark by at most one read.
         let mustAsk = self.full.isAny || self.isStoreBehind
         while offset < bytes.count {
             step = parser.step(start + offset, count: bytes.count &- offset, boundary: boundary)
@@ -72,7 +72,7 @@ extension Shard {
         return (offset, step)
     }
 
-    /// Gives a data frame to the terminal that it is for.
+    /// Passes a data frame to its destination.
     @inline(__always)
     func deliver(_ frame: FrameView, from source: CCID) {
         let destination = frame.address
@@ -92,7 +92,7 @@ extension Shard {
         self.deliverAside(frame, from: source)
     }
 
-    /// Lets `put` put a frame on the terminal's connection when frames go straight to it.
+    /// Calls `put` with the terminal's connection if the terminal is live.
     @inline(__always)
     private func putIfLive(_ terminal: Unmanaged<Terminal>, _ put: (TerminalConnection) -> Void) -> Bool {
         terminal._withUnsafeGuaranteedRef { terminal in
@@ -105,14 +105,14 @@ extension Shard {
         }
     }
 
-    /// A frame has been put on `connection`: it leaves at the end of the tick.
+    /// Records that a frame has been put on `connection`: it is written at the end of the tick.
     @inline(__always)
     private func wasPut(on connection: TerminalConnection, for terminal: Terminal) {
         self.markDirty(connection)
         if connection.outbound.unacknowledged > self.options.outbound.highWatermark { self.relieve(connection, terminal) }
     }
 
-    /// The terminal is offline, catching up, or another shard's.
+    /// Delivers a frame whose terminal is offline, catching up, or on another shard.
     @inline(never)
     private func deliverAside(_ frame: FrameView, from source: CCID) {
         let entry = AppendBatch.Entry(ccid: frame.address, takenAt: self.tickTime)
@@ -121,9 +121,9 @@ extension Shard {
         }
     }
 
-    /// A frame that was held, or that another shard handed over: it is rewritten already.
+    /// Delivers a frame that is already rewritten: it was held, or another shard handed it over.
     ///
-    /// - Parameter isPassedOn: it comes from another shard, so that it does not wait for a sync.
+    /// - Parameter isPassedOn: whether it was released or handed over, so that it does not wait for a sync.
     @inline(__always)
     func deliver(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, isPassedOn: Bool = false) {
         if let terminal = self.terminals.find(entry.ccid),
@@ -137,7 +137,7 @@ extension Shard {
     @inline(never)
     private func deliverAside(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, isPassedOn: Bool) {
         let destination = entry.ccid
-        // While a terminal is syncing, what another shard hands over goes straight to the connection all the same.
+        // While a terminal is syncing, frames that another shard hands over still go straight to the connection.
         if isPassedOn, let terminal = self.terminals[destination], let connection = terminal.connection,
             terminal.mailbox.mode == .live
         {
@@ -150,7 +150,7 @@ extension Shard {
         }
     }
 
-    /// Lets `body` add a frame for a terminal that is not live here to the batch that is its next stop.
+    /// Lets `body` append a frame for a terminal that is not live here to the batch for its next stop.
     private func withAsideBatch(
         for destination: CCID,
         isPassedOn: Bool = false,
@@ -181,11 +181,11 @@ extension Shard {
         }
     }
 
-    // MARK: Heartbeats and the rest
+    // MARK: Heartbeats and other frames
 
-    /// Handles what is not data, or data that came before a heartbeat.
+    /// Handles a frame that is not data, or a data frame before the first heartbeat.
     ///
-    /// - Returns: why to close the connection; `nil` to go on.
+    /// - Returns: the reason to close the connection; `nil` to continue.
     private func handle(_ frame: FrameView, from connection: TerminalConnection) -> CloseReason? {
         switch Command(rawValue: frame.command) {
         case .heartbeat: return self.heartbeat(frame, from: connection)
@@ -210,10 +210,10 @@ extension Shard {
             connection.refused = ccid
             return reason
         }
-        // The first one ends the time that ran from the connection's acceptance.
+        // The first heartbeat ends the time that runs from the connection's acceptance.
         if action == .replyAndRegister { connection.lastReceived = self.tickTime }
         guard !connection.isEnding else { return nil }
-        // What was acknowledged before this heartbeat is what it confirms.
+        // A heartbeat confirms the bytes that were acknowledged before it.
         if connection.listener.confirm == .heartbeat { self.sample(connection) }
         if !self.tracedFrames.isEmpty { self.confirmTracedFrames(of: connection) }
         let now = self.clock.now
@@ -224,7 +224,8 @@ extension Shard {
             self.writeReply(to: frame, connection, now: now, target: connection.outbound.reserve(Frame.heartbeatSize))
             self.complete(ccid, registration, connection, now: now)
         } else {
-            // Of what came, the reply repeats this much, and the time is that of its leaving: terminals set their clocks by it.
+            // The reply repeats these bytes of the heartbeat. Its time is that of sending, because terminals set their clocks by
+            // it.
             let heartbeat = ByteBuffer(bytes: UnsafeRawBufferPointer(start: frame.bytes, count: Frame.minimumSize))
             connection.source = self.handover.isRecalled(ccid) ? nil : self.terminals[ccid]
             self.whenSafe(connection) {
@@ -255,14 +256,14 @@ extension Shard {
         )
     }
 
-    /// The reply of a heartbeat has been put: what is for the terminal may follow.
+    /// Completes a heartbeat whose reply has been put: frames for the terminal may follow.
     private func complete(_ ccid: CCID, _ registration: UInt64?, _ connection: TerminalConnection, now: Timestamp) {
         self.markDirty(connection)
         self.holdBackIfUnread(connection)
         if let registration, connection.session.holds(ccid) {
             self.register(ccid, on: connection, registration: registration, now: now)
         }
-        // A terminal that has to leave is another shard's soon.
+        // A recalled terminal will soon be on another shard.
         let terminal = self.handover.isRecalled(ccid) ? nil : self.terminals[ccid]
         if connection.session.source == ccid { connection.source = terminal }
         if let terminal { self.heartbeat(of: terminal, now: now) }
@@ -277,7 +278,7 @@ extension Shard {
 
     // MARK: Counting
 
-    /// Counts the data frames that were taken from one source in a row.
+    /// Counts the data frames that were accepted from one source in a row.
     private func count(_ taken: inout TakenFrames, from connection: TerminalConnection) {
         guard taken.frames > 0 else { return }
         self.counters.accepted &+= taken.frames
@@ -287,8 +288,8 @@ extension Shard {
         taken = TakenFrames()
     }
 
-    /// Tells the connection's source what was counted for it. Counting waits on the connection, because the terminal's counters lie
-    /// in memory that a frame does not touch otherwise; whoever wants to see them settles first.
+    /// Adds the connection's uncounted frames to its source's counters. They gather on the connection, because a frame does not
+    /// otherwise touch the memory of the terminal's counters. Readers of those counters call this first.
     func settleCounters(of connection: TerminalConnection) {
         guard let source = connection.source else { return }
         connection.uncounted.count(for: source)
@@ -300,7 +301,7 @@ extension Shard {
         connection.uncountedDeliveries = (0, 0)
     }
 
-    /// The connection's source is another one, or none, from here on.
+    /// Settles the connection's counters before its source changes, and removes the source.
     func leaveSource(of connection: TerminalConnection) {
         self.settleCounters(of: connection)
         connection.source = nil
@@ -313,7 +314,7 @@ extension Shard {
     }
 }
 
-/// Counters of one read, kept in registers until its end.
+/// Counters of one read, held in registers until its end.
 struct TakenFrames {
     var frames: UInt64 = 0
     var bytes: UInt64 = 0

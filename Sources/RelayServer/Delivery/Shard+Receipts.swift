@@ -2,13 +2,13 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// The heartbeat as receipt (G5): it is answered when all that the same connection sent before it is delivered or on disk.
+// The heartbeat as receipt (G5): it is answered when all earlier frames of the same connection are delivered or on disk.
 extension Shard {
-    /// How soon a receipt that waits is looked at again: long enough for an acknowledgement on a local network.
+    /// The interval between two checks of receipts that wait: long enough for an acknowledgement on a local network.
     private static let receiptInterval = TimeAmount.milliseconds(1)
 
-    /// Runs `body` as soon as what `connection` has sent is safe. Until then nothing more of it is handled: what came behind the
-    /// heartbeat keeps its place behind the answer.
+    /// Calls `body` as soon as all frames that `connection` has sent are safe. Until then no further frame of it is handled, so
+    /// that frames after the heartbeat stay after the reply.
     func whenSafe(_ connection: TerminalConnection, _ body: @escaping () -> Void) {
         let destinations = connection.destinations
         connection.destinations = RecentDestinations()
@@ -18,7 +18,8 @@ extension Shard {
         let done = {
             guard connection.isAwaitingReceipt, connection.closeReason == nil else { return }
             connection.receiptRequest = nil
-            // The connection may end in it, by a newer one; what came behind the heartbeat is handled then as at any other end.
+            // `body` may close the connection in favour of a newer one. Bytes after the heartbeat are then handled as at any other
+            // end.
             body()
             guard connection.closeReason == nil else { return }
             connection.isAwaitingReceipt = false
@@ -29,7 +30,9 @@ extension Shard {
         if destinations.areElsewhere { self.whenSafeEverywhere(list, request, waitHere, done) } else { waitHere(done) }
     }
 
-    /// - Parameter storedIn: see ``RecentDestinations/storedIn``; of frames from another shard it is not known here.
+    /// Waits for frames on this shard.
+    ///
+    /// - Parameter storedIn: see ``RecentDestinations/storedIn``; not known here for frames from another shard.
     private func wait(
         for destinations: [CCID]?,
         storedIn: UInt64?,
@@ -47,7 +50,8 @@ extension Shard {
             completion: completion
         )
         self.receipts.add(wait)
-        // A wait for a later commit needs no check now: a fleet that waits for one commit would cause a check for each terminal.
+        // A wait for a later commit needs no check now: otherwise a fleet that waits for one commit would cause a check per
+        // terminal.
         if wait.submission <= self.store.committed { self.scheduleSafetyCheck() }
     }
 
@@ -61,7 +65,7 @@ extension Shard {
         guard self.receipts.requestCheck(committed: self.store.committed) else { return }
         self.eventLoop.scheduleTask(in: Self.receiptInterval) {
             self.receipts.checkBegins()
-            // What was put in this tick counts as on its way only when it has been written, or has left for another shard.
+            // Frames of this tick are checked only after they have been written, or have left for another shard.
             self.flushDirty()
             self.handOverAll()
             self.journalForReceipts()
@@ -70,10 +74,10 @@ extension Shard {
     }
 
     private func isSafe(_ wait: ReceiptWait) -> Bool {
-        // What has not left for another shard is not under way there.
+        // Frames that have not left for another shard are not yet covered by a check there.
         guard self.peers.areEmpty else { return false }
         guard let destinations = wait.destinations else {
-            // What has not been flushed yet is not in the queue of those who wait for acknowledgements.
+            // Connections that have not been flushed yet are not in the queue for acknowledgements.
             return self.dirty.isEmpty
                 && self.heldFrames.areAllNewer(than: wait.time) && !self.handover.isMovingTerminals
                 && self.acknowledgements.allSatisfy { !self.isUnsafe($0, since: wait.time) }
@@ -88,7 +92,7 @@ extension Shard {
 
     private func isUnsafe(_ connection: TerminalConnection, since time: NIODeadline) -> Bool {
         guard connection.window.hasUnsafe(since: time) else { return false }
-        // A peer that is far away is not sampled every millisecond.
+        // A distant peer is not sampled every millisecond.
         if let oldest = connection.window.oldest, !connection.pace.canBeAcknowledged(writtenAt: oldest, now: self.eventLoop.now)
         {
             return true
@@ -97,8 +101,8 @@ extension Shard {
         return connection.window.hasUnsafe(since: time)
     }
 
-    /// Without a journal, or with one that takes its time, what a receipt waits for goes to disk all the same, once it has had the time
-    /// to be acknowledged: otherwise a destination that reads nothing would keep its senders without receipts (G8).
+    /// Journals frames that receipts wait for once they have had time to be acknowledged, if journalling by age is off or late.
+    /// Otherwise a destination that reads nothing would leave its senders without receipts (G8).
     private func journalForReceipts() {
         guard self.acknowledgements.journalsLate, let oldest = self.receipts.oldest else { return }
         let now = self.startRead()
@@ -108,10 +112,11 @@ extension Shard {
 
     // MARK: Other shards
 
-    /// Runs `body` when all frames for certain terminals, or for all, are safe here and on all other shards.
+    /// Calls `body` when all frames for certain terminals, or for all, are safe here and on all other shards.
     ///
-    /// Two rounds: after the first, every home has passed on what it got from here; after the second, that is safe, too. A terminal
-    /// that changes its shard meanwhile takes frames along, past those who have answered: then they are asked once more.
+    /// This takes two rounds: after the first, every home has passed on the frames from here; after the second, those are safe,
+    /// too. A terminal that changes its shard meanwhile takes frames along, past shards that have answered. Both rounds are then
+    /// repeated.
     private func whenSafeEverywhere(
         _ destinations: [CCID]?,
         _ request: ReceiptRequest,
@@ -133,7 +138,9 @@ extension Shard {
         }
     }
 
-    /// - Parameter body: gets how often the others have recalled these terminals so far.
+    /// Calls `body` when the frames are safe on all other shards.
+    ///
+    /// - Parameter body: receives the number of times that the others have recalled these terminals so far.
     private func askOthers(_ destinations: [CCID]?, _ request: ReceiptRequest, _ body: @escaping (UInt64) -> Void) {
         let count = NIOLoopBoundBox((shards: self.shards.count - 1, recalls: UInt64(0)), eventLoop: self.eventLoop)
         let body = NIOLoopBound(body, eventLoop: self.eventLoop)

@@ -2,30 +2,31 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// Frames that change their way: from a slow connection to the store, and from memory to a connection that has caught up.
+// Frames that change their path: from a slow connection to the store, and from memory to a connection that has caught up.
 extension Shard {
     func releaseHeld(_ terminal: Terminal) {
         guard !terminal.held.isEmpty else { return }
         let held = self.takeHeld(of: terminal)
-        // They are put now, but receipts wait for them since they were held.
+        // The frames are put now, but receipts have waited for them since they were held.
         if let since = self.heldFrames.ended(terminal.ccid) {
             self.receipts.put(terminal.ccid, heldSince: since, at: self.tickTime)
         }
         held.forEach { entry, frame in self.deliver(rewritten: frame, entry, isPassedOn: true) }
     }
 
-    /// A frame is about to be appended that must not be overtaken by, or overtake, what is in flight and held.
+    /// Prepares the append of a frame that must stay in order: the terminal's frames in flight and its held frames are appended
+    /// before it.
     func makeWay(for terminal: Terminal) {
         self.journal(terminal)
         self.storeHeld(terminal)
         terminal.update { $0.spill() }
     }
 
-    /// The connection is over its high watermark: perhaps only because nobody has asked yet what is acknowledged. The kernel is asked
-    /// once for each read. Each other terminal of the connection is spilled by its own next frame, so that no frame costs a look at
+    /// Relieves a connection above its high watermark; its acknowledged bytes may merely not be sampled yet. The kernel is queried
+    /// once per read. Each other terminal of the connection is spilled by its own next frame, so that no frame costs a pass over
     /// thousands of terminals.
     ///
-    /// - Parameter terminal: whose frame was put.
+    /// - Parameter terminal: the destination of the frame that was put; `nil` for heartbeat replies.
     @inline(never)
     func relieve(_ connection: TerminalConnection, _ terminal: Terminal?) {
         if connection.relievedAt != self.tickTime {
@@ -42,7 +43,7 @@ extension Shard {
         self.awaitRoom(connection)
     }
 
-    /// From here on the terminal's frames go to the store. Those that are older go there first: those in flight, then those held
+    /// Sends the terminal's frames to the store from now on. Older ones are appended first: those in flight, then those held
     /// (``Mailbox``, invariants 1 and 2).
     func spill(_ terminal: Terminal) {
         self.makeWay(for: terminal)
@@ -54,7 +55,7 @@ extension Shard {
         connection.window.journal(owner: terminal.ccid) { self.enqueue($0, inFlightOn: connection) }
     }
 
-    /// What was put on `connection` no later than `deadline` and is not delivered goes to the store (G4).
+    /// Journals the frames that were put on `connection` no later than `deadline` and are not delivered (G4).
     func journal(_ connection: TerminalConnection, since deadline: NIODeadline) {
         guard connection.window.hasUnjournaled(since: deadline) else { return }
         connection.window.journal(since: deadline) { self.enqueue($0, inFlightOn: connection) }

@@ -3,16 +3,16 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// Submissions to the store thread, and what comes back.
+// Submissions to the store thread, and the answers.
 extension Shard: GroupCommitClient {
-    /// Has the store remove what is delivered. That is in no haste, and needs no commit of its own while others commit anyway.
+    /// Requests the removal of delivered frames. It is not urgent, and needs no commit of its own while others commit.
     func removeDelivered(_ removal: StoreSubmission.Removal) {
         if self.store.removeLater(removal, now: self.tickTime) != nil { self.scheduleSweep() }
     }
 
-    /// Hands over what the tick has gathered.
+    /// Submits the items that the tick has gathered.
     ///
-    /// - Parameter isLast: removals do not wait for the next submission.
+    /// - Parameter isLast: whether removals do not wait for the next submission.
     func submit(isLast: Bool = false) {
         guard !self.cut.isOpen, let pending = self.store.take(isLast: isLast, now: self.tickTime) else { return }
         var submission = StoreSubmission(
@@ -31,12 +31,12 @@ extension Shard: GroupCommitClient {
         if !self.handover.recalled.isEmpty { self.awaitCarryingOut() }
     }
 
-    /// On the store thread.
+    /// Called on the store thread.
     func commitCompleted(_ completion: StoreCompletion) {
         self.eventLoop.execute { self.apply(completion) }
     }
 
-    /// On the store thread, while commits fail.
+    /// Called on the store thread, while commits fail.
     func readsCompleted(_ runs: [StoreCompletion.Run]) {
         self.eventLoop.execute {
             _ = self.startRead()
@@ -58,18 +58,18 @@ extension Shard: GroupCommitClient {
 
     // MARK: Reads
 
-    /// Asks the store for the terminal's next frames when that is due and its connection has room.
+    /// Requests the terminal's next frames from the store when a read is due and its connection has room.
     func pump(_ terminal: Terminal) {
         if terminal.update({ $0.rewindIfDue() }) {
             self.store.rewind(terminal.ccid)
-            // A terminal that leaves this shard does not leave before its rewind is done.
+            // A recalled terminal does not leave this shard before its rewind is carried out.
             if self.handover.isRecalled(terminal.ccid) { self.handover.recalled[terminal.ccid] = self.store.number }
         }
         guard let connection = terminal.connection, connection.closeReason == nil else { return }
         if connection.outbound.unacknowledged >= self.options.outbound.lowWatermark {
             self.sampleAcknowledged(connection)
             guard connection.outbound.unacknowledged < self.options.outbound.lowWatermark else {
-                // What is held would wait for the room, in memory only: it goes to the store.
+                // Held frames would wait for room in memory only, so they are stored.
                 if terminal.mailbox.mode == .catchingUp { self.makeWay(for: terminal) }
                 if terminal.mailbox.isReadDue { self.awaitRoom(connection) }
                 return
@@ -93,12 +93,12 @@ extension Shard: GroupCommitClient {
                 self.injections.written(stored.marks)
                 self.tracedFrames.written(stored.traced)
                 if action == .writeAndGoLive { self.releaseHeld(terminal) }
-                // More is kept than one read brings: what was held while it seemed to be the last one is newer than all of that,
-                // and older than what goes to the store from here on.
+                // The store has more frames than one read brings. The held frames came while that read seemed to be the last one:
+                // they are newer than all of those. They are older than the frames that are stored from here on.
                 if terminal.mailbox.mode == .draining { self.storeHeld(terminal) }
             }
         case .failure(let error):
-            // The store thread has told the operator; here it is enough to ask again.
+            // The store thread has logged the error; here the read is only repeated.
             self.logger.debug(
                 "reading a backlog failed",
                 metadata: ["ccid": "\(run.ccid)", "error": "\(error)"]
@@ -108,12 +108,12 @@ extension Shard: GroupCommitClient {
                 self.awaitRoom(connection)
                 return
             }
-        // The connection is gone, and what was in flight has waited for this answer: it goes back.
+        // The connection has ended. Its frames in flight have waited for this answer, and are requeued now.
         }
         self.pump(terminal)
     }
 
-    // MARK: Receipts
+    // MARK: Answers for appended frames
 
     private func apply(_ receipt: StoreCompletion.Receipt) {
         if let journal = self.journals.take(receipt.token) {

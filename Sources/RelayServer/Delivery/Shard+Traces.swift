@@ -2,21 +2,21 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// What becomes of traced frames, and terminals whose frames all are.
+// The progress of traced frames, and terminals whose frames are all traced.
 extension Shard {
-    /// Frames of a run have arrived; the store hears it by their removal.
+    /// Handles the delivery of frames of a run; the store records it by their removal.
     func tracedFramesArrived(_ marks: [StoredRun.Mark], on connection: TerminalConnection) {
         let ids = self.tracedFrames.takeInFlight(marks)
         guard !ids.isEmpty else { return }
         if connection.listener.confirm == .heartbeat {
-            // It is a heartbeat that has this asked.
+            // On this listener, delivery is sampled at a heartbeat, which confirms the frames.
             self.store.confirm(ids)
         } else {
             self.tracedFrames.awaitHeartbeat(ids, on: connection.id)
         }
     }
 
-    /// A heartbeat came.
+    /// Confirms the delivered traced frames of `connection`, from which a heartbeat came.
     func confirmTracedFrames(of connection: TerminalConnection) {
         let ids = self.tracedFrames.takeUnconfirmed(of: connection.id)
         if !ids.isEmpty { self.store.confirm(ids) }
@@ -24,7 +24,7 @@ extension Shard {
 
     // MARK: Switches
 
-    /// Has the terminal's frames go through the store while its switch is on, and no longer.
+    /// Passes the terminal's frames through the store while its trace switch is on, and only then.
     func updateWriteThrough(_ terminal: Terminal) {
         let isTraced = self.groupCommit.traced.contains(terminal.ccid)
         if isTraced { self.tracedFrames.writeThrough(terminal.ccid) }
@@ -35,10 +35,10 @@ extension Shard {
         self.pump(terminal)
     }
 
-    /// Looks for switches that have gone off.
+    /// Ends write-through for terminals whose trace switch has been turned off.
     func endWriteThrough() {
         for ccid in self.tracedFrames.endWriteThrough(unless: self.groupCommit.traced.contains) {
-            // A terminal that has to leave is checked again where it registers next.
+            // A recalled terminal is checked again where it registers next.
             if let terminal = self.terminals[ccid], !self.handover.isRecalled(ccid) { self.updateWriteThrough(terminal) }
         }
     }

@@ -19,19 +19,19 @@ struct PendingSubmission {
     }
 }
 
-/// One event loop's side of the store: the submission that gathers, and the numbers of those that the store has answered.
+/// One event loop's side of the store: the submission being gathered, and the numbers of the answered ones.
 ///
 /// Submissions are numbered from 1. ``committed`` is the highest number that is durable, so a frame in submission n is safe once
 /// `committed >= n`. Confined to its event loop.
 final class StoreClient {
-    /// The longest time that a removal waits for a submission that something else needs. Until it is durable, a crash sends the
-    /// delivered frame again (G9).
+    /// The longest time that a removal waits for a submission with other items. Until the removal is durable, a crash causes a
+    /// second delivery of the frame (G9).
     static let removalPatience = TimeAmount.milliseconds(25)
-    /// The number of delayed removals that ends their wait.
+    /// The number of delayed removals at which they are submitted without waiting.
     static let maximumDelayedRemovals = 256
 
     private var pending = PendingSubmission()
-    /// ``gathered`` has been called for what is pending.
+    /// Whether ``gathered`` has been called for the pending items.
     private var isAnnounced = false
     private var delayedRemovals: [StoreSubmission.Removal] = []
     private var nextToken: UInt32 = 1
@@ -39,25 +39,25 @@ final class StoreClient {
     private(set) var removalsDue: NIODeadline?
     /// The highest submission that is durable.
     private(set) var committed: UInt64 = 0
-    /// The highest submission known to be carried out, as are all before it; perhaps not durable.
+    /// The highest submission known to be carried out, as are all before it; it may not be durable.
     private var latestCarriedOut: UInt64 = 0
-    /// Called when the first item of a submission has come: it has to be taken at the end of the tick.
+    /// Called when a submission gets its first item: it has to be taken at the end of the tick.
     var gathered: () -> Void = {}
 
-    /// The number of the submission that gathers.
+    /// The number of the submission being gathered.
     var number: UInt64 { self.pending.number }
-    /// Frames in the submission that gathers.
+    /// Frames in the submission being gathered.
     var pendingFrames: Int { self.pending.appends.count }
     /// Memory for those frames, in bytes.
     var pendingBytes: Int { self.pending.appends.cost }
-    /// Whether the submission that gathers has no items.
+    /// Whether the submission being gathered has no items.
     var isEmpty: Bool { self.pending.isEmpty }
     var delayedRemovalCount: Int { self.delayedRemovals.count }
-    /// The latest submission that may hold a frame: the one that gathers, or the one before it when that is empty.
+    /// The latest submission that may hold a frame: the one being gathered, or the one before it when that is empty.
     var latest: UInt64 { self.pending.isEmpty ? self.pending.number - 1 : self.pending.number }
-    /// Whether every submission is answered and nothing gathers.
+    /// Whether every submission is answered and nothing is pending.
     var isAnswered: Bool { self.pending.isEmpty && self.committed + 1 == self.pending.number }
-    /// The highest submission whose changes the store has in memory at least.
+    /// The highest submission whose changes the store has at least in memory.
     var carriedOut: UInt64 { max(self.latestCarriedOut, self.committed) }
 
     // MARK: Gathering
@@ -69,15 +69,15 @@ final class StoreClient {
         self.announce()
     }
 
-    /// Ends frames in flight that are delivered.
+    /// Removes frames in flight that are delivered.
     func remove(_ removal: StoreSubmission.Removal) {
         self.pending.removals.append(removal)
         self.announce()
     }
 
-    /// Ends frames in flight that are delivered, with the next submission that something else needs.
+    /// Removes frames in flight that are delivered, with the next submission that has other items.
     ///
-    /// - Returns: when a submission is due for it at the latest, if that is new.
+    /// - Returns: the time by which a submission is due for it, if that is new.
     func removeLater(_ removal: StoreSubmission.Removal, now: NIODeadline) -> NIODeadline? {
         self.delayedRemovals.append(removal)
         if self.delayedRemovals.count >= Self.maximumDelayedRemovals {
@@ -89,7 +89,7 @@ final class StoreClient {
         return self.removalsDue
     }
 
-    /// Has the frames in flight of a terminal queued again.
+    /// Requests that the frames in flight of a terminal are queued again.
     func rewind(_ ccid: CCID) {
         self.pending.rewinds.append(ccid)
         self.announce()
@@ -112,7 +112,7 @@ final class StoreClient {
         self.pending.keys[token] = key
     }
 
-    /// A token for a receipt of the store; 0 stands for none.
+    /// Makes a token for an answer of the store; 0 stands for none.
     func makeToken() -> UInt32 {
         defer { self.nextToken = self.nextToken == .max ? 1 : self.nextToken + 1 }
         return self.nextToken
@@ -127,9 +127,9 @@ final class StoreClient {
 
     // MARK: Submitting
 
-    /// Takes what has gathered, when it is due.
+    /// Takes the gathered items, when they are due.
     ///
-    /// - Parameter isLast: delayed removals do not wait for the next submission.
+    /// - Parameter isLast: whether delayed removals do not wait for the next submission.
     func take(isLast: Bool, now: NIODeadline) -> PendingSubmission? {
         let areRemovalsDue =
             self.delayedRemovals.count >= Self.maximumDelayedRemovals || self.removalsDue.map { $0 <= now } ?? false
@@ -150,13 +150,13 @@ final class StoreClient {
 
     // MARK: Answers
 
-    /// The submission of this number, and all before it, are durable.
+    /// Records that the submission of this number, and all before it, are durable.
     func completed(_ number: UInt64) {
         assert(number > self.committed && number < self.pending.number, "The store answers submissions once, in order.")
         self.committed = number
     }
 
-    /// The submission of this number, and all before it, are carried out.
+    /// Records that the submission of this number, and all before it, are carried out.
     func wasCarriedOut(_ number: UInt64) {
         assert(number < self.pending.number, "Only what was submitted can be carried out.")
         self.latestCarriedOut = max(self.latestCarriedOut, number)

@@ -1,23 +1,23 @@
 import RelayCore
 import TTMSProtocol
 
-/// Traced frames that are on their way: the store notes all that it does itself, and has to be told of heartbeats.
+/// Traced frames in flight. The store records its own steps of a trace; heartbeats have to be reported to it.
 final class TracedFrames {
     private var inFlight: Set<MessageID> = []
-    /// Frames that have arrived, and await a heartbeat on the same connection, by its id.
+    /// Frames that have arrived and await a heartbeat on the same connection, by its id.
     private var unconfirmed: [UInt64: [MessageID]] = [:]
 
-    /// While it is, nothing is asked of it.
+    /// Whether no traced frame is in flight or unconfirmed.
     var isEmpty: Bool { self.inFlight.isEmpty && self.unconfirmed.isEmpty }
 
-    /// Frames that await a heartbeat on one connection at the most: a terminal may never send one.
+    /// The maximum number of frames that await a heartbeat on one connection: a terminal may never send one.
     private static let maximumUnconfirmed = 10_000
 
     func written(_ ids: [MessageID]) {
         for id in ids { self.inFlight.insert(id) }
     }
 
-    /// Takes out those of the frames that are traced: they are not in flight any more.
+    /// Removes the traced frames among `marks`: they are no longer in flight.
     @discardableResult
     func takeInFlight(_ marks: [StoredRun.Mark]) -> [MessageID] {
         guard !self.inFlight.isEmpty else { return [] }
@@ -40,10 +40,10 @@ final class TracedFrames {
     /// Terminals whose frames go through the store because they are traced.
     private var writtenThrough: Set<CCID> = []
 
-    /// The frames of `ccid` go through the store from here on.
+    /// Records that the frames of `ccid` go through the store from now on.
     func writeThrough(_ ccid: CCID) { self.writtenThrough.insert(ccid) }
 
-    /// Takes out the terminals that are not traced any more.
+    /// Removes the terminals that are no longer traced.
     func endWriteThrough(unless isTraced: (CCID) -> Bool) -> [CCID] {
         guard !self.writtenThrough.isEmpty else { return [] }
         let ended = self.writtenThrough.filter { !isTraced($0) }
