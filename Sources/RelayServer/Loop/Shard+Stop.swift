@@ -1,9 +1,9 @@
 import NIOCore
 import RelayCore
 
-// The end of a shard.
+// The stop of a shard.
 extension Shard {
-    /// Takes nothing more from terminals, and waits until everything that was put is acknowledged, or until `deadline`.
+    /// Stops reading from terminals, and waits until all bytes that were put are acknowledged, or until `deadline`.
     func drain(until deadline: NIODeadline) -> EventLoopFuture<Void> {
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.eventLoop.execute {
@@ -17,8 +17,8 @@ extension Shard {
         return promise.futureResult
     }
 
-    /// After ``storeWaiting()``: waits until the store has been told of all that was delivered, or until `deadline`. What was
-    /// delivered while its commit was under way is known by its id only then, and would be delivered again after the restart.
+    /// Waits until the store has recorded all deliveries, or until `deadline`. Called after ``storeWaiting()``. A frame delivered
+    /// while its commit was under way gets its id only from the answer, and would otherwise be delivered again after the restart.
     func settle(until deadline: NIODeadline) -> EventLoopFuture<Void> {
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.eventLoop.execute {
@@ -44,7 +44,7 @@ extension Shard {
         }
     }
 
-    /// Ends all connections; what is not acknowledged goes back to the queues, and to the store.
+    /// Closes all connections; frames that are not acknowledged are requeued in the store.
     func stop() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
             for connection in self.connections { self.close(connection, .shutdown) }
@@ -53,12 +53,12 @@ extension Shard {
         }
     }
 
-    /// After the store has been closed: what it has not kept by now it never will.
+    /// Fails the injections without an answer, after the store has been closed: it stores nothing more.
     func answerInjections() -> EventLoopFuture<Void> {
         self.eventLoop.submit { self.injections.failAll() }
     }
 
-    /// Passes on what is for other shards.
+    /// Hands over all frames for other shards.
     func passOn() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
             self.handOverAll()
@@ -66,7 +66,7 @@ extension Shard {
         }
     }
 
-    /// Stores what waits for terminals that are between two shards: now they are on none.
+    /// Stores frames that wait for terminals between two shards: those terminals are on none now.
     func storeWaiting() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
             for case .recalling(let waiting, _) in self.handover.loans.values {

@@ -2,23 +2,24 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// What time brings: acknowledgements, timeouts, terminals to forget. One timer per shard, none per connection.
+// Timed work: acknowledgements, timeouts, terminals to forget. One timer serves each shard, none a single connection.
 extension Shard {
-    /// Terminals that one check feeds at most: about 2 ms.
+    /// The maximum number of terminals that one check feeds: about 2 ms.
     private static let fedAtOnce = 1_024
-    /// How many connections ahead memory is asked for: one system call, which each costs, is about as long as the memory takes.
+    /// The number of connections that memory is prefetched ahead. Each prefetch costs one system call, which takes about as long as
+    /// the memory.
     private static let sweepLead = 2
-    /// How often timeouts are looked at.
+    /// The interval between two checks of timeouts.
     static let timeoutInterval = TimeAmount.milliseconds(250)
-    /// Silent connections that one look closes at the most, some 20 ms; the others are closed by the next looks. A network that
-    /// fails can make a whole fleet fall silent at once.
+    /// The maximum number of silent connections that one check closes, in about 20 ms; later checks close the others. A network
+    /// failure can make a whole fleet silent at once.
     private static let silentAtOnce = 512
 
     // MARK: Acknowledgement
 
-    /// Has `connection` sampled, and its frames journalled, in time. Called after each flush.
+    /// Schedules the sample of `connection` and the journal of its frames. Called after each flush.
     ///
-    /// Replies to heartbeats need neither: nobody asks whether they have arrived.
+    /// Heartbeat replies need neither: their delivery is not checked.
     @inline(__always)
     func awaitAcknowledgement(_ connection: TerminalConnection) {
         guard !connection.window.isEmpty || connection.isPaused(for: .replies), connection.closeReason == nil else { return }
@@ -44,7 +45,7 @@ extension Shard {
         self.scheduleSweep()
     }
 
-    /// Has ``sweep(due:)`` run when the next connection is due, or soon while senders wait for room.
+    /// Schedules ``sweep(due:)`` for the time when the next connection is due, or soon while senders wait for room.
     func scheduleSweep() {
         let now = self.tickTime
         var due = self.acknowledgements.next ?? .distantFuture
@@ -58,7 +59,8 @@ extension Shard {
         let now = self.startRead()
         self.acknowledgements.withDue(by: now) { connections, unjournaled in
             for (index, connection) in connections.enumerated() {
-                // Milliseconds after its frame was written a connection has left the caches, and the next ones are known here.
+                // Milliseconds after its frame was written a connection is no longer in the caches; the next connections are known
+                // here.
                 if index + Self.sweepLead < connections.count { connections[index + Self.sweepLead].prefetch() }
                 guard connection.closeReason == nil else { continue }
                 if index < unjournaled { self.journalInTime(connection, now: now) } else { self.sampleInTime(connection) }
@@ -71,8 +73,8 @@ extension Shard {
         self.scheduleSweep()
     }
 
-    /// Journals the frames of `connection` that its peer has not acknowledged in time. A peer that is too far away to have done so is
-    /// not sampled first, and all of its frames go at once.
+    /// Journals the frames of `connection` that its peer has not acknowledged in time. A peer too distant to have done so is not
+    /// sampled first, and all of its frames are journalled at once.
     private func journalInTime(_ connection: TerminalConnection, now: NIODeadline) {
         guard let delay = self.acknowledgements.journalDelay else { return }
         if connection.pace.isMeasurementDue { connection.measureRoundTrip() }
@@ -90,7 +92,7 @@ extension Shard {
         }
     }
 
-    /// Has the store asked for the connection's terminals when the connection has room again.
+    /// Schedules the reads for the connection's terminals for when the connection has room again.
     func awaitRoom(_ connection: TerminalConnection) {
         self.scheduleFeeding(in: self.starved.add(connection))
     }
@@ -115,9 +117,9 @@ extension Shard {
         self.starved.checked(starved.count)
     }
 
-    /// Asks the store for the next frames of the connection's terminals, in turn while it has room.
+    /// Requests the next frames of the connection's terminals from the store, in turn while the connection has room.
     ///
-    /// - Returns: how many terminals were checked.
+    /// - Returns: the number of terminals checked.
     private func feed(_ connection: TerminalConnection) -> Int {
         let ccids = connection.session.ccids
         let count = min(ccids.count, Self.fedAtOnce)
@@ -125,7 +127,7 @@ extension Shard {
             connection.nextFed = connection.nextFed < ccids.count ? connection.nextFed : 0
             if let terminal = self.terminals[ccids[connection.nextFed]], terminal.connection === connection {
                 self.pump(terminal)
-                // No room: this terminal is the first when there is some.
+                // Without room, this terminal is the first of the next check.
                 if connection.isStarved { return fed + 1 }
             }
             connection.nextFed += 1
@@ -134,12 +136,12 @@ extension Shard {
         return count
     }
 
-    /// Asks the kernel what `connection`'s peer has acknowledged, unless only a heartbeat counts on its listener.
+    /// Samples the bytes that `connection`'s peer has acknowledged, unless only a heartbeat confirms on its listener.
     func sampleAcknowledged(_ connection: TerminalConnection) {
         if connection.listener.confirm == .acknowledged { self.sample(connection) }
     }
 
-    /// Asks the kernel what `connection`'s peer has acknowledged, and counts what that delivers.
+    /// Samples the bytes that `connection`'s peer has acknowledged, and counts the frames that are delivered by that.
     func sample(_ connection: TerminalConnection) {
         guard connection.sampleAcknowledgement() else { return }
         connection.takeAcknowledged { self.delivered($0, on: connection) }
@@ -181,8 +183,8 @@ extension Shard {
 
     // MARK: Timeouts
 
-    /// Starts the timer that looks for silent connections and terminals to forget, and at how late the event loop is for it: as
-    /// late as it would be for a frame that came in that moment.
+    /// Starts the timer for silent connections and terminals to forget. It also measures the lateness of the event loop, which a
+    /// frame that came at that moment would share.
     func startTimer() {
         let due = self.eventLoop.now + Self.timeoutInterval
         self.call(Look(shard: self, due: due), at: due)
@@ -218,8 +220,8 @@ extension Shard {
                 now: now,
                 options: session
             )
-            // A connection that is held back is silent because of us; and one whose bytes lie in the kernel, as after the process
-            // was stopped, because nobody has listened.
+            // A connection that the relay holds back is silent because of the relay. One with bytes in the kernel is not silent:
+            // the process did not read, as after it was stopped.
             if let reason, !connection.isPaused, !connection.hasMoreToRead {
                 if reason == .registrationTimeout, self.registersLate(connection) { continue }
                 self.close(connection, reason)
@@ -229,16 +231,16 @@ extension Shard {
         }
     }
 
-    /// A first frame that is shorter than a heartbeat should be, and not sound, is awaited until its time is over. Then it is taken as
-    /// it is.
+    /// Handles a first frame that is not sound and shorter than a heartbeat, when its time has ended: until then its rest is
+    /// awaited.
     ///
-    /// - Returns: whether that has registered a terminal, or ended the connection here.
+    /// - Returns: whether it has registered a terminal, or the connection is no longer here.
     private func registersLate(_ connection: TerminalConnection) -> Bool {
         connection.handler?.receiveArrived(.end)
         return connection.handler == nil || connection.session.source != nil
     }
 
-    /// Keeps the number of remembered offline terminals within its limit. Which ones go is left to chance.
+    /// Removes remembered offline terminals above the limit, in no particular order.
     private func forgetTerminals() {
         let limit = max(self.options.maximumOfflineTerminals / self.options.eventLoops, 1)
         var excess = self.terminals.count - self.terminalsOnline - limit
@@ -254,7 +256,7 @@ extension Shard {
         for terminal in forgotten { self.leave(terminal) }
     }
 
-    /// The terminal is not known here any more; what was stored for it may not be durable yet.
+    /// Removes a terminal from this shard; frames stored for it may not be durable yet.
     func leave(_ terminal: Terminal) {
         let submission = terminal.mailbox.appendSubmission
         if submission > self.store.committed { self.receipts.departed(terminal.ccid, submission: submission) }
@@ -262,13 +264,13 @@ extension Shard {
     }
 }
 
-// What runs as long as the relay does, some hundred times a second, is no task: SwiftNIO allocates seven times for each of those,
-// and nothing for a handler that is as small as these.
+// Timers that run several hundred times a second for the relay's whole life are handlers, not tasks. SwiftNIO allocates seven times
+// per task, and nothing for handlers as small as these.
 extension Shard {
     @discardableResult
     private func call(_ handler: some NIOScheduledCallbackHandler & Sendable, at deadline: NIODeadline) -> NIOScheduledCallback?
     {
-        // Fails only when the event loop has been shut down: nothing is due there any more.
+        // This fails only when the event loop has been shut down: nothing is due there then.
         try? self.eventLoop.scheduleCallback(at: deadline, handler: handler)
     }
 

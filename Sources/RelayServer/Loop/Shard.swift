@@ -3,33 +3,34 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// Everything of the relay path that lives on one event loop: its connections, its terminals, and what is on its way to the store
-/// and to the other shards.
+/// The relay path's state on one event loop: its connections, its terminals, and the frames on their way to the store and to other
+/// shards.
 ///
-/// `@unchecked Sendable` because its references travel to other threads, which do no more than `execute` on `eventLoop`; all
+/// `@unchecked Sendable` because other threads hold references to it, which they only use to call `execute` on `eventLoop`. All
 /// state is confined to that loop.
 ///
-/// A tick is what the event loop does between two waits. What a tick's reads put into connections, into the store's submission
-/// and into the batches for other shards leaves at its end, together (``endTick()``): one system call per destination, one
-/// submission, one batch per shard, however many frames they hold.
+/// A tick is the work of the event loop between two waits. Its reads put frames into connections, the store's submission and the
+/// batches for other shards. All of them leave at its end, together (``endTick()``): one system call per destination, one
+/// submission, one batch per shard.
 ///
-/// Files: `Shard+Frames` (the way of a frame), `Shard+Store` (submissions and their answers), `Shard+Connections` (accept,
-/// register, takeover, close), `Shard+Move` (to the shard of their terminal), `Shard+Finish` (the peer's last byte), `Shard+Sweep`
-/// (acknowledgement and timeouts), `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover` (terminals between shards),
-/// `Shard+Stop` (the end), `Shard+Operations` and `Shard+Lists` (what operators ask), `Shard+Blocks` (whom they shut out),
-/// `Shard+Full` (senders that wait for room in the store), `Shard+Events` (what is reported to who follows), `Shard+Fights` (takeovers that come too fast), `Shard+Probes` (silent connections while the relay is full), `Shard+Traces` (what
-/// becomes of traced frames).
+/// Files: `Shard+Frames` (the way of a frame), `Shard+Enqueue` and `Shard+Store` (submissions and their answers),
+/// `Shard+Connections` (accept, register, takeover, close), `Shard+Move` (to the shard of their terminal), `Shard+Finish` (the
+/// peer's last byte), `Shard+Sweep` (acknowledgement and timeouts), `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover`
+/// (terminals between shards), `Shard+Stop` (the end), `Shard+Operations` and `Shard+Lists` (operators' requests), `Shard+Blocks`
+/// (blocked terminals and networks), `Shard+Full` (senders that wait for room in the store), `Shard+Events` (published events),
+/// `Shard+Fights` (takeovers in quick succession), `Shard+Probes` (silent connections while the relay is full), `Shard+Traces` (the
+/// progress of traced frames).
 final class Shard: @unchecked Sendable {
     let index: Int
-    /// Also the clock for everything that is due some time: its `now`, never `NIODeadline.now()`.
+    /// The event loop, and the clock for deadlines: they use its `now`, never `NIODeadline.now()`.
     let eventLoop: any EventLoop
     let sockets: any Sockets
     let options: ServerOptions
     let groupCommit: any GroupCommit
-    /// The store's, at hand for every read.
+    /// The store's set of full terminals, at hand for every read.
     let full: FullTerminals
     let limiter: ConnectionLimiter
-    /// Connections that the acceptor has for this shard.
+    /// Connections that the acceptor has passed to this shard.
     let arrivals = Arrivals()
     let clock: RelayClock
     let steadyClock: SteadyClock
@@ -38,9 +39,9 @@ final class Shard: @unchecked Sendable {
     /// All shards by index, this one included. Set once, before the first connection.
     private(set) var shards: [Shard] = []
 
-    /// What gathers for the store, and the store's answers.
+    /// The submission being gathered, and the store's answers.
     let store = StoreClient()
-    /// Frames in flight that are on their way to the store.
+    /// Frames in flight that are being written to the store.
     let journals = JournalRegister<TerminalConnection>()
     /// Receipts that wait for frames to be safe.
     let receipts = ReceiptGate()
@@ -48,13 +49,13 @@ final class Shard: @unchecked Sendable {
     let heldSenders = HeldSenders()
     /// Frames that are held until the store has answered for their terminals.
     let heldFrames: HeldFrames
-    /// Connections without room for the frames that the store has for them.
+    /// Connections without room for the frames that the store has for their terminals.
     let starved = StarvedConnections()
     /// Connections whose peers have sent their last byte.
     let ending = EndingConnections()
-    /// Terminals that were taken over lately.
+    /// Terminals that were taken over recently.
     let fights = TakeoverFights()
-    /// Terminals whose frames are between two event loops, or that are away from their home.
+    /// Terminals whose frames are between two event loops, or that are on another loop than their home.
     let handover = Handover()
     /// Frames for the other event loops.
     private(set) var peers = PeerBatches(count: 0)
@@ -63,7 +64,7 @@ final class Shard: @unchecked Sendable {
     /// Connections whose peers owe acknowledgements.
     let acknowledgements: AcknowledgementQueue
     let sweepTimer = SweepTimer()
-    /// Operators' frames that are not answered.
+    /// Operators' frames without an answer.
     let injections = PendingInjections()
     let tracedFrames = TracedFrames()
     /// Connections that ended.
@@ -94,17 +95,17 @@ final class Shard: @unchecked Sendable {
     /// Terminals and networks that operators have blocked.
     private(set) var blocks = BlockList()
 
-    // What leaves at the end of the tick.
+    // Data that leaves at the end of the tick.
     private var isTickScheduled = false
     private(set) var dirty: [TerminalConnection] = []
-    /// The empty buffer of the last round of them: a tick takes turns with two, and allocates none.
+    /// The empty buffer of the last flush: two buffers alternate, so that a tick allocates none.
     private var spareRound: [TerminalConnection] = []
-    /// The time of the latest read, sweep or answer of the store: the time of what is put, without a clock per frame.
+    /// The time of the latest read, sweep or answer of the store. Frames are put with this time, without a clock query per frame.
     private(set) var tickTime: NIODeadline
 
     /// `nil` with one event loop.
     private(set) var liveTerminals: LiveTerminals?
-    /// All shards use that of the first.
+    /// The table that all shards share if this one is the first.
     private let ownLiveTerminals = LiveTerminals()
     private let ownWaitingBytes = WaitingBytes()
 
@@ -135,11 +136,11 @@ final class Shard: @unchecked Sendable {
         self.events = events
         self.closedConnections = ClosedConnections(shards: options.eventLoops)
         self.logger = logger
-        // Not retained, which would cost every submission: the shard owns the closure.
+        // Not retained, which would cost a retain per submission: the shard owns the closure.
         self.store.gathered = { [unowned(unsafe) self] in self.scheduleTickEnd() }
     }
 
-    /// Makes the other shards known. Called once, before it serves.
+    /// Connects the shard to the others. Called once, before it serves.
     func meet(_ shards: [Shard], movesConnections: Bool) {
         self.shards = shards
         self.movesConnections = movesConnections
@@ -148,19 +149,19 @@ final class Shard: @unchecked Sendable {
         if let first = shards.first { self.heldFrames.share(first.ownWaitingBytes) }
     }
 
-    /// Nothing more is taken from terminals.
+    /// Records that no more frames are accepted from terminals.
     func beginStopping() {
         self.isStopping = true
     }
 
-    /// Puts `blocks` in force.
+    /// Replaces the block list by `blocks`.
     func use(_ blocks: BlockList) {
         self.blocks = blocks
     }
 
-    /// Frees everything, and ends the circles of references. Called when nothing runs on the event loop any more.
+    /// Releases everything, and breaks reference cycles. Called when nothing runs on the event loop any longer.
     func release() {
-        // References in circles.
+        // References in cycles.
         for connection in self.connections {
             connection.handler = nil
             connection.source = nil
@@ -191,13 +192,13 @@ final class Shard: @unchecked Sendable {
 
     func remove(_ terminal: Terminal) { self.terminals.remove(terminal.ccid) }
 
-    /// A terminal has got a connection.
+    /// Counts a terminal that has got a connection.
     func cameOnline() {
         self.terminalsOnline += 1
         assert(self.terminalsOnline <= self.terminals.count)
     }
 
-    /// A terminal has lost its connection.
+    /// Counts a terminal that has lost its connection.
     func wentOffline() {
         self.terminalsOnline -= 1
         assert(self.terminalsOnline >= 0)
@@ -210,7 +211,7 @@ final class Shard: @unchecked Sendable {
         return connection
     }
 
-    /// Takes a connection out of the list; the last one takes its place.
+    /// Removes a connection from the list; the last one takes its place.
     func forget(_ connection: TerminalConnection) {
         assert(self.connections[connection.index] === connection)
         guard let last = self.connections.popLast(), last !== connection else { return }
@@ -218,7 +219,7 @@ final class Shard: @unchecked Sendable {
         self.connections[connection.index] = last
     }
 
-    /// A read begins: what it puts is of this time.
+    /// Records the time at which a read begins: its frames are put with this time.
     func startRead() -> NIODeadline {
         self.tickTime = self.eventLoop.now
         return self.tickTime
@@ -226,7 +227,7 @@ final class Shard: @unchecked Sendable {
 
     // MARK: The end of the tick
 
-    /// Has `connection` written to at the end of the tick.
+    /// Schedules a write to `connection` for the end of the tick.
     @inline(__always)
     func markDirty(_ connection: TerminalConnection) {
         guard !connection.isDirty else { return }
@@ -235,7 +236,7 @@ final class Shard: @unchecked Sendable {
         self.scheduleTickEnd()
     }
 
-    /// Has ``endTick()`` run after all that is ready in this tick.
+    /// Schedules ``endTick()`` after all events that are ready in this tick.
     @inline(__always)
     func scheduleTickEnd() {
         guard !self.isTickScheduled else { return }
@@ -243,7 +244,7 @@ final class Shard: @unchecked Sendable {
         self.eventLoop.execute { self.endTick() }
     }
 
-    /// Unfinished frames take `change` bytes more, or what is held back does.
+    /// Counts `change` more bytes of memory for unfinished frames, or for held-back bytes.
     func countUnfinished(_ change: Int, isHeldBack: Bool) {
         self.unfinishedMemory.count(change, isHeldBack: isHeldBack)
         if self.unfinishedMemory.bytes > self.unfinishedLimit { self.scheduleTickEnd() }
@@ -259,7 +260,7 @@ final class Shard: @unchecked Sendable {
     }
 
     func flushDirty() {
-        // A write can fail, and closing what failed can make others dirty: those are flushed in the next round.
+        // A write can fail, and closing the connection can make others dirty: those are flushed in the next round.
         while !self.dirty.isEmpty {
             var round: [TerminalConnection] = []
             swap(&round, &self.spareRound)
@@ -279,10 +280,10 @@ final class Shard: @unchecked Sendable {
     }
 }
 
-/// What one shard has counted since the relay started.
+/// Counters of one shard since the relay started.
 struct ShardCounters: Sendable {
     var heartbeats: UInt64 = 0
-    /// Data frames taken, from terminals and operators.
+    /// Data frames accepted from terminals and operators.
     var accepted: UInt64 = 0
     var acceptedBytes: UInt64 = 0
     /// Of those, frames whose checksum did not hold (`marker`).
@@ -292,9 +293,9 @@ struct ShardCounters: Sendable {
     /// Frames whose last byte their destination has acknowledged.
     var delivered: UInt64 = 0
     var deliveredBytes: UInt64 = 0
-    /// Frames in flight that went to disk because they were not delivered in time.
+    /// Frames in flight that were journalled because they were not delivered in time.
     var journaled: UInt64 = 0
-    /// Frames that were in flight when their connection ended, and go to the next one.
+    /// Frames that were in flight when their connection ended, and were queued again.
     var requeued: UInt64 = 0
     var connectionsAccepted: UInt64 = 0
     var registrations: UInt64 = 0
@@ -305,12 +306,12 @@ struct ShardCounters: Sendable {
     var spills: UInt64 = 0
     /// Times that a sender was held back because the store was behind.
     var pauses: UInt64 = 0
-    /// Times that a sender was held back because there was no room for what it sent.
+    /// Times that a sender was held back because there was no room for its frames.
     var fullPauses: UInt64 = 0
     /// Bytes that had arrived and were not handled when their connections ended.
     var unreadBytes: UInt64 = 0
     var closed: [UInt64] = Array(repeating: 0, count: CloseReason.allCases.count)
-    /// Seconds from putting a frame to its connection until it was known to be delivered, for each frame.
+    /// Seconds from putting a frame on its connection until its delivery was known, for each frame.
     var acknowledgedTimes = Histogram(Histogram.latencies)
     /// Seconds that the event loop was late for its timer.
     var timerDelays = Histogram(Histogram.latencies)

@@ -2,28 +2,28 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// A terminal as its event loop knows it: its mailbox, its connection while it has one, and what operators want to know.
+/// A terminal on its event loop: its mailbox, its connection while it has one, and the data that operators see.
 ///
-/// `@unchecked Sendable` because it can move to another shard (``Handover``): it is confined to the event loop of the shard that has
-/// it, and on its way only the message knows it. `live` is what the hot path asks: it is set exactly while the mailbox is live.
+/// `@unchecked Sendable` because it can move to another shard (``Handover``). It is confined to the event loop of its shard; during
+/// a move only the message refers to it. The hot path reads `live`, which is set exactly while the mailbox is live.
 final class Terminal: @unchecked Sendable {
     let ccid: CCID
-    /// Where other event loops see whether it is live; `nil` when there are none.
+    /// Publishes to other event loops whether it is live; `nil` when there are none.
     private let liveTerminals: LiveTerminals?
     private(set) var mailbox: Mailbox
     /// The connection that the terminal registered on last.
     private(set) var connection: TerminalConnection?
     /// The connection while frames go straight to it.
     private(set) var live: Unmanaged<TerminalConnection>?
-    /// It is fed from disk because it reads too slowly, and its connection counts it.
+    /// Whether it is fed from disk because it reads too slowly, and its connection counts it.
     private var isSpilled = false
     /// The number of the registration that brought the connection.
     private(set) var registration: UInt64 = 0
-    /// Frames of this shard are kept back (``Handover``, invariant 4), so none goes straight to the connection.
+    /// Whether frames of this shard wait (``Handover``, invariant 4), so that none goes straight to the connection.
     var isSyncing = false {
         didSet { self.updateLive() }
     }
-    /// Frames that wait until the store has been asked (``Mailbox/Mode/catchingUp``).
+    /// Frames that wait for the store's answer (``Mailbox/Mode/catchingUp``).
     var held = AppendBatch()
 
     var counters = TerminalCounters()
@@ -39,13 +39,13 @@ final class Terminal: @unchecked Sendable {
         self.mailbox = Mailbox(isWriteThrough: isWriteThrough)
     }
 
-    /// Whether its connection is open: one that has ended may not have detached it yet (``LeavingTerminals``).
+    /// Whether its connection is open: a closed one may not have been detached yet (``LeavingTerminals``).
     var isOnline: Bool { self.connection.map { $0.closeReason == nil } ?? false }
 
     /// Whether it has had no connection since it became known here.
     var isNew: Bool { self.registration == 0 }
 
-    /// Asks the mailbox, or tells it something, and keeps `live` in step.
+    /// Passes an event to the mailbox, and updates `live`.
     @discardableResult
     func update<Result>(_ body: (inout Mailbox) -> Result) -> Result {
         defer { self.updateLive() }
@@ -57,7 +57,7 @@ final class Terminal: @unchecked Sendable {
         let live = isLive ? self.connection.map(Unmanaged.passUnretained) : nil
         if (live == nil) != (self.live == nil) { self.liveTerminals?.note(self.ccid, isLive: live != nil) }
         self.live = live
-        // One that is written through always drains.
+        // A terminal with write-through is always draining.
         let isSpilled = self.connection != nil && self.mailbox.mode == .draining && !self.mailbox.isWriteThrough
         if isSpilled != self.isSpilled {
             self.isSpilled = isSpilled
@@ -95,7 +95,7 @@ final class Terminal: @unchecked Sendable {
         self.update { $0.detached() }
     }
 
-    /// A heartbeat of it came.
+    /// Records a heartbeat of the terminal.
     ///
     /// - Returns: whether it ends a time in which the terminal was reported late.
     func heartbeat(now: Timestamp, tick: NIODeadline) -> Bool {
@@ -104,13 +104,13 @@ final class Terminal: @unchecked Sendable {
         return self.cadence.heartbeat(now: tick, frames: self.counters.frames)
     }
 
-    /// Hands out what is held.
+    /// Takes the held frames.
     func takeHeld() -> AppendBatch {
         defer { self.held = AppendBatch() }
         return self.held
     }
 
-    /// Whether nothing would be lost by forgetting the terminal, but what operators see of it.
+    /// Whether forgetting the terminal loses nothing but the data that operators see.
     var isForgettable: Bool {
         self.connection == nil && self.mailbox.isSettled && self.held.isEmpty
     }

@@ -1,9 +1,9 @@
 import RelayCore
 import TTMSProtocol
 
-/// The terminals of one event loop by CCID: open addressing with linear probing, because the lookup per frame is on the relay's
-/// hot path, and `Dictionary` hashes with SipHash to resist chosen keys. Here a chosen set of CCIDs could lengthen probes, so the
-/// hash is keyed with a random number per process: the one that Swift's own hashing has, so that `SWIFT_DETERMINISTIC_HASHING` makes
+/// The terminals of one event loop by CCID, with open addressing and linear probing, because the lookup per frame is on the hot
+/// path. `Dictionary` hashes with SipHash to resist chosen keys. Here a chosen set of CCIDs could lengthen probes, so the hash is
+/// keyed with a random number per process. That number comes from Swift's own hashing, so that `SWIFT_DETERMINISTIC_HASHING` makes
 /// this table's order repeatable, too.
 struct TerminalTable: ~Copyable {
     private struct Slot {
@@ -42,7 +42,7 @@ struct TerminalTable: ~Copyable {
         return Int(truncatingIfNeeded: spread &>> self.shift)
     }
 
-    /// The terminal with this CCID. Unmanaged, because a retain and a release per frame cost as much as the lookup.
+    /// The terminal with this CCID. It is unmanaged, because a retain and a release per frame cost as much as the lookup.
     @inline(__always)
     func find(_ ccid: CCID) -> Unmanaged<Terminal>? {
         var index = self.home(ccid.rawValue)
@@ -82,7 +82,7 @@ struct TerminalTable: ~Copyable {
         old.deallocate()
     }
 
-    /// Takes a terminal out; those behind it in its probe move up, so that no gap ends a search too early.
+    /// Removes a terminal; those after it in its probe move up, so that no gap ends a search too early.
     mutating func remove(_ ccid: CCID) {
         var gap = self.home(ccid.rawValue)
         while let terminal = self.slots[gap].terminal {
@@ -107,8 +107,8 @@ struct TerminalTable: ~Copyable {
         self.slots[gap].terminal = nil
     }
 
-    /// Parts that a walk over the table can be cut into: each terminal stays in its part however the table grows, so that a walk
-    /// that takes breaks meets every terminal that is there all the time, and none twice.
+    /// The number of parts for a walk over the table. Each terminal stays in its part when the table grows. A walk with pauses
+    /// therefore meets every terminal that is present throughout, and none twice.
     static let parts = 1_024
 
     /// Calls `body` with the terminals of one part, 0..<``parts``, in no order.
@@ -118,7 +118,8 @@ struct TerminalTable: ~Copyable {
         }
     }
 
-    /// Calls `body` with the CCIDs of one part, without a look at the terminals themselves, which no cache holds when they are many.
+    /// Calls `body` with the CCIDs of one part, without access to the terminals themselves, which are not in a cache when they are
+    /// many.
     func forEachCCID(inPart part: Int, _ body: (UInt32) -> Void) {
         self.forEachSlot(inPart: part) { body($0.key) }
     }
@@ -128,7 +129,7 @@ struct TerminalTable: ~Copyable {
         let width = (self.mask + 1) / Self.parts
         let homes = part * width..<(part + 1) * width
         var index = homes.lowerBound
-        // What is at home here can lie further back, but no further than the next gap.
+        // Terminals whose home is here can lie further back, but no further than the next gap.
         while true {
             let slot = self.slots[index & self.mask]
             if slot.terminal != nil {

@@ -1,8 +1,8 @@
 import NIOCore
 
-/// Things that are due in the near future, in any order: a ring of buckets, one for each turn of a coarse beat.
+/// Elements that are due in the near future, in any order: a ring of buckets, one for each turn of a coarse beat.
 ///
-/// An event loop's timers cost a heap entry and closures each; here adding is an append, and one timer serves all.
+/// An event loop's timers cost a heap entry and closures each. Here an addition is an append, and one timer serves all.
 struct TimerWheel<Element> {
     private var buckets: [[Element]] = Array(repeating: [], count: Self.span)
     /// Nanoseconds from one turn to the next.
@@ -11,10 +11,11 @@ struct TimerWheel<Element> {
     private var swept: Int64
     private(set) var count = 0
 
-    /// Elements whose room a bucket keeps: more come in a storm, and all buckets would keep the room for the largest of them.
+    /// The most elements whose room a bucket retains. A burst brings more, and all buckets would retain the room for the largest
+    /// one.
     private static var kept: Int { 256 }
 
-    /// Turns that the ring spans; what is due later is due at its end.
+    /// The number of turns that the ring spans; an element that is due later is due at its end.
     static var span: Int { 32 }
 
     /// Makes an empty wheel.
@@ -35,7 +36,7 @@ struct TimerWheel<Element> {
         Int(truncatingIfNeeded: turn) & (Self.span - 1)
     }
 
-    /// Adds something that is due at `due`, or in the next turn where that is past. It comes up within a beat after.
+    /// Adds an element that is due at `due`, or in the next turn if that has passed. It is returned within a beat after.
     mutating func add(_ element: Element, due: NIODeadline) {
         let wanted = self.turn(due) + 1
         let turn = min(max(wanted, self.swept + 1), self.swept + Int64(Self.span))
@@ -43,11 +44,11 @@ struct TimerWheel<Element> {
         self.count += 1
     }
 
-    /// Takes out what is due by `now`, and adds it to `due`, which keeps its room.
+    /// Removes the elements that are due by `now`, and appends them to `due`.
     mutating func takeDue(by now: NIODeadline, into due: inout [Element]) {
         let last = self.turn(now)
         let before = due.count
-        // A loop that was held up for longer than the ring spans finds everything due.
+        // A loop that was blocked for longer than the ring spans finds everything due.
         var turn = max(self.swept + 1, last - Int64(Self.span) + 1)
         while turn <= last {
             let index = Self.index(turn)
@@ -61,7 +62,7 @@ struct TimerWheel<Element> {
         self.count -= due.count - before
     }
 
-    /// When the next thing is due; `nil` when there is none.
+    /// The time at which the next element is due; `nil` when there is none.
     var next: NIODeadline? {
         guard self.count > 0 else { return nil }
         for offset in 1...Int64(Self.span) where !self.buckets[Self.index(self.swept + offset)].isEmpty {
@@ -70,15 +71,15 @@ struct TimerWheel<Element> {
         return nil
     }
 
-    /// Whether all that is in the wheel satisfies `predicate`.
+    /// Whether all elements satisfy `predicate`.
     func allSatisfy(_ predicate: (Element) -> Bool) -> Bool {
         self.buckets.allSatisfy { $0.allSatisfy(predicate) }
     }
 
-    /// Elements that there is room for without an allocation.
+    /// The number of elements that fit without an allocation.
     var room: Int { self.buckets.reduce(0) { $0 + $1.capacity } }
 
-    /// Calls `body` with all that is in the wheel.
+    /// Calls `body` with all elements.
     func forEach(_ body: (Element) -> Void) {
         for bucket in self.buckets {
             for element in bucket { body(element) }
