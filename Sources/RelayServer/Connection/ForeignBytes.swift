@@ -1,11 +1,11 @@
 import RelayCore
 import TTMSProtocol
 
-/// What a connection sent that is no frame, as people are shown it. An object, because hardly any connection has one.
+/// The bytes that a connection sent instead of a frame, in a form for people. An object, because hardly any connection has one.
 final class ForeignBytes: Sendable {
-    /// The first bytes of it, escaped.
+    /// The first of the bytes, escaped.
     let shown: String
-    /// What they look like; `nil` when that is not known.
+    /// The protocol that they resemble; `nil` when it is not known.
     let guess: String?
 
     init(_ bytes: some Collection<UInt8>) {

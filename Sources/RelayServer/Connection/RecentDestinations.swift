@@ -1,18 +1,19 @@
 import TTMSProtocol
 
-/// Which terminals a connection has sent to since its last receipt.
+/// The terminals that a connection has sent to since its last receipt.
 ///
-/// Most senders have one destination or few; beyond that it is enough to know that they are many.
+/// Most senders have one destination or few. Above the limit only their being many is recorded.
 struct RecentDestinations {
-    /// More are `many`: a receipt then waits for everything that is under way, which costs milliseconds, not correctness; but while
-    /// the disk fails it waits for others' frames, too. To know more would cost every frame of such a sender a look into a table.
+    /// The most destinations recorded; more are `many`. A receipt then waits for all frames in flight, which costs milliseconds,
+    /// not correctness; but while the disk fails it also waits for others' frames. Recording more would cost every frame of such a
+    /// sender a table lookup.
     private static let limit = 8
 
     private(set) var ccids: [CCID] = []
     private(set) var areMany = false
-    /// Frames went to terminals of other shards.
+    /// Whether frames were handed to other shards.
     var areElsewhere = false
-    /// The latest submission that frames went into straight away; 0 when none did.
+    /// The latest submission that its frames were added to directly; 0 when there was none.
     var storedIn: UInt64 = 0
     private var last: CCID?
 

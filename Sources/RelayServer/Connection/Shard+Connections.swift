@@ -2,9 +2,9 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// Connections: accepted, registered, taken over, closed.
+// Connections: accept, registration, takeover, close.
 extension Shard {
-    /// Takes a connection that has just become active, and that the limiter counts.
+    /// Accepts a connection that has just become active, and that the limiter counts.
     ///
     /// - Returns: `nil` when it was closed at once.
     func accept(_ channel: any Channel, listener: ListenerOptions, addresses: ConnectionAddresses) -> TerminalConnection? {
@@ -30,10 +30,10 @@ extension Shard {
         )
     }
 
-    /// Takes a connection from another shard, whose channel may never become active. One that was on its way here when the relay began
-    /// to stop has brought frames, which are handled as the others' are.
+    /// Adopts a connection from another shard, whose channel may never become active. One that was on its way here when the relay
+    /// began to stop has brought frames, which are handled as the others' are.
     ///
-    /// - Returns: `nil` when its address is blocked; it is counted as closed then.
+    /// - Returns: `nil` when its address is blocked; it is then counted as closed.
     func adopt(_ moving: MovingConnection, _ channel: any Channel) -> TerminalConnection? {
         _ = self.startRead()
         guard !self.isBlocked(moving.addresses) else {
@@ -71,14 +71,14 @@ extension Shard {
 
     // MARK: Registration
 
-    /// A heartbeat of `ccid` came first on `connection`: from now on the terminal is reached there.
+    /// Registers `ccid` on `connection` after its first heartbeat there: from now on the terminal is reached there.
     ///
-    /// - Parameter registration: made when the heartbeat came.
+    /// - Parameter registration: the number made when the heartbeat came.
     func register(_ ccid: CCID, on connection: TerminalConnection, registration: UInt64, now: Timestamp) {
         self.counters.registrations += 1
         self.detachIfLeft(self.terminals[ccid])
         if let terminal = self.terminals[ccid], terminal.connection != nil, terminal.registration > registration {
-            // This heartbeat had to wait for its answer, and a newer one has come elsewhere meanwhile.
+            // This heartbeat had to wait for its reply, and a newer one has come on another connection meanwhile.
             if let reason = connection.session.superseded(ccid) { self.close(connection, reason) }
             return
         }
@@ -91,7 +91,7 @@ extension Shard {
         }
     }
 
-    /// A terminal that this shard has not known.
+    /// Makes a terminal that this shard has not known.
     func makeTerminal(_ ccid: CCID) -> Terminal {
         let terminal = Terminal(
             ccid: ccid,
@@ -102,7 +102,7 @@ extension Shard {
         return terminal
     }
 
-    /// The terminal is reached on `connection` now; the one before, if any, loses it.
+    /// Attaches the terminal to `connection`; the former connection, if any, loses it.
     func attach(_ terminal: Terminal, to connection: TerminalConnection, registration: UInt64, now: Timestamp) {
         self.detachIfLeft(terminal)
         if let former = terminal.connection {
@@ -110,10 +110,10 @@ extension Shard {
             self.fights.tookOver(terminal.ccid, now: self.tickTime)
             self.takeOver(terminal, from: former, now: now)
         }
-        // With an answer to every submission, this shard has nothing on its way that the store might still keep; and whatever
-        // another shard had was carried out before the terminal came here.
+        // When every submission is answered, this shard has no frames on their way into the store's queue. Frames of another shard
+        // were carried out before the terminal came here.
         let storeIsEmpty = self.store.isAnswered && !self.groupCommit.kept.contains(terminal.ccid)
-        // What is submitted may hold frames for a terminal that was not known when they came.
+        // The current submission may hold frames that came before the terminal was known here.
         if terminal.isNew, !storeIsEmpty { terminal.update { $0.appended(in: self.store.latest) } }
         self.updateWriteThrough(terminal)
         terminal.attach(connection, registration: registration, storeIsEmpty: storeIsEmpty, now: now)
@@ -122,7 +122,7 @@ extension Shard {
         self.pump(terminal)
     }
 
-    /// What `former` has not delivered goes back to the terminal's queue; `former` is closed if it holds no other terminal.
+    /// Requeues the frames that `former` has not delivered, and closes `former` if it holds no other terminal.
     func takeOver(_ terminal: Terminal, from former: TerminalConnection, now: Timestamp) {
         self.counters.takeovers += 1
         self.sampleAcknowledged(former)
@@ -133,9 +133,9 @@ extension Shard {
 
     // MARK: The end of a terminal's connection
 
-    /// Takes `terminal` from its connection: what is not delivered goes back to its queue, in order, before anything newer.
+    /// Detaches `terminal` from its connection: frames that are not delivered are requeued, in order, before anything newer.
     ///
-    /// - Parameter runs: the terminal's, if they are not in the connection's window any more.
+    /// - Parameter runs: the terminal's runs, if they are no longer in the connection's window.
     func detach(
         _ terminal: Terminal,
         from connection: TerminalConnection,
@@ -164,7 +164,7 @@ extension Shard {
         self.pump(terminal)
     }
 
-    /// What an operator asks.
+    /// Closes the terminal's connection at an operator's request.
     func kick(_ ccid: CCID) -> Bool {
         self.detachIfLeft(self.terminals[ccid])
         guard let connection = self.terminals[ccid]?.connection else { return false }
@@ -172,14 +172,14 @@ extension Shard {
         return true
     }
 
-    /// A run whose last byte is not acknowledged. Its first frames may be, wholly: those are delivered.
+    /// Requeues a run whose last byte is not acknowledged. Its first frames may be acknowledged whole: those are delivered.
     ///
-    /// - Returns: how many frames go back to the queue.
+    /// - Returns: the number of frames that are requeued.
     private func takeBack(_ run: DeliveryWindow.Run, of terminal: Terminal, from connection: TerminalConnection) -> Int {
         let acknowledged = Int(max(connection.outbound.acknowledged, run.start) - run.start)
         switch run.copy {
         case .journaling(let token):
-            // Where the store keeps them is not known yet: those delivered are removed when the receipt comes.
+            // Their ids in the store are not known yet: delivered frames are removed when the store answers.
             guard let delivered = self.journals.acknowledged(token, bytes: acknowledged) else { return run.frames }
             self.countDelivered(delivered.frames, bytes: delivered.end, of: terminal, on: connection)
             self.journals.delivered(token, frames: delivered.frames)
@@ -226,21 +226,22 @@ extension Shard {
 
     // MARK: Closing
 
-    /// Ends `connection` for `reason`, which is none of its own frames: what arrived before is handled first, without answers.
+    /// Closes `connection` for `reason`, which is not one of its own frames: bytes that arrived before are handled first, without
+    /// replies.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
-        // First of all: a write that fails below makes SwiftNIO close the channel, and comes back here.
+        // This comes first: a write that fails below makes SwiftNIO close the channel, which calls this again.
         guard connection.beginClosing(reason, readsRest: true) else { return }
         self.takeRest(of: connection, boundary: reason == .connectionLost ? .end : .burstEnd)
         self.finishClosing(connection)
     }
 
-    /// Ends `connection` for a frame that it has sent: what follows that frame is not handled.
+    /// Closes `connection` because of a frame that it has sent: bytes after that frame are not handled.
     func fail(_ connection: TerminalConnection, _ reason: CloseReason) {
         guard connection.beginClosing(reason, readsRest: false) else { return }
         self.finishClosing(connection)
     }
 
-    /// What was put is written once more, what is acknowledged counts, the rest goes back.
+    /// Writes the pending bytes once more, counts the acknowledged frames and requeues the others.
     private func finishClosing(_ connection: TerminalConnection) {
         connection.didClose()
         guard let reason = connection.closeReason else { return }
@@ -264,10 +265,11 @@ extension Shard {
         connection.closeSocket()
     }
 
-    /// Handles what has arrived on a connection that ends, be it read already or not. What the store has no room for, or is too far
-    /// behind for, stays unread.
+    /// Handles the bytes that have arrived on a connection that ends, both read and unread. Frames for which the store has no room,
+    /// or is too far behind, stay unread.
     ///
-    /// - Parameter boundary: what the end of it is in `marker`: bytes without a sound checksum are a frame only when nothing can follow.
+    /// - Parameter boundary: the end of the bytes in `marker`: those without a sound checksum are a frame only when nothing can
+    ///   follow.
     func takeRest(of connection: TerminalConnection, boundary: FrameParser.Boundary) {
         connection.endPauses(takesRest: self.takesRests)
         connection.handler?.receiveArrived(boundary)

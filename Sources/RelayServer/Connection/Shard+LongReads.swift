@@ -2,12 +2,13 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// The first heartbeat of a read is always handled. The rest waits in the connection's unfinished bytes, as if it came later.
+// The first heartbeat of a read is always handled. The others wait in the connection's unfinished bytes, as if they came later.
 extension Shard {
-    /// How soon more is handled: the event loop serves its other connections in between.
+    /// The delay until more heartbeats are handled: the event loop serves its other connections meanwhile.
     private static let longReadInterval = TimeAmount.milliseconds(1)
 
-    /// Whether the rest of what `connection` has brought, a heartbeat first, is left for another turn. The connection is then paused.
+    /// Whether the rest of a read from `connection`, which begins with a heartbeat, is left for another turn. The connection is
+    /// then paused.
     @inline(__always)
     func postponesRest(of connection: TerminalConnection) -> Bool {
         self.longReads.spent >= self.longReads.limit && self.postponeRest(of: connection)
@@ -15,7 +16,7 @@ extension Shard {
 
     @inline(never)
     private func postponeRest(of connection: TerminalConnection) -> Bool {
-        // The heartbeats of one that ends are not answered.
+        // Heartbeats of a connection that ends are not answered.
         guard !connection.isEnding else { return false }
         connection.pause(for: .turn)
         self.longReads.waiting.append(connection)

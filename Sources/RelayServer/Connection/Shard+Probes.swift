@@ -1,19 +1,19 @@
 import NIOCore
 import RelayCore
 
-// While the relay is full, peers that are gone without a word hold places that others need. The kernel is made to probe those that have been
-// silent longest: the dead ones are lost within seconds, the others answer, and notice nothing.
+// While the relay is full, dead peers occupy connections that others need. The kernel is made to probe those that have been silent
+// longest: dead ones are lost within seconds, and the others answer without effect.
 extension Shard {
     /// Silence after which a connection is probed.
     private static let probedSilence = TimeAmount.seconds(5)
-    /// How often one connection is probed at the most: each probe wakes a modem.
+    /// The shortest time between two probes of one connection: each probe wakes a modem.
     private static let probePause = TimeAmount.seconds(30)
-    /// Time in which a probed connection is lost, or has answered.
+    /// The time in which a probed connection is lost, or has answered.
     private static let probeTime = TimeAmount.seconds(8)
-    /// Connections probed in one turn, some 2 ms.
+    /// The maximum number of connections probed in one turn: about 2 ms.
     private static let probesAtOnce = 128
 
-    /// Called several times a second.
+    /// Probes connections that are silent while the relay is full. Called several times a second.
     func probeSilent() {
         let now = self.eventLoop.now
         for _ in 0..<Self.probesAtOnce {
@@ -29,7 +29,7 @@ extension Shard {
         }
     }
 
-    /// Those that have been silent longest and were not probed lately, at most ``probesAtOnce``.
+    /// The connections that have been silent longest and were not probed recently, at most ``probesAtOnce``.
     private func longestSilent(now: NIODeadline) -> [TerminalConnection] {
         var found: [TerminalConnection] = []
         for connection in self.connections {

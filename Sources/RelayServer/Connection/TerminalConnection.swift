@@ -3,78 +3,78 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// A terminal's TCP connection: its session, the bytes on their way to it, and what of them is delivered.
+/// A terminal's TCP connection: its session, the bytes on their way to it, and the record of their delivery.
 ///
-/// Confined to its shard's event loop. Bytes leave by a system call of our own as long as the socket takes them, because
-/// SwiftNIO's way costs a retained buffer and a queue entry per write; when the socket is full, SwiftNIO is given one piece at a
-/// time, watches the socket for us, and we go on directly when the piece is written (`isBlocked`).
+/// Confined to its shard's event loop. Bytes leave by the relay's own system call as long as the socket takes them. A write by
+/// SwiftNIO would cost a retained buffer and a queue entry. When the socket is full, SwiftNIO writes one piece at a time and waits
+/// for the socket (`isBlocked`). The relay writes directly again when the piece is written.
 ///
-/// Its fields stand in the order of their use: with thousands of terminals none of this is in a cache when a frame comes, so what
-/// one frame touches on its way in, and on its way out, should lie in few cache lines.
+/// Its fields stand in the order of their use. With thousands of terminals it is in no cache when a frame comes. The fields that
+/// one frame touches should therefore lie in few cache lines.
 final class TerminalConnection {
-    // What a read touches.
+    // Touched by a read.
 
-    /// Strong, which costs no check per use: the shard outlives its connections, and forgets them when they close.
+    /// Strong, which costs no check per use: the shard outlives its connections, and drops them when they close.
     let shard: Shard
     private(set) var phase = ConnectionPhase.open
-    /// Why it ended; `nil` until it is closed.
+    /// The close reason; `nil` until it is closed.
     var closeReason: CloseReason? { self.phase.closeReason }
-    /// Heartbeats are neither answered nor registered any more.
+    /// Whether heartbeats are no longer answered or registered.
     var isEnding: Bool { self.phase.isEnding }
-    /// Why it is not read from.
+    /// The causes for which it is not read from.
     private var pauses = PauseReasons() {
         didSet { if oldValue.isOfRelay != self.pauses.isOfRelay { self.recountUnfinished() } }
     }
-    /// Counts reads, so that a quiet time that has been overtaken by a read is known as such.
+    /// The number of reads, by which a task that waits for a quiet time detects a later read.
     var reads: UInt32 = 0
-    /// When bytes came last; before the first heartbeat, when it was accepted.
+    /// The time of the last bytes; before the first heartbeat, the time of acceptance.
     var lastReceived: NIODeadline
-    /// The bytes of an unfinished frame; empty, and owning nothing, nearly always.
+    /// The bytes of an unfinished frame; nearly always empty, without memory of its own.
     private(set) var unfinished = ByteBuffer()
-    /// When the first of them came.
+    /// The time at which the first of them came.
     private(set) var unfinishedSince = NIODeadline.uptimeNanoseconds(0)
     var parser: FrameParser
     var session = Session()
-    /// Where it has sent data since its last heartbeat.
+    /// The destinations of its data frames since its last heartbeat.
     var destinations = RecentDestinations()
-    /// Data frames from it that its source's counters do not know yet (``Shard/settleCounters(of:)``).
+    /// Data frames from it that its source's counters do not include yet (``Shard/settleCounters(of:)``).
     var uncounted = TakenFrames()
 
-    // What a frame for it touches.
+    // Touched by a frame for it.
 
-    /// It is in the shard's list of connections to flush.
+    /// Whether it is in the shard's list of connections to flush.
     var isDirty = false
-    /// It waits in the ``AcknowledgementQueue`` for a sample.
+    /// Whether it waits in the ``AcknowledgementQueue`` for a sample.
     var isAwaitingSample = false
-    /// It waits in the ``AcknowledgementQueue`` to have its frames journalled.
+    /// Whether it waits in the ``AcknowledgementQueue`` to have its frames journalled.
     var isAwaitingJournal = false
     var pace = AcknowledgementPace()
-    /// SwiftNIO is writing a piece.
+    /// Whether SwiftNIO is writing a piece.
     private var isBlocked = false
     private let descriptor: CInt
     var outbound: OutboundBytes
     var window = DeliveryWindow()
-    /// Frames delivered to its source that the source's counters do not know yet.
+    /// Frames delivered to its source that the source's counters do not include yet.
     var uncountedDeliveries = (frames: 0, bytes: 0)
 
-    // What is needed now and then.
+    // Touched less often.
 
     let id: UInt64
-    /// Its first heartbeat may send it to another shard; not any more once that has failed.
+    /// Whether its first heartbeat may send it to another shard; `false` once that has failed.
     var mayMove = true
-    /// Its terminals that are fed from disk because it reads too slowly.
+    /// The number of its terminals that are fed from disk because it reads too slowly.
     var spilledTerminals = 0
-    /// The heartbeat that waited to take a terminal over is the next one that is handled.
+    /// Whether the heartbeat that waited to take a terminal over is the next one that is handled.
     var mayTakeOver = false
-    /// When it was last over its high watermark.
+    /// The time at which it was last above its high watermark.
     var relievedAt = NIODeadline.distantPast
-    /// Which of its terminals is fed next when there is room.
+    /// The index of its terminal that is fed next when there is room.
     var nextFed = 0
-    /// When it was probed last because the relay was full.
+    /// The time at which it was last probed because the relay was full.
     var probedAt = NIODeadline.distantPast
-    /// What it sent that is no frame.
+    /// The bytes that it sent instead of a frame.
     var foreign: ForeignBytes?
-    /// The terminal that it must not register, for which it is closed.
+    /// The terminal that it must not register, and for which it is closed.
     var refused: CCID?
     /// The shard that it has to move to.
     var destination: Int?
@@ -84,31 +84,31 @@ final class TerminalConnection {
     let openedAt: Timestamp
     /// The terminal of the latest heartbeat, for its counters; `nil` while another event loop has it.
     var source: Terminal?
-    /// What came and was delivered, but for what is not counted yet (``Shard/settleCounters(of:)``).
+    /// Frames received and delivered, without those that are not counted yet (``Shard/settleCounters(of:)``).
     var counters = ConnectionCounters()
     /// `nil` once the channel is closed.
     var handler: TerminalHandler?
     /// Its place in the shard's list of connections.
     var index = 0
-    /// It is in the shard's list of connections that wait for room before the store is asked for more.
+    /// Whether it is in the shard's list of connections that wait for room before more is read from the store.
     var isStarved = false
-    /// A heartbeat is not answered yet: what the connection sent before it is not safe. What came behind it waits.
+    /// Whether a heartbeat is not answered yet, because frames before it are not safe. Bytes after it wait.
     var isAwaitingReceipt: Bool {
         get { self.pauses.contains(.receipt) }
         set { newValue ? self.pause(for: .receipt) : self.goOnReading(after: .receipt) }
     }
     /// The receipt that it waits for.
     var receiptRequest: ReceiptRequest?
-    /// Something that it brought has to wait, and what comes behind that waits, too.
+    /// Whether a frame that it brought has to wait, and all bytes after it with it.
     var isKeepingBack: Bool {
         !self.pauses.isDisjoint(with: [.receipt, .full, .takeover, .turn]) || self.pauses.contains(.store) && !self.isTakingRest
     }
-    /// It ends: what it has brought is taken although the store is behind.
+    /// Whether it ends, so that the bytes it has brought are handled although the store is behind.
     private(set) var isTakingRest = false
-    /// The peer has sent its last byte; what is on its way to it may still arrive.
+    /// Whether the peer has sent its last byte, and frames in flight may still arrive.
     var isFinishing: Bool { self.phase == .finishing }
-    /// A second descriptor of the socket, for the bytes that were unread when the peer's FIN or RST came: SwiftNIO closes the first
-    /// one when the connection breaks.
+    /// A second descriptor of the socket, for bytes that were unread when the peer's FIN or RST came. SwiftNIO closes the first one
+    /// when the connection breaks.
     private var inputDescriptor: CInt?
     /// Bytes that had arrived and were not handled when the connection ended.
     private(set) var unreadBytes = 0
@@ -136,14 +136,14 @@ final class TerminalConnection {
         self.outbound = OutboundBytes(pool: shard.chunks)
     }
 
-    /// Whether the descriptor is still this connection's. SwiftNIO closes it only in `close`, which we call after the close reason
-    /// is set, or just before `channelInactive`, which sets it before anything else of ours runs: so without a close reason there
-    /// is no need to ask the channel, which costs a cache miss per write.
+    /// Whether the descriptor is still this connection's. SwiftNIO closes it only in `close`, which the relay calls after the close
+    /// reason is set, or just before `channelInactive`, which sets the reason first. Without a close reason, reading the channel's
+    /// state, which costs a cache miss per write, is therefore not necessary.
     private var hasDescriptor: Bool { self.phase.isOpen || self.channel.isActive }
 
     // MARK: Putting
 
-    /// Rewrites `frame` behind everything that leaves, as `owner` gets it.
+    /// Rewrites `frame` for `owner` and appends it to the outbound bytes.
     @inline(__always)
     func put(_ frame: FrameView, from source: CCID, to owner: CCID) {
         self.window.append(
@@ -156,7 +156,7 @@ final class TerminalConnection {
         FrameRewriter.forward(frame, from: source, to: self.outbound.reserve(frame.size))
     }
 
-    /// Puts a copy of a frame that has been rewritten already.
+    /// Appends a copy of a frame that has been rewritten already.
     func put(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry) {
         guard let start = frame.baseAddress, frame.count >= Frame.minimumSize else { return }
         let view = FrameView(bytes: start, size: frame.count, isSound: true)
@@ -171,7 +171,7 @@ final class TerminalConnection {
         self.outbound.reserve(frame.count).copyMemory(from: start, byteCount: frame.count)
     }
 
-    /// Puts frames that the store has read.
+    /// Appends frames that the store has read.
     func put(_ run: StoredRun, to owner: CCID) {
         run.bytes.withUnsafeReadableBytes { bytes in
             self.window.append(
@@ -187,7 +187,7 @@ final class TerminalConnection {
 
     // MARK: Writing
 
-    /// Writes what has been put.
+    /// Writes the outbound bytes.
     ///
     /// - Returns: `false` when the connection is broken; it has to be closed.
     func flush() -> Bool {
@@ -206,19 +206,19 @@ final class TerminalConnection {
         return true
     }
 
-    /// Releases the memory of replies to heartbeats that the socket has taken: they are in no run, and are never sent again.
+    /// Releases the memory of heartbeat replies that the socket has taken: they are in no run, and are never sent again.
     func releaseReplies() {
         if self.window.isEmpty { self.outbound.releaseWritten() }
     }
 
-    /// Takes out of the window what is acknowledged, and releases its memory.
+    /// Removes acknowledged runs from the window, and releases their memory.
     func takeAcknowledged(_ delivered: (DeliveryWindow.Run) -> Void) {
         self.window.acknowledge(upTo: self.outbound.acknowledged, delivered)
         self.outbound.release(before: self.window.start ?? self.outbound.acknowledged)
         self.releaseReplies()
     }
 
-    /// Bytes that SwiftNIO is given at once while the socket is full.
+    /// The most bytes that SwiftNIO writes at once while the socket is full.
     private static let pieceSize = 32 << 10
 
     private func writePiece() {
@@ -226,7 +226,7 @@ final class TerminalConnection {
         let size = piece.readableBytes
         self.isBlocked = true
         let written = self.channel.eventLoop.makePromise(of: Void.self)
-        // `assumeIsolated`: the promise is kept on the channel's event loop, which is the shard's.
+        // `assumeIsolated`: the promise completes on the channel's event loop, which is the shard's.
         written.futureResult.assumeIsolated().whenSuccess {
             self.isBlocked = false
             self.outbound.pieceWritten(size)
@@ -235,7 +235,7 @@ final class TerminalConnection {
         self.channel.writeAndFlush(piece, promise: written)
     }
 
-    /// Frames of these runs, which are not in the window any more, do not leave unless the socket has some of their bytes: they are
+    /// Withdraws the frames of these runs, which are no longer in the window, unless the socket has some of their bytes: they are
     /// delivered elsewhere.
     func withdraw(_ runs: [DeliveryWindow.Run]) {
         let firstUnsent = self.outbound.firstUnsent
@@ -255,31 +255,32 @@ final class TerminalConnection {
 
     // MARK: Acknowledgement
 
-    /// Bytes of the object that hold what is touched, not to the byte.
+    /// The approximate size of the object's part that a sweep touches, in bytes.
     private static let size: CInt = 512
 
-    /// Has the memory fetched that the sweep will touch.
+    /// Prefetches the memory that the sweep will touch.
     func prefetch() {
         memory_prefetch(Unmanaged.passUnretained(self).toOpaque(), Self.size)
     }
 
-    /// Asks the kernel how much the peer has acknowledged.
+    /// Reads from the kernel how many bytes the peer has acknowledged.
     ///
-    /// - Returns: whether that is more than before.
+    /// - Returns: whether they are more than before.
     func sampleAcknowledgement() -> Bool {
         guard self.outbound.unacknowledged > 0, self.hasDescriptor else { return false }
         let outstanding = self.shard.sockets.unacknowledged(self.descriptor)
         return outstanding >= 0 && self.outbound.acknowledge(allBut: outstanding)
     }
 
-    /// Records the kernel's measure of how far away the peer is.
+    /// Records the kernel's measurement of the round trip to the peer.
     func measureRoundTrip() {
         guard self.hasDescriptor else { return }
         self.pace.measured(microseconds: self.shard.sockets.roundTrip(self.descriptor))
     }
 
-    /// Bytes that have been put and that the peer's kernel does not have, as that says now. With `confirm: heartbeat` fewer than
-    /// ``OutboundBytes/unacknowledged``: a peer whose heartbeats were not read could confirm nothing any more.
+    /// Bytes that have been put and that the peer's kernel does not have, by the kernel's current state. With `confirm: heartbeat`
+    /// they are fewer than ``OutboundBytes/unacknowledged``. The relay must continue to read such a peer's heartbeats, because they
+    /// alone confirm.
     var unread: Int {
         guard self.hasDescriptor else { return self.outbound.unacknowledged }
         let outstanding = self.shard.sockets.unacknowledged(self.descriptor)
@@ -289,20 +290,20 @@ final class TerminalConnection {
 
     // MARK: Reading
 
-    /// Whether more of the burst is there than one read took.
+    /// Whether more bytes have arrived than one read took.
     var hasMoreToRead: Bool { self.arrivedBytes > 0 }
 
-    /// Bytes that have arrived and were not read.
+    /// The number of bytes that have arrived and were not read.
     var arrivedBytes: Int { self.readableDescriptor.map { max(self.shard.sockets.readable($0), 0) } ?? 0 }
 
-    /// The descriptor that bytes can be read from; `nil` once the socket is gone.
+    /// The descriptor that bytes can be read from; `nil` once the socket is closed.
     private var readableDescriptor: CInt? {
         self.inputDescriptor ?? (self.channel.isActive ? self.descriptor : nil)
     }
 
-    /// Reads what has arrived, at most `limit` bytes and what `buffer` has room for.
+    /// Reads bytes that have arrived, at most `limit` and as many as `buffer` has room for.
     ///
-    /// - Returns: how many bytes were read.
+    /// - Returns: the number of bytes read.
     func receive(into buffer: inout ByteBuffer, limit: Int) -> Int {
         guard let descriptor = self.readableDescriptor else { return 0 }
         return buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 0) { room in
@@ -311,8 +312,8 @@ final class TerminalConnection {
         }
     }
 
-    /// SwiftNIO reads nothing more: the peer's FIN or RST has come. What has arrived is read by the relay itself, and stays readable
-    /// when SwiftNIO closes its descriptor, unless none is left for that.
+    /// Records that the peer's FIN or RST has come, after which SwiftNIO reads nothing more. The relay itself reads the bytes that
+    /// have arrived. They stay readable when SwiftNIO closes its descriptor, unless no further descriptor is available.
     func inputWasClosed() {
         if self.phase == .open { self.phase = .inputClosed }
         guard self.inputDescriptor == nil, self.hasMoreToRead else { return }
@@ -321,10 +322,10 @@ final class TerminalConnection {
 
     var isPaused: Bool { !self.pauses.isEmpty }
 
-    /// Whether it is paused for one of the reasons.
+    /// Whether it is paused for one of `reasons`.
     func isPaused(for reasons: PauseReasons) -> Bool { !self.pauses.isDisjoint(with: reasons) }
 
-    /// Why it is not read from, as operators see it: of several causes the one that may last longest.
+    /// The cause of the pause, as operators see it: of several, the one that may last longest.
     var pause: ConnectionSnapshot.Pause? {
         if self.pauses.contains(.full) { return .noRoom }
         if self.pauses.contains(.store) { return .storeBehind }
@@ -340,7 +341,7 @@ final class TerminalConnection {
         if wasReading { self.setReading(false) }
     }
 
-    /// Goes on reading when there is no other reason not to.
+    /// Removes a cause of the pause, and resumes reading when there is no other.
     func goOnReading(after reason: PauseReasons) {
         guard self.pauses.remove(reason) != nil, self.pauses.isEmpty else { return }
         self.setReading(true)
@@ -351,9 +352,9 @@ final class TerminalConnection {
         try? self.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
-    /// Ends all waiting, without reading on: what has arrived is handled now or never.
+    /// Ends all pauses without reading again: bytes that have arrived are handled now or never.
     ///
-    /// - Parameter takesRest: also when the store is behind.
+    /// - Parameter takesRest: whether they are handled also when the store is behind.
     func endPauses(takesRest: Bool) {
         self.receiptRequest?.end()
         self.receiptRequest = nil
@@ -363,16 +364,16 @@ final class TerminalConnection {
 
     // MARK: Unfinished frames
 
-    /// Keeps `bytes` until more come.
+    /// Stores `bytes` until more come.
     ///
-    /// - Parameter since: when the first of them came; `nil` for now.
+    /// - Parameter since: the time at which the first of them came; `nil` for now.
     func keepUnfinished(_ bytes: ByteBuffer, since: NIODeadline? = nil) {
         self.unfinishedSince = since ?? self.shard.tickTime
         self.countUnfinished(bytes.storageCapacity - self.unfinished.storageCapacity)
         self.unfinished = bytes
     }
 
-    /// Adds `bytes` to those that are kept.
+    /// Appends `bytes` to the unfinished ones.
     func addUnfinished(_ bytes: inout ByteBuffer) {
         if self.unfinished.readableBytes == 0 { self.unfinishedSince = self.shard.tickTime }
         let before = self.unfinished.storageCapacity
@@ -380,7 +381,7 @@ final class TerminalConnection {
         self.countUnfinished(self.unfinished.storageCapacity - before)
     }
 
-    /// Hands out the bytes that are kept.
+    /// Takes the unfinished bytes.
     func takeUnfinished() -> ByteBuffer {
         let bytes = self.unfinished
         self.countUnfinished(-bytes.storageCapacity)
@@ -388,18 +389,19 @@ final class TerminalConnection {
         return bytes
     }
 
-    /// Whether the peer is to send the rest of a frame.
+    /// Whether the rest of a frame is due from the peer.
     var isUnfinished: Bool { self.unfinished.readableBytes > 0 && !self.isHeldBack }
 
-    /// Whether the kept bytes wait for the relay, and not for the peer.
+    /// Whether the unfinished bytes wait for the relay, and not for the peer.
     var isHeldBack: Bool { self.pauses.isOfRelay }
 
     private func countUnfinished(_ change: Int) { self.shard.countUnfinished(change, isHeldBack: self.isHeldBack) }
 
-    /// The relay begins to hold the connection back, or ends that: from then on the peer has its time for the rest.
+    /// Counts the unfinished bytes again when the relay begins or ceases to hold the connection back. From its end on the peer has
+    /// its time for the rest.
     private func recountUnfinished() {
         let size = self.unfinished.storageCapacity
-        // What a closed connection keeps is counted no more.
+        // The bytes of a closed connection are no longer counted.
         guard size > 0, self.closeReason == nil else { return }
         self.shard.countUnfinished(-size, isHeldBack: !self.isHeldBack)
         self.countUnfinished(size)
@@ -408,30 +410,30 @@ final class TerminalConnection {
 
     // MARK: Moving
 
-    /// Has the kernel ask the peer soon whether it is there, or as the options say.
+    /// Makes the kernel probe the peer soon, or restores the configured options.
     func probe(_ isProbing: Bool) {
         guard self.hasDescriptor else { return }
         let hasUnacknowledged = self.outbound.unacknowledged > 0
         self.shard.sockets.probe(self.descriptor, isProbing, hasUnacknowledged: hasUnacknowledged, self.shard.options.tcp)
     }
 
-    /// Hands out a descriptor of its socket that SwiftNIO does not close; `nil` when there is none left.
+    /// Takes a descriptor of its socket that SwiftNIO does not close; `nil` when none is available.
     func takeDescriptor() -> CInt? {
         guard let descriptor = self.inputDescriptor else { return self.duplicateDescriptor() }
         self.inputDescriptor = nil
         return descriptor
     }
 
-    /// Another descriptor of its socket; `nil` when there is none left.
+    /// Makes another descriptor of its socket; `nil` when none is available.
     private func duplicateDescriptor() -> CInt? {
         guard self.hasDescriptor else { return nil }
         let descriptor = self.shard.sockets.duplicate(self.descriptor)
         return descriptor >= 0 ? descriptor : nil
     }
 
-    /// The connection goes on elsewhere: nothing of what is still to come for this channel concerns anybody.
+    /// Ends this object, because the connection moves to another event loop: further events of this channel have no effect.
     func leave() {
-        // Overtakes a quiet time that is running.
+        // Invalidates a task that waits for a quiet time.
         self.reads &+= 1
         _ = self.takeUnfinished()
         self.phase = .moved
@@ -440,7 +442,7 @@ final class TerminalConnection {
         self.channel.close(promise: nil)
     }
 
-    /// Counts the data frames from it whose source does not wait for them any more.
+    /// Counts the data frames from it after its source's counters have been settled.
     func countUncounted() {
         self.counters.framesReceived &+= self.uncounted.frames
         self.counters.bytesReceived &+= self.uncounted.bytes
@@ -449,25 +451,25 @@ final class TerminalConnection {
 
     // MARK: Closing
 
-    /// What a peer may still send while its connection is closed: a burst, but not a flood.
+    /// The most bytes discarded from a peer while its connection is closed: a burst, but not a flood.
     private static let discardLimit = 256 << 10
 
-    /// Forgets what has arrived, so that closing does not reset the connection under what the peer has not read: its kernel has
-    /// acknowledged that, so it counts as delivered, and some forget it at a reset.
+    /// Discards the bytes that have arrived, so that closing does not reset the connection before the peer has read its bytes. The
+    /// peer's kernel has acknowledged those, so they count as delivered, and some kernels drop them at a reset.
     func discardUnread() {
         if let descriptor = self.readableDescriptor { self.shard.sockets.discard(descriptor, limit: Self.discardLimit) }
     }
 
-    /// The end of the connection is decided.
+    /// Records the reason for which the connection ends.
     ///
-    /// - Parameter readsRest: what has arrived before is still handled.
-    /// - Returns: `false` when that was so already; the first reason stays.
+    /// - Parameter readsRest: whether bytes that have arrived before are still handled.
+    /// - Returns: `false` when a reason was recorded already; the first reason stays.
     func beginClosing(_ reason: CloseReason, readsRest: Bool) -> Bool {
         switch self.phase {
         case .open, .inputClosed: self.phase = .closing(reason, readsRest: readsRest)
         case .finishing: self.phase = .closing(.peerClosed, readsRest: readsRest)
         case .closing(let first, _):
-            // A frame of the rest breaks the protocol: what follows it does not count.
+            // A frame of the rest violates the protocol: bytes after it are not handled.
             if !readsRest { self.phase = .closing(first, readsRest: false) }
             return false
         case .closed, .moved: return false
@@ -475,13 +477,13 @@ final class TerminalConnection {
         return true
     }
 
-    /// All that the peer has sent is handled, or will not be. Nothing is put on the connection any more.
+    /// Records that all bytes of the peer are handled, or will not be. Nothing is put on the connection after that.
     func beginFinishing() { self.phase = .finishing }
 
-    /// What has arrived is handled, as far as it is to be.
+    /// Records that the arrived bytes are handled, as far as they are to be.
     func didClose() {
         guard case .closing(let reason, let readsRest) = self.phase else { return }
-        // An unfinished frame is nobody's loss; one that had to wait is.
+        // Bytes of an unfinished frame are no loss; bytes that had to wait are.
         self.unreadBytes = self.arrivedBytes + (self.isKeepingBack || !readsRest ? self.unfinished.readableBytes : 0)
         self.countUnfinished(-self.unfinished.storageCapacity)
         self.phase = .closed(reason)
@@ -489,7 +491,8 @@ final class TerminalConnection {
 
     /// Closes the channel, and the socket with it.
     func closeSocket() {
-        // The channel keeps the connection until the end of the tick, in which hundreds may be closed for their unfinished frames.
+        // The channel retains the connection until the end of the tick, in which hundreds may be closed for their unfinished
+        // frames.
         if !self.isHeldBack { self.unfinished = ByteBuffer() }
         self.channel.close(promise: nil)
         guard let descriptor = self.inputDescriptor else { return }
@@ -498,28 +501,28 @@ final class TerminalConnection {
     }
 }
 
-/// How far the end of a connection has come.
+/// The phases of a connection's life.
 enum ConnectionPhase: Equatable {
     /// Both sides may send.
     case open
-    /// The peer's FIN has come. Bytes that came before it may be unread: the relay reads them itself, as soon as nothing holds the
+    /// The peer's FIN has come. Bytes before it may be unread: the relay reads them itself, as soon as no cause holds the
     /// connection back.
     case inputClosed
-    /// All that the peer has sent is handled; what is in flight to it may still be acknowledged.
+    /// All bytes of the peer are handled; frames in flight to it may still be acknowledged.
     case finishing
-    /// The connection ends for that reason: what arrived before is handled, without answers. With `readsRest: false` it broke the
-    /// protocol, and what follows the offending frame is not handled.
+    /// The connection ends for that reason: bytes that arrived before are handled, without replies. With `readsRest: false` it
+    /// violated the protocol, and bytes after the offending frame are not handled.
     case closing(CloseReason, readsRest: Bool)
     /// Nothing more is read or written.
     case closed(CloseReason)
-    /// It goes on, or ends, on another event loop.
+    /// It continues, or ends, on another event loop.
     case moved
 
     var closeReason: CloseReason? {
         if case .closed(let reason) = self { reason } else { nil }
     }
 
-    /// Whether its end is not decided.
+    /// Whether no end has been decided.
     var isOpen: Bool {
         switch self {
         case .open, .inputClosed, .finishing: true
@@ -543,7 +546,7 @@ enum ConnectionPhase: Equatable {
         }
     }
 
-    /// Whether its first heartbeat may send it to another event loop. One that the relay itself ends stays.
+    /// Whether its first heartbeat may send it to another event loop. A connection that the relay itself closes stays.
     var mayMove: Bool {
         switch self {
         case .open, .inputClosed, .finishing, .closing(.connectionLost, readsRest: true): true
@@ -552,25 +555,25 @@ enum ConnectionPhase: Equatable {
     }
 }
 
-/// Why a connection is not read from.
+/// The causes for which a connection is not read from.
 struct PauseReasons: OptionSet {
     let rawValue: UInt8
 
-    /// The store is behind with what this connection sends.
+    /// The store is behind with this connection's frames.
     static let store = PauseReasons(rawValue: 1)
-    /// It does not read the replies to its heartbeats.
+    /// The peer does not read the replies to its heartbeats.
     static let replies = PauseReasons(rawValue: 2)
     /// A heartbeat's receipt is due.
     static let receipt = PauseReasons(rawValue: 4)
-    /// The relay stops.
+    /// The relay is stopping.
     static let stop = PauseReasons(rawValue: 8)
     /// One read brought more heartbeats than one turn of the event loop handles.
     static let turn = PauseReasons(rawValue: 16)
     /// The store has no room for the next frame on it.
     static let full = PauseReasons(rawValue: 32)
-    /// Its heartbeat would take a terminal over that was taken over too often lately.
+    /// Its heartbeat would take over a terminal that was taken over too often recently.
     static let takeover = PauseReasons(rawValue: 64)
 
-    /// Whether the relay has a reason of its own, and not only that the peer reads no replies.
+    /// Whether the relay itself is a cause, and not only replies that the peer does not read.
     var isOfRelay: Bool { !self.subtracting(.replies).isEmpty }
 }

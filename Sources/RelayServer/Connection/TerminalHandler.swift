@@ -2,9 +2,9 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// The one handler of a terminal's channel: bytes in, frames to the shard.
+/// The one handler of a terminal's channel, which passes received frames to the shard.
 ///
-/// It parses in the read buffer itself. Only the bytes of an unfinished frame are kept, and joined with what comes next.
+/// It parses in the read buffer itself. Only the bytes of an unfinished frame are stored, and joined with the next ones.
 final class TerminalHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -24,7 +24,7 @@ final class TerminalHandler: ChannelInboundHandler {
     /// - Parameter moving: the connection that has come from another event loop with the channel's socket; `nil` for a new one.
     /// - Throws: ``MoveRefused``, and what the channel's options and its pipeline throw.
     func serve(_ channel: any Channel, _ moving: MovingConnection? = nil) throws {
-        // First of all: when the channel fails, what the connection has brought is handled all the same.
+        // This comes first: when the channel fails, the bytes that the connection has brought are handled nevertheless.
         if let moving { try self.adopt(moving, channel) }
         let allocator = SharedReceiveAllocator(self.shard.receiveBuffers, for: self)
         try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
@@ -46,7 +46,7 @@ final class TerminalHandler: ChannelInboundHandler {
         self.connection?.handler = self
     }
 
-    /// The connection goes on elsewhere.
+    /// Drops the connection, which continues on another event loop.
     func detach() {
         self.connection = nil
     }
@@ -55,10 +55,10 @@ final class TerminalHandler: ChannelInboundHandler {
         var buffer = self.unwrapInboundIn(data)
         defer { self.shard.receiveBuffers.giveBack(buffer) }
         guard let connection, connection.phase.isReceiving else { return }
-        // Before its first heartbeat a connection's time runs from its acceptance, however many bytes drip in.
+        // Before the first heartbeat a connection's time runs from its acceptance, however many bytes arrive.
         let now = self.shard.startRead()
         if connection.session.source != nil { connection.lastReceived = now }
-        // A read that fills its buffer says nothing of what follows.
+        // A read that fills its buffer does not show whether more bytes follow.
         let isFull = buffer.writableBytes == 0
         if isFull, connection.reads == 0 { self.fill(&buffer, from: connection) }
         connection.reads &+= 1
@@ -66,7 +66,7 @@ final class TerminalHandler: ChannelInboundHandler {
         if connection.unfinished.readableBytes > 0 { self.shard.boundUnfinished(sparing: connection) }
     }
 
-    /// Reads what lies behind the first bytes of a connection, which came in a buffer as small as can be.
+    /// Reads the bytes after the first ones of a connection, which came in a buffer of minimal size.
     private func fill(_ buffer: inout ByteBuffer, from connection: TerminalConnection) {
         guard connection.hasMoreToRead else { return }
         var larger = self.shard.receiveBuffers.take(ByteBufferAllocator())
@@ -75,7 +75,7 @@ final class TerminalHandler: ChannelInboundHandler {
         buffer = larger
     }
 
-    /// Handles the frames in bytes that have just been read, and those kept from before.
+    /// Handles the frames in bytes that have just been read, and in earlier unfinished bytes.
     private func take(_ buffer: inout ByteBuffer, _ connection: TerminalConnection, _ boundary: FrameParser.Boundary) {
         if connection.isKeepingBack {
             connection.addUnfinished(&buffer)
@@ -85,7 +85,7 @@ final class TerminalHandler: ChannelInboundHandler {
         } else {
             let (consumed, step) = self.receive(buffer, connection, boundary)
             guard consumed < buffer.readableBytes, connection.closeReason == nil else { return }
-            // Exactly as large as it has to be: a connection that stalls inside a frame should not hold a read buffer.
+            // Allocated at its exact size: a connection that stalls inside a frame should not hold a read buffer.
             buffer.moveReaderIndex(forwardBy: consumed)
             var rest = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
             rest.writeBuffer(&buffer)
@@ -94,13 +94,13 @@ final class TerminalHandler: ChannelInboundHandler {
         }
     }
 
-    /// The heartbeat that nothing overtakes has been answered, or there is room for the frame that had to wait: what came behind is
-    /// next.
+    /// Resumes after a pause: a heartbeat has been answered, or there is room for a frame that had to wait. Bytes after it are
+    /// handled next.
     func goOn() {
         guard let connection, connection.phase.isReceiving, !connection.isKeepingBack else { return }
         if connection.phase == .inputClosed {
-            // SwiftNIO reads nothing more of it. Its frames are handled now, because newer connections of its terminal may be next; its
-            // end may have to wait.
+            // SwiftNIO reads nothing more of it. Its frames are handled now, because newer connections of its terminal may be next.
+            // Its end may have to wait.
             self.receiveArrived(.end)
             if connection.phase == .inputClosed { self.shard.inputClosed(connection) }
             return
@@ -109,10 +109,10 @@ final class TerminalHandler: ChannelInboundHandler {
         self.receiveUnfinished(connection, connection.hasMoreToRead ? .more : .burstEnd)
     }
 
-    /// Reads and handles what has arrived until now, as far as nothing holds the connection back. What arrives meanwhile is not
-    /// awaited: a peer that floods the relay would never be done with.
+    /// Reads and handles the bytes that have arrived until now, as far as no cause holds the connection back. Bytes that arrive
+    /// meanwhile are not read: a peer that floods the relay would never end this.
     ///
-    /// - Parameter end: what the end of it is.
+    /// - Parameter end: the meaning of the end of these bytes.
     func receiveArrived(_ end: FrameParser.Boundary) {
         guard let connection else { return }
         func goesOn() -> Bool { connection.phase.isReceiving && !connection.isKeepingBack }
@@ -128,15 +128,15 @@ final class TerminalHandler: ChannelInboundHandler {
         if connection.unfinished.readableBytes > 0, goesOn() { self.receiveUnfinished(connection, end) }
     }
 
-    /// Handles the frames in what was kept and has been joined with new bytes.
+    /// Handles the frames in the unfinished bytes, which have been joined with new ones.
     private func receiveUnfinished(_ connection: TerminalConnection, _ boundary: FrameParser.Boundary) {
-        // Taken out of the connection: whoever ends it meanwhile should not find what is being handled.
+        // Taken out of the connection, so that code that ends it meanwhile does not handle the same bytes.
         var since: NIODeadline? = connection.unfinishedSince
         var bytes = connection.takeUnfinished()
         let (consumed, step) = self.receive(bytes, connection, boundary)
         guard consumed < bytes.readableBytes, connection.closeReason == nil else { return }
         if consumed > 0 {
-            // Into memory of its own size: what was joined can be a whole read.
+            // Copied into memory of its own size: the joined bytes can be a whole read.
             bytes.moveReaderIndex(forwardBy: consumed)
             var rest = ByteBufferAllocator().buffer(capacity: bytes.readableBytes)
             rest.writeBuffer(&bytes)
@@ -147,7 +147,8 @@ final class TerminalHandler: ChannelInboundHandler {
         self.awaitMore(connection, after: step, boundary)
     }
 
-    /// Unfinished bytes wait for more bytes, for a quiet time, or move with the connection to the event loop of its terminal.
+    /// Lets unfinished bytes wait for more bytes or for a quiet time, or moves them with the connection to the event loop of its
+    /// terminal.
     private func awaitMore(_ connection: TerminalConnection, after step: FrameParser.Step, _ boundary: FrameParser.Boundary) {
         if let destination = connection.destination {
             guard !self.shard.move(connection, to: destination) else { return }
@@ -161,7 +162,7 @@ final class TerminalHandler: ChannelInboundHandler {
 
     /// Handles the frames in `bytes`.
     ///
-    /// - Returns: how many bytes they have, and what the rest is.
+    /// - Returns: the number of bytes of the handled frames, and the parser's step for the rest.
     private func receive(
         _ bytes: ByteBuffer,
         _ connection: TerminalConnection,
@@ -184,7 +185,7 @@ final class TerminalHandler: ChannelInboundHandler {
         self.shard.eventLoop.scheduleTask(in: self.shard.options.session.quietTime) {
             let (handler, connection) = task.value
             guard connection.reads == reads, connection.phase == .open else { return }
-            // The rest may lie unread in the kernel: only silence that was listened to is silence.
+            // The rest may be unread in the kernel: a quiet time counts only while the connection is read from.
             if connection.isPaused || connection.hasMoreToRead { return handler.awaitQuiet(connection) }
             handler.receiveUnfinished(connection, .quiet)
         }
@@ -193,7 +194,7 @@ final class TerminalHandler: ChannelInboundHandler {
     // MARK: The end of the connection
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // The peer's FIN. The descriptor is still open here, and is not any more in `channelInactive`.
+        // The peer's FIN. The descriptor is still open here, and no longer in `channelInactive`.
         if let event = event as? ChannelEvent, event == .inputClosed {
             if let connection = self.connection { self.shard.inputClosed(connection) }
         } else {
@@ -201,7 +202,7 @@ final class TerminalHandler: ChannelInboundHandler {
         }
     }
 
-    /// The shard has time for the peer's FIN.
+    /// Finishes the connection, when the shard handles the peer's FIN.
     func finish() {
         if let connection { self.shard.finish(connection) }
     }
@@ -216,17 +217,17 @@ final class TerminalHandler: ChannelInboundHandler {
         self.connection = nil
     }
 
-    /// The connection is broken, or its channel could not be made.
+    /// Closes the connection, because it is broken or its channel could not be made.
     func connectionLost() {
         if let connection { self.shard.close(connection, .connectionLost) }
     }
 
-    // MARK: What SwiftNIO may read
+    // MARK: SwiftNIO's reads
 
-    /// Whether SwiftNIO has to leave what has arrived in the kernel. It reads all of it when the peer's FIN or RST comes, also from a
+    /// Whether SwiftNIO has to leave arrived bytes in the kernel. At the peer's FIN or RST it reads all of them, even from a
     /// connection that is held back.
     var refusesReads: Bool { self.connection?.isPaused ?? false }
 }
 
-/// The event loop to which a connection has moved does not take it: its address is blocked.
+/// Thrown when the event loop to which a connection has moved does not accept it: its address is blocked.
 struct MoveRefused: Error {}

@@ -1,9 +1,9 @@
 import NIOCore
 
-/// The memory of one event loop for bytes that are not handled: frames whose rest the peers have not sent, and bytes of connections that
-/// the relay holds back.
+/// The memory of one event loop for bytes that are not handled: unfinished frames of peers, and bytes of connections that the relay
+/// holds back.
 final class UnfinishedMemory {
-    /// Bytes of unfinished frames that have to be gone before memory is returned to the system.
+    /// The bytes of unfinished frames that must have been freed before memory is returned to the system.
     private static let worthReturning = 8 << 20
     /// The shortest time from one return of memory to the next.
     private static let returnInterval = TimeAmount.seconds(10)
@@ -12,13 +12,14 @@ final class UnfinishedMemory {
     private(set) var bytes = 0
     /// Memory for bytes on connections that the relay holds back.
     private(set) var heldBackBytes = 0
-    /// The most that both were since memory was returned to the system.
+    /// The maximum of both since memory was returned to the system.
     private var peak = 0
     private var returnedAt = NIODeadline.uptimeNanoseconds(0)
-    /// Connections with unfinished frames when they were last searched, and when each began to wait for the rest; the oldest is the last.
+    /// The result of the last search: connections with unfinished frames, and the time since which each waits for the rest. The
+    /// oldest is the last.
     private var oldest: [(connection: TerminalConnection, since: NIODeadline)] = []
 
-    /// The memory grows by `change` bytes.
+    /// Adds `change` bytes to the memory.
     func count(_ change: Int, isHeldBack: Bool) {
         if isHeldBack { self.heldBackBytes += change } else { self.bytes += change }
         assert(self.bytes >= 0 && self.heldBackBytes >= 0, "Only memory that was counted is released.")
@@ -29,7 +30,7 @@ final class UnfinishedMemory {
         self.peak = max(self.peak, self.bytes + self.heldBackBytes)
     }
 
-    /// Whether so much is free that the C library should return it to the system. Releases the result of the last search.
+    /// Whether enough is free for the C library to return it to the system. Releases the result of the last search.
     func shouldReturn(now: NIODeadline) -> Bool {
         self.oldest = []
         self.notePeak()
@@ -42,8 +43,8 @@ final class UnfinishedMemory {
 
     /// The connection whose unfinished frame has waited longest.
     ///
-    /// The connections are searched when all that the last search found are used up: a search passes all of them, and is followed by the
-    /// end of many.
+    /// The connections are searched when all results of the last search are used. A search passes all connections, and is followed
+    /// by the end of many.
     ///
     /// - Parameters:
     ///   - reading: a connection that is not returned.
@@ -51,7 +52,7 @@ final class UnfinishedMemory {
     func takeOldest(sparing reading: TerminalConnection?, of connections: [TerminalConnection]) -> TerminalConnection? {
         for _ in 0..<2 {
             while let (connection, since) = self.oldest.popLast() {
-                // It has finished that frame since, or has ended.
+                // The connection has finished that frame since, or has ended.
                 guard connection.closeReason == nil, connection.isUnfinished, connection.unfinishedSince == since else {
                     continue
                 }
@@ -64,6 +65,6 @@ final class UnfinishedMemory {
         return nil
     }
 
-    /// The process is dead: nothing refers to connections any more.
+    /// Drops every reference to a connection, when the shard is released.
     func removeAll() { self.oldest = [] }
 }
