@@ -2,11 +2,11 @@ import NIOCore
 
 /// The connections of one event loop whose peers have sent their last byte, from the FIN to the close.
 ///
-/// Of those whose FINs come at once, a bounded number is handled in each interval and the others wait in their order. One that still
-/// has frames in flight then *finishes*: it is closed when they are acknowledged, or at its deadline.
+/// Of FINs that come at once, a bounded number is handled in each interval and the others wait in their order. A connection that
+/// still has frames in flight then *finishes*: it is closed when they are acknowledged, or at its deadline.
 final class EndingConnections {
-    /// How many are handled before the event loop serves its other connections. Closing a socket costs the kernel about 20 µs, so
-    /// these wait about 2 ms, and a fleet of 15,000 is closed within a second.
+    /// The number of FINs handled before the event loop serves its other connections. Closing a socket costs the kernel about 20
+    /// µs, so these wait about 2 ms, and a fleet of 15,000 is closed within a second.
     static let defaultAtOnce = 64
 
     private struct Finishing {
@@ -16,7 +16,7 @@ final class EndingConnections {
 
     /// See ``defaultAtOnce``.
     var atOnce = EndingConnections.defaultAtOnce
-    /// How many have been handled since the interval began.
+    /// The number handled since the interval began.
     private var handled = 0
     private var waiting = CircularBuffer<TerminalConnection>(initialCapacity: 0)
     private var isIntervalScheduled = false
@@ -27,7 +27,7 @@ final class EndingConnections {
 
     // MARK: Handling FINs
 
-    /// The FIN of `connection` came.
+    /// Admits the FIN of `connection`.
     ///
     /// - Returns: whether it is handled now; otherwise it waits for ``next()``.
     func admits(_ connection: TerminalConnection) -> Bool {
@@ -39,7 +39,9 @@ final class EndingConnections {
         return true
     }
 
-    /// Whether the next interval has to be scheduled.
+    /// Requests the next interval.
+    ///
+    /// - Returns: whether the caller has to schedule it.
     func requestInterval() -> Bool {
         guard !self.isIntervalScheduled, self.handled > 0 else { return false }
         self.isIntervalScheduled = true
@@ -66,7 +68,7 @@ final class EndingConnections {
 
     // MARK: Finishing
 
-    /// Frames are in flight on `connection`, which is closed at `deadline` at the latest.
+    /// Adds `connection`, which has frames in flight and is closed no later than `deadline`.
     ///
     /// - Returns: whether it is the first, so that a sweep has to be scheduled.
     func finish(_ connection: TerminalConnection, by deadline: NIODeadline) -> Bool {
@@ -75,11 +77,12 @@ final class EndingConnections {
         return self.finishing.count == 1
     }
 
-    /// Removes those that have ended, or that `end` ends.
+    /// Removes connections that have ended, or for which `end` returns `true`.
     ///
     /// - Parameters:
-    ///   - limit: how many are checked at most.
-    ///   - end: whether the connection is at its end; its second argument is whether the deadline has passed.
+    ///  - limit: the maximum number checked.
+    ///   - end: ends the connection if it is at its end, and returns whether it was; the second argument is whether the deadline
+    ///     has passed.
     /// - Returns: whether any are left.
     func sweep(limit: Int, now: NIODeadline, _ end: (TerminalConnection, Bool) -> Bool) -> Bool {
         for _ in 0..<min(self.finishing.count, limit) {
@@ -90,7 +93,7 @@ final class EndingConnections {
         return !self.finishing.isEmpty
     }
 
-    /// The process is dead: nothing refers to connections any more.
+    /// Drops every reference to a connection, when the shard is released.
     func removeAll() {
         self.waiting = CircularBuffer(initialCapacity: 0)
         self.finishing = CircularBuffer(initialCapacity: 0)

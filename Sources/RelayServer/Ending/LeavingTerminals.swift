@@ -7,15 +7,15 @@ import TTMSProtocol
 /// A connection with few terminals detaches them when it ends. One with many detaches a bounded number in each turn of the event loop,
 /// in the order in which the connections ended.
 final class LeavingTerminals {
-    /// Terminals that one turn detaches: some 2 ms.
+    /// The number of terminals that one turn detaches: about 2 ms.
     static let atOnce = 512
-    /// Terminals that a connection detaches when it ends.
+    /// The most terminals of a connection that are detached when it ends.
     static let directly = 16
 
     /// Some terminals of one connection.
     struct Part {
         var connection: TerminalConnection
-        /// When the connection ended.
+        /// The time at which the connection ended.
         var endedAt: Timestamp
         var ccids: ArraySlice<CCID>
     }
@@ -23,7 +23,7 @@ final class LeavingTerminals {
     var atOnce = LeavingTerminals.atOnce
     var directly = LeavingTerminals.directly
     private var waiting = CircularBuffer<Part>(initialCapacity: 0)
-    /// When the connections in `waiting` ended, by their numbers.
+    /// The times at which the connections in `waiting` ended, by their ids.
     private var endings: [UInt64: Timestamp] = [:]
     var isScheduled = false
 
@@ -32,7 +32,7 @@ final class LeavingTerminals {
     /// Terminals that are not detached yet.
     var count: Int { self.waiting.reduce(0) { $0 + $1.ccids.count } }
 
-    /// When `connection` ended; `nil` when none of its terminals waits here.
+    /// The time at which `connection` ended; `nil` when none of its terminals waits here.
     func end(of connection: TerminalConnection) -> Timestamp? { self.endings[connection.id] }
 
     func append(_ ccids: [CCID], of connection: TerminalConnection, endedAt: Timestamp) {
@@ -55,7 +55,7 @@ final class LeavingTerminals {
         return part
     }
 
-    /// The process is dead: nothing refers to connections any more.
+    /// Drops every reference to a connection, when the shard is released.
     func removeAll() {
         self.waiting = CircularBuffer(initialCapacity: 0)
         self.endings = [:]

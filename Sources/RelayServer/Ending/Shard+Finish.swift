@@ -2,17 +2,18 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// The peer's last byte (FIN): what crosses it on the way still arrives, and should not come again.
+// The peer's last byte (FIN): bytes that cross it on the way still arrive, and should not be delivered again.
 extension Shard {
-    /// How soon a connection that ends is sampled again: there are few, each for ``AcknowledgementPace/finishPatience`` at most.
+    /// The interval between two samples of connections that end: they are few, each for ``AcknowledgementPace/finishPatience`` at
+    /// most.
     private static let finishInterval = TimeAmount.milliseconds(4)
-    /// Connections that one look passes at the most: all of them may have to be closed.
+    /// The maximum number of connections that one sweep passes: all of them may have to be closed.
     private static let looksAtOnce = 256
-    /// How soon more connections are ended, after an event loop that has too many has looked at the others.
+    /// The delay until more connections are ended, after the event loop has served the others.
     private static let endInterval = TimeAmount.milliseconds(1)
 
-    /// The peer's FIN came: ends the connection, or has it wait when many end at once, or when the store is behind with what it sends.
-    /// To wait is as if the FIN came later; bytes that are not read yet wait in the kernel.
+    /// Handles the peer's FIN: ends the connection, or lets it wait when many end at once or when the store is behind with its
+    /// frames. A wait has the effect of a later FIN; bytes that are not read yet wait in the kernel.
     func inputClosed(_ connection: TerminalConnection) {
         connection.inputWasClosed()
         guard !connection.isPaused(for: [.store, .takeover, .turn]) else { return }
@@ -28,30 +29,30 @@ extension Shard {
             self.ending.intervalBegins()
             while let connection = self.ending.next() { connection.handler?.finish() }
             self.ending.intervalEnds()
-            // From the end of this: an event loop runs whatever is due before it reads from its connections.
+            // The delay runs from the end of this task: an event loop runs all due tasks before it reads from its connections.
             self.scheduleEndings()
         }
     }
 
-    /// The peer has sent its last byte. What came before it is handled; from then on nothing is put on the connection; it is closed
-    /// when all that is in flight is acknowledged, when the peer resets it, or when that has taken too long.
+    /// Finishes a connection whose peer has sent its last byte. Bytes before it are handled; then nothing more is put on the
+    /// connection. It is closed when all frames in flight are acknowledged, when the peer resets it, or at its deadline.
     func finish(_ connection: TerminalConnection) {
         guard connection.phase == .inputClosed else { return }
-        // Nothing will follow, so there is no quiet time to wait for.
+        // Nothing will follow, so no quiet time is awaited.
         if !connection.isKeepingBack { connection.handler?.receiveArrived(.end) }
-        // It can have brought more than the store may be behind.
+        // The last bytes may have exceeded the limit of the store or of this turn.
         guard connection.phase == .inputClosed, !connection.isPaused(for: [.store, .turn]) else { return }
-        // A heartbeat that waits, for its receipt or for room, would take its terminal from who has it by then.
+        // A heartbeat that waits, for its receipt or for room, must not take its terminal from a newer connection.
         connection.beginFinishing()
         self.takeRest(of: connection, boundary: .end)
         guard connection.phase == .finishing else { return }
         let isSound = connection.flush()
         self.sampleAcknowledged(connection)
-        // Where only a heartbeat confirms, waiting would change nothing: none will come.
+        // If only a heartbeat confirms, waiting would change nothing: none will come.
         guard isSound, !connection.window.isEmpty, connection.listener.confirm == .acknowledged else {
             return self.close(connection, .peerClosed)
         }
-        // All at once: for each terminal alone it would take a look at the whole window.
+        // All are journalled together: one terminal at a time would each take a pass over the whole window.
         self.journal(connection, since: .distantFuture)
         for ccid in connection.session.ccids {
             self.handover.abandonClaim(of: ccid, by: connection)

@@ -2,19 +2,19 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// The terminals of a connection that has ended. Until a terminal is detached, frames for it go into the closed connection's window, are
-// journalled at the end of the tick, and return to the queue when it is detached: their order stays (G1).
+// The terminals of a connection that has ended. Until a terminal is detached, its frames go into the closed connection's window and
+// are journalled at the end of the tick. They return to the queue when it is detached: their order stays (G1).
 extension Shard {
-    /// How soon the next terminals are detached: the event loop serves its other connections in between.
+    /// The delay until the next terminals are detached: the event loop serves its other connections meanwhile.
     private static let leavingInterval = TimeAmount.milliseconds(1)
 
-    /// Detaches the terminals of `connection`, which has ended: all of a few at once, many in the following turns.
+    /// Detaches the terminals of `connection`, which has ended: a few at once, many in the following turns.
     func detachTerminals(of connection: TerminalConnection, now: Timestamp) {
         let ccids = connection.session.ccids
         guard ccids.count > self.leaving.directly else {
             return self.detach(.init(connection: connection, endedAt: now, ccids: ccids[...]))
         }
-        // They would miss their time for the journal (G4).
+        // Journalled now, because the frames would miss their deadline (G4).
         self.journal(connection, since: .distantFuture)
         self.leaving.append(ccids, of: connection, endedAt: now)
         self.scheduleLeaving()
@@ -55,7 +55,8 @@ extension Shard {
         }
     }
 
-    /// Detaches `terminal` before its turn if its connection has ended. Whoever needs to know where the terminal is calls this first.
+    /// Detaches `terminal` before its turn if its connection has ended. Code that needs the terminal's current connection calls
+    /// this first.
     func detachIfLeft(_ terminal: Terminal?) {
         guard !self.leaving.isEmpty, let terminal, let connection = terminal.connection, let reason = connection.closeReason,
             let endedAt = self.leaving.end(of: connection)
