@@ -2,9 +2,9 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// Takeovers of one terminal that follow each other too fast wait (``TakeoverPace``). To wait is as if the heartbeat came later: it stays
-// in the connection's unfinished bytes. All that wait for a terminal go on together, in their order: the newest heartbeat wins, as
-// PROTOCOL.md 3.5 says.
+// Takeovers of one terminal in quick succession wait (``TakeoverPace``). A wait has the effect of a later heartbeat: it stays in
+// the connection's unfinished bytes. All that wait for a terminal resume together, in their order: the newest heartbeat wins
+// (PROTOCOL.md 3.5).
 extension Shard {
     /// Whether `frame` is a heartbeat that would take a terminal over and has to wait. The connection is then paused.
     @inline(__always)
@@ -21,7 +21,7 @@ extension Shard {
         }
         guard !self.fights.isEmpty else { return false }
         if connection.isEnding {
-            // Its heartbeat takes nothing over any more, but frames follow: those of older connections come first (G1).
+            // Its heartbeat no longer takes a terminal over, but frames follow: those of older connections come first (G1).
             while let oldest = self.fights.takeOldest(of: ccid, before: connection) { self.goOnTakingOver(oldest) }
             return false
         }
@@ -33,7 +33,7 @@ extension Shard {
             self.eventLoop.assumeIsolated().scheduleTask(deadline: due) { self.endWaiting(for: ccid) }
         case .waitWithOthers: break
         case .waitAndTrim:
-            // Not while a read of another connection is handled.
+            // In a task of its own, not while a read of another connection is handled.
             self.eventLoop.assumeIsolated().execute { self.trimWaiting(for: ccid) }
         }
         connection.pause(for: .takeover)
@@ -48,15 +48,16 @@ extension Shard {
         return terminal.isOnline
     }
 
-    /// All that wait go on in the order of their heartbeats, so that each is answered and the newest has the terminal. One by one, so
-    /// that who goes on meanwhile still finds those that come before it.
+    /// Resumes all connections that wait, in the order of their heartbeats: each is answered, and the newest has the terminal. They
+    /// are removed one by one, so that a connection that resumes meanwhile still finds those before it.
     private func endWaiting(for ccid: CCID) {
         _ = self.startRead()
         while let oldest = self.fights.takeOldest(of: ccid) { self.goOnTakingOver(oldest) }
     }
 
-    /// The oldest end until no more wait than may: a newer heartbeat waits, so that each loses the terminal before it has it, and what
-    /// it has sent is handled. Otherwise many parallel connections of one terminal would take it over at any rate.
+    /// Closes the oldest connections until no more than the maximum wait. A newer heartbeat waits, so each would lose the terminal
+    /// before it has it; its frames are handled. Otherwise many parallel connections of one terminal would take it over at any
+    /// rate.
     private func trimWaiting(for ccid: CCID) {
         _ = self.startRead()
         while let oldest = self.fights.takeExcess(of: ccid) {

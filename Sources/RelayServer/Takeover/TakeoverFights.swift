@@ -1,11 +1,11 @@
 import NIOCore
 import TTMSProtocol
 
-/// The terminals of one event loop that were taken over lately, and the connections whose takeovers wait (``TakeoverPace``).
+/// The terminals of one event loop that were taken over recently, and the connections whose takeovers wait (``TakeoverPace``).
 final class TakeoverFights {
-    /// Terminals that are remembered at most; the takeovers of others are immediate.
+    /// The maximum number of terminals recorded; the takeovers of others are immediate.
     private static let maximumTerminals = 16_384
-    /// Connections that wait for one terminal at most; the oldest goes on at once when there are more.
+    /// The maximum number of connections that wait for one terminal; with more, the oldest no longer waits.
     private static let maximumWaiting = 64
 
     private struct Fight {
@@ -14,14 +14,14 @@ final class TakeoverFights {
         var waiting = CircularBuffer<TerminalConnection>(initialCapacity: 0)
     }
 
-    /// What a heartbeat that would take a terminal over has to do.
+    /// The decision on a heartbeat that would take a terminal over.
     enum Decision: Equatable {
         case goOn
-        /// It waits; all that wait for the terminal go on at this time.
+        /// It waits; all that wait for the terminal resume at this time.
         case waitUntil(NIODeadline)
         /// It waits like others before it.
         case waitWithOthers
-        /// It waits like others before it, and the oldest of them goes on soon: they are too many.
+        /// It waits like others before it; they are too many, so the oldest soon stops waiting.
         case waitAndTrim
     }
 
@@ -32,7 +32,7 @@ final class TakeoverFights {
     /// Connections that wait for `ccid`.
     func waitingCount(for ccid: CCID) -> Int { self.fights[ccid]?.waiting.count ?? 0 }
 
-    /// The terminal was taken over, or claimed where that cannot be known.
+    /// Records that the terminal was taken over, or claimed where a takeover cannot be detected.
     func tookOver(_ ccid: CCID, now: NIODeadline) {
         if self.fights[ccid] == nil {
             guard self.fights.count < Self.maximumTerminals else { return }
@@ -41,13 +41,13 @@ final class TakeoverFights {
         self.fights[ccid]?.pace.tookOver(now: now)
     }
 
-    /// A heartbeat of `ccid` came on `connection`. Unless it goes on, the connection is among those that wait.
+    /// Decides on a heartbeat of `ccid` on `connection`. Unless it may proceed, the connection is added to those that wait.
     ///
     /// - Parameter takesOver: whether registering it would take the terminal from a connection.
     func decide(_ ccid: CCID, _ connection: TerminalConnection, now: NIODeadline, takesOver: () -> Bool) -> Decision {
         guard let fight = self.fights[ccid] else { return .goOn }
         let due = fight.pace.due(now: now)
-        // Those that wait come first, also when the terminal is offline meanwhile.
+        // Connections that wait come first, also when the terminal is offline meanwhile.
         if fight.waiting.isEmpty {
             guard due > now, takesOver() else { return .goOn }
         }
@@ -56,28 +56,28 @@ final class TakeoverFights {
         return fight.waiting.count == Self.maximumWaiting ? .waitAndTrim : .waitWithOthers
     }
 
-    /// Takes out the connection that has waited longest for `ccid`.
+    /// Removes the connection that has waited longest for `ccid`.
     func takeOldest(of ccid: CCID) -> TerminalConnection? {
         self.fights[ccid]?.waiting.popFirst()
     }
 
-    /// Takes out the connection that has waited longest, if it is another one than `connection`.
+    /// Removes the connection that has waited longest, if it is another one than `connection`.
     func takeOldest(of ccid: CCID, before connection: TerminalConnection) -> TerminalConnection? {
         guard let oldest = self.fights[ccid]?.waiting.first, oldest !== connection else { return nil }
         return self.takeOldest(of: ccid)
     }
 
-    /// Takes out the connection that has waited longest, if too many wait.
+    /// Removes the connection that has waited longest, if too many wait.
     func takeExcess(of ccid: CCID) -> TerminalConnection? {
         guard let count = self.fights[ccid]?.waiting.count, count > Self.maximumWaiting else { return nil }
         return self.takeOldest(of: ccid)
     }
 
-    /// Forgets terminals that nobody fights for.
+    /// Removes terminals for which no connection waits and that were not taken over recently.
     func forgetIdle(now: NIODeadline) {
         self.fights = self.fights.filter { !$0.value.waiting.isEmpty || !$0.value.pace.isIdle(now: now) }
     }
 
-    /// The process is dead: nothing refers to connections any more.
+    /// Drops every reference to a connection, when the shard is released.
     func removeAll() { self.fights = [:] }
 }
