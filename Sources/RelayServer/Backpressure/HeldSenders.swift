@@ -8,11 +8,12 @@ struct HeldBack {
     var destination: CCID
 }
 
-/// The senders of one event loop that are not read from: the store is behind with their frames, or has no room for the next one.
+/// The senders of one event loop that are not read from. The store is behind with their frames, or has no room for the next one.
 final class HeldSenders {
-    /// The interval in which room is searched for while nothing that was full has got any: a destination may have become live.
+    /// The interval between two searches for room while none was released: a destination may have become live.
     private static let searchInterval = TimeAmount.milliseconds(20)
-    /// The time without held-back senders after which the log says so: senders at a cap go on and stop many times a second.
+    /// The time without held-back senders after which the log reports their end: senders at a cap resume and stop many times a
+    /// second.
     private static let reportPatience = TimeAmount.seconds(10)
 
     /// A change that is logged.
@@ -24,9 +25,9 @@ final class HeldSenders {
     private var paused = PausedSenders()
     /// By the connections' ids.
     private var heldBack: [UInt64: HeldBack] = [:]
-    /// When room was searched for last, and the count of releases of room then.
+    /// The time of the last search for room, and the number of releases of room by then.
     private var searched = (time: NIODeadline.uptimeNanoseconds(0), releases: UInt64(0))
-    /// When a sender was held back last; `nil` when the log says that none is.
+    /// The time at which a sender was last held back; `nil` when the log states that none is.
     private var reported: NIODeadline?
 
     /// Senders that wait because the store is behind.
@@ -37,26 +38,26 @@ final class HeldSenders {
 
     // MARK: The store is behind
 
-    /// `connection` is not read from until the store is less behind.
+    /// Adds `connection`, which is not read from until the store is less behind.
     func pause(_ connection: TerminalConnection) {
         assert(connection.isPaused(for: .store))
         self.paused.append(connection)
     }
 
-    /// Takes out the one that was paused first.
+    /// Removes the one that was paused first.
     func takePaused() -> TerminalConnection? { self.paused.popFirst() }
 
     // MARK: No room
 
-    /// `connection` is not read from until there is room for a frame for `destination`.
+    /// Adds `connection`, which is not read from until there is room for a frame for `destination`.
     func holdBack(_ connection: TerminalConnection, for destination: CCID) {
         assert(connection.isPaused(for: .full))
         self.heldBack[connection.id] = HeldBack(connection: connection, destination: destination)
     }
 
-    /// Whether room should be searched for now: some was released, or the interval is over. Thousands can be held back.
+    /// Whether room should be searched for now, because some was released or the interval is over. Thousands can be held back.
     ///
-    /// - Parameter releases: how often room was released until now.
+    /// - Parameter releases: the number of releases of room until now.
     func beginSearch(releases: UInt64, now: NIODeadline) -> Bool {
         guard !self.heldBack.isEmpty else { return false }
         guard releases != self.searched.releases || now - self.searched.time >= Self.searchInterval else { return false }
@@ -64,28 +65,28 @@ final class HeldSenders {
         return true
     }
 
-    /// Those held back for whose frames there is room.
+    /// The ids of held-back connections for whose frames there is room.
     func withRoom(_ hasRoom: (CCID) -> Bool) -> [UInt64] {
         self.heldBack.filter { hasRoom($0.value.destination) }.map(\.key)
     }
 
-    /// The terminal that a connection waits for; `nil` when it does not.
+    /// The terminal for whose frame a connection waits; `nil` when it does not wait.
     func destination(of id: UInt64) -> CCID? { self.heldBack[id]?.destination }
 
-    /// Takes one out; `nil` when it is not held back any more.
+    /// Removes a connection; `nil` when it is no longer held back.
     func takeHeldBack(_ id: UInt64) -> TerminalConnection? {
         self.heldBack.removeValue(forKey: id)?.connection
     }
 
     // MARK: Both
 
-    /// `connection` has ended.
+    /// Removes `connection`, which has ended.
     func remove(_ connection: TerminalConnection) {
         self.paused.remove(connection)
         self.heldBack[connection.id] = nil
     }
 
-    /// What has to be logged. Called several times a second.
+    /// The change that has to be logged, if any. Called several times a second.
     func report(now: NIODeadline) -> Report? {
         if let held = self.heldBack.values.first {
             defer { self.reported = now }
@@ -96,7 +97,7 @@ final class HeldSenders {
         return .ended
     }
 
-    /// The process is dead: nothing refers to connections any more.
+    /// Drops every reference to a connection, when the shard is released.
     func removeAll() {
         self.paused = PausedSenders()
         self.heldBack = [:]

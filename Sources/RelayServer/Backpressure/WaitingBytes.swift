@@ -1,7 +1,7 @@
 import Synchronization
 
-/// What frames take in memory, on all event loops, that are held there or wait for a terminal between two of them: their senders
-/// may be on another loop, and are held back by the sum.
+/// The memory of frames on all event loops that are held, or that wait for a terminal between two loops. Their senders may be on
+/// another loop, and are held back by the sum.
 final class WaitingBytes: Sendable {
     private let sum = Atomic(0)
 
