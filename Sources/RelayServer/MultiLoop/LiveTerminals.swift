@@ -2,10 +2,10 @@ import RelayCore
 import Synchronization
 import TTMSProtocol
 
-/// The terminals to which frames go straight, on all event loops: theirs need no room in the store.
+/// The terminals on all event loops to which frames go straight: their frames need no room in the store.
 ///
-/// An event loop knows its own; it asks for those of the others only while something is full (``FullTerminals``). With one event
-/// loop there is none.
+/// An event loop knows its own; it reads those of the others only while the store or a queue is full (``FullTerminals``). With one
+/// event loop there is no such table.
 final class LiveTerminals: Sendable {
     private let ccids = Mutex<Set<UInt32>>([])
 

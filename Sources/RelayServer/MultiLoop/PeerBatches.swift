@@ -1,20 +1,21 @@
 import RelayCore
 
-/// The frames of one event loop that leave for the others at the end of the tick, a batch for each.
+/// The frames that one event loop hands to the others at the end of the tick, in a batch for each.
 final class PeerBatches {
-    /// Bytes of frames with which a batch leaves before the tick ends: the other loop can begin with it, and finds it in the cache
-    /// that both share.
+    /// Bytes of frames at which a batch is handed over before the tick ends. The other loop can begin with it, and finds it in the
+    /// cache that both share.
     private static let fullBatch = 48 << 10
-    /// Bytes of the block that such a batch gets at once, entries included.
+    /// The capacity that such a batch has from its start, in bytes, entries included.
     private static let batchBlock = 64 << 10
 
     private var batches: [AppendBatch]
-    /// Frames that went to other event loops, or wait for a terminal between two of them. Only its changes mean something.
+    /// Frames handed to other event loops, or waiting for a terminal between two of them. Only changes of the number have a
+    /// meaning.
     private(set) var framesElsewhere: UInt64 = 0
-    /// Frames handed to other event loops, less those that they have handed here. The sum over all loops is what is under way.
+    /// Frames handed to other event loops, less those received from them. The sum over all loops is the number under way.
     private(set) var passedOn: Int64 = 0
 
-    /// - Parameter count: how many event loops there are.
+    /// - Parameter count: the number of event loops.
     init(count: Int) {
         self.batches = Array(repeating: AppendBatch(), count: count)
     }
@@ -24,21 +25,21 @@ final class PeerBatches {
 
     func isEmpty(_ index: Int) -> Bool { self.batches[index].isEmpty }
 
-    /// Whether a batch has to leave before it gets another frame.
+    /// Whether a batch has to be handed over before it gets another frame.
     @inline(__always)
     func isFull(_ index: Int) -> Bool { self.batches[index].frameBytes >= Self.fullBatch }
 
-    /// Lets `body` add one frame for event loop `index`.
+    /// Lets `body` append one frame for event loop `index`.
     @inline(__always)
     func add(to index: Int, _ body: (inout AppendBatch) -> Void) {
         self.framesElsewhere &+= 1
         body(&self.batches[index])
     }
 
-    /// A frame waits for a terminal between two event loops.
+    /// Counts a frame that waits for a terminal between two event loops.
     func addedElsewhere() { self.framesElsewhere &+= 1 }
 
-    /// Takes out the batch for event loop `index`.
+    /// Removes the batch for event loop `index`.
     func take(_ index: Int) -> AppendBatch {
         let batch = self.batches[index]
         self.batches[index] = AppendBatch(expecting: batch.frameBytes > Self.fullBatch / 4 ? Self.batchBlock : 0)
@@ -46,6 +47,6 @@ final class PeerBatches {
         return batch
     }
 
-    /// A batch of another event loop has come.
+    /// Counts a batch received from another event loop.
     func received(_ batch: AppendBatch) { self.passedOn -= Int64(batch.count) }
 }

@@ -4,7 +4,7 @@ import TTMSProtocol
 
 // Frames and terminals between shards; the rules are in `Handover`.
 extension Shard {
-    /// The shard that every frame for `ccid` goes to first.
+    /// The shard to which every frame for `ccid` goes first.
     func home(of ccid: CCID) -> Int {
         let mixed = UInt64(ccid.rawValue) &* 0x9e37_79b9_7f4a_7c15
         return Int(truncatingIfNeeded: ((mixed &>> 32) &* UInt64(self.shards.count)) &>> 32)
@@ -12,7 +12,7 @@ extension Shard {
 
     // MARK: Frames
 
-    /// The next stop of a frame for a terminal that this shard does not have.
+    /// Lets `body` append a frame, for a terminal that this shard does not have, to the batch for its next stop.
     func withBatch(forAbsent ccid: CCID, _ body: (inout AppendBatch) -> Void) {
         guard self.home(of: ccid) == self.index else {
             self.withBatch(toHomeOf: ccid, body)
@@ -28,7 +28,7 @@ extension Shard {
         }
     }
 
-    /// The home's part of ``withBatch(forAbsent:_:)`` for a terminal that is still here but has to leave.
+    /// Lets `body` append a frame, for a recalled terminal that is still here, to those that wait at its home.
     func withBatch(toHomeOf ccid: CCID, _ body: (inout AppendBatch) -> Void) {
         let home = self.home(of: ccid)
         if home == self.index {
@@ -38,7 +38,7 @@ extension Shard {
         }
     }
 
-    /// Lets `body` add a frame to the batch for another shard.
+    /// Lets `body` append a frame to the batch for another shard.
     @inline(__always)
     func withBatch(for index: Int, _ body: (inout AppendBatch) -> Void) {
         if self.peers.isFull(index) { self.handOver(to: index) }
@@ -46,19 +46,19 @@ extension Shard {
         self.scheduleTickEnd()
     }
 
-    /// Gives another shard the frames that have gathered for its terminals.
+    /// Hands the frames that have gathered for another shard to it.
     func handOver(to index: Int) {
         let batch = self.peers.take(index)
         let shard = self.shards[index]
         shard.eventLoop.execute { shard.take(batch) }
     }
 
-    /// Gives all other shards the frames that have gathered for their terminals.
+    /// Hands the frames that have gathered for all other shards to them.
     func handOverAll() {
         for index in self.peers.indices where !self.peers.isEmpty(index) { self.handOver(to: index) }
     }
 
-    /// Frames from another shard.
+    /// Delivers frames from another shard.
     private func take(_ batch: AppendBatch) {
         _ = self.startRead()
         self.peers.received(batch)
@@ -73,7 +73,7 @@ extension Shard {
         self.publishWaitingBytes()
     }
 
-    /// The store is behind: who has sent what goes there, or waits for it, is held back.
+    /// Delivers frames while the store is behind: senders whose frames are stored, or wait for the store, are held back.
     private func deliverBehind(_ batch: AppendBatch) {
         var sources: Set<CCID> = []
         var offset = 0
@@ -86,13 +86,13 @@ extension Shard {
         if !sources.isEmpty { self.holdBackElsewhere(sources) }
     }
 
-    /// A rewritten frame says whom it is from where it said whom it is for.
+    /// The source of a rewritten frame, which stands where the destination stood.
     private static func source(of frame: UnsafeRawBufferPointer) -> CCID? {
         guard let start = frame.baseAddress, frame.count >= Frame.minimumSize else { return nil }
         return FrameView(bytes: start, size: frame.count, isSound: true).address
     }
 
-    /// Runs `body` on another shard, after the frames that were put into its batch before.
+    /// Calls `body` on another shard, after the frames that are already in its batch.
     func send(to index: Int, _ body: @escaping @Sendable (Shard) -> Void) {
         if !self.peers.isEmpty(index) { self.handOver(to: index) }
         let shard = self.shards[index]
@@ -101,14 +101,14 @@ extension Shard {
 
     // MARK: Claim
 
-    /// `connection` had a heartbeat of `ccid`, a terminal that is not here, or has to leave.
+    /// Claims `ccid`, which is not here or has to leave, for `connection`, on which its heartbeat came.
     ///
     /// - Returns: whether the terminal can be made here at once; otherwise it comes later (``granted(_:terminal:)``).
     func claim(_ ccid: CCID, for connection: TerminalConnection, registration: UInt64) -> Bool {
         let home = self.home(of: ccid)
         if home == self.index, self.handover.loans[ccid] == nil { return true }
         if let other = self.handover.claims[ccid], other.registration > registration, other.connection.closeReason == nil {
-            // This heartbeat had to wait for its answer, and a newer one waits for the terminal.
+            // This heartbeat had to wait for its reply, and a newer one waits for the terminal.
             if let reason = connection.session.superseded(ccid) { self.close(connection, reason) }
             return false
         }
@@ -129,14 +129,14 @@ extension Shard {
         }
     }
 
-    /// At home: a shard wants the terminal.
+    /// At home: handles a shard's claim of the terminal.
     private func claimed(_ ccid: CCID, by claimant: Handover.Claimant) {
         switch self.handover.loans[ccid] {
         case nil:
             self.handover.beginRecall(of: ccid, for: [claimant])
             self.recall(ccid, for: claimant)
         case .lent(claimant.shard):
-            // It has been granted there since, and its newest registration with it.
+            // The terminal has been granted there since, with its newest registration.
             return
         case .lent(let borrower):
             self.handover.beginRecall(of: ccid, for: [claimant])
@@ -151,7 +151,7 @@ extension Shard {
         }
     }
 
-    /// Elsewhere: the terminal is offline, and this shard does not need it any more.
+    /// As borrower: offers an offline terminal to its home, because this shard no longer needs it.
     func giveBackIfOffline(_ ccid: CCID) {
         guard self.handover.isBorrowed(ccid), !self.handover.isRecalled(ccid) else { return }
         self.send(to: self.home(of: ccid)) { home in
@@ -163,8 +163,8 @@ extension Shard {
 
     // MARK: Recall
 
-    /// The terminal has to leave this shard, for a newer heartbeat elsewhere, or because it was offline. It stays when it has a
-    /// connection that is not older than the claim.
+    /// Gives the terminal up, for a newer heartbeat on another shard or because it was offline. It stays if its connection is not
+    /// older than the claim.
     private func recall(_ ccid: CCID, for claimant: Handover.Claimant?) {
         self.detachIfLeft(self.terminals[ccid])
         if let terminal = self.terminals[ccid], let connection = terminal.connection {
@@ -173,7 +173,7 @@ extension Shard {
             self.takeOver(terminal, from: connection, now: self.clock.now)
         }
         if self.handover.isSyncing(ccid) {
-            // They are newer than what is on its way by the home, and go there behind it.
+            // These frames are newer than those on their way through the home, and follow them there.
             self.terminals[ccid]?.isSyncing = false
             self.handover.endSync(of: ccid).forEach { entry, frame in
                 self.withBatch(toHomeOf: ccid) { $0.append(entry, frame: frame) }
@@ -185,7 +185,7 @@ extension Shard {
         self.releaseSettled()
     }
 
-    /// The terminal does not leave: home is told, where its frames wait.
+    /// Reports to the home, where the terminal's frames wait, that the terminal does not leave.
     private func keep(_ terminal: Terminal) {
         let (ccid, registration, keeper) = (terminal.ccid, terminal.registration, self.index)
         let home = self.home(of: ccid)
@@ -194,12 +194,12 @@ extension Shard {
         } else {
             self.send(to: home) { $0.kept(ccid, by: keeper, registration: registration) }
         }
-        // What this shard has sent by the home may wait there, too, and comes back later than the sync that is under way.
+        // Frames of this shard may wait at the home, too, and come back later than the sync that is under way.
         if self.handover.isSyncing(ccid) { self.startSync(terminal) }
     }
 
-    /// At home: the terminal has stayed with `keeper`, for the heartbeat of that registration. Who wants it for an older one has lost
-    /// it; newer ones ask again.
+    /// At home: ends the recall of a terminal that has stayed with `keeper`, for the heartbeat of that registration. Claims of
+    /// older registrations are refused; newer ones start again.
     private func kept(_ ccid: CCID, by keeper: Int, registration: UInt64) {
         let recall = self.handover.endRecall(of: ccid) { _ in keeper == self.index ? nil : .lent(to: keeper) }
         guard let (waiting, claimants) = recall else { return }
@@ -215,22 +215,22 @@ extension Shard {
         }
     }
 
-    /// Frames that have waited for a terminal between two shards, of senders on any of them.
+    /// Delivers frames that have waited for a terminal between two shards, of senders on any shard.
     private func deliver(_ waiting: AppendBatch) {
         let storedBefore = self.store.pendingFrames
         waiting.forEach { entry, frame in self.deliver(rewritten: frame, entry) }
         if self.store.pendingFrames != storedBefore { self.receipts.storedForOthers(in: self.store.number) }
     }
 
-    /// The connection that waits for the terminal here has an older heartbeat than the one that has it: it has lost it.
+    /// Ends the claim of a connection here if its heartbeat is older than that of the connection that has the terminal.
     private func refused(_ ccid: CCID, below registration: UInt64) {
         guard let claim = self.handover.claims[ccid], claim.registration < registration else { return }
         self.handover.claims[ccid] = nil
         if let reason = claim.connection.session.superseded(ccid) { self.close(claim.connection, reason) }
     }
 
-    /// Has recalled terminals leave when the store has carried out what was submitted until now. They need not wait for the commit,
-    /// which may be long in coming while the disk fails.
+    /// Lets recalled terminals leave when the store has carried out all submissions until now. They need not wait for the commit,
+    /// which may take long while the disk fails.
     func awaitCarryingOut() {
         let number = self.store.number - 1
         guard number > self.store.committed else { return }
@@ -242,7 +242,7 @@ extension Shard {
         }
     }
 
-    /// Returns the recalled terminals of which nothing is under way any more.
+    /// Returns the recalled terminals that have no frames under way.
     func releaseSettled() {
         guard !self.handover.recalled.isEmpty else { return }
         let carriedOut = self.store.carriedOut
@@ -257,14 +257,14 @@ extension Shard {
             } else {
                 self.send(to: home) { $0.returned(ccid, terminal: terminal) }
             }
-            // A connection that waits for it here has not asked for it yet, or is behind others.
+            // A connection that waits for it here has not claimed it yet, or comes after others.
             if let claim = self.handover.claims[ccid] { self.sendClaim(ccid, claim.registration) }
         }
     }
 
     // MARK: Grant
 
-    /// At home: the terminal is on no shard now; the first in line gets it.
+    /// At home: grants the terminal, which is on no shard now, to the first claimant.
     private func returned(_ ccid: CCID, terminal: Terminal?) {
         let own = self.index
         let recall = self.handover.endRecall(of: ccid) { claimants in
@@ -283,7 +283,7 @@ extension Shard {
         for claimant in claimants.dropFirst() { self.claimed(ccid, by: claimant) }
     }
 
-    /// The terminal is on this shard now.
+    /// Takes the terminal over from its home or from the former shard.
     private func granted(_ ccid: CCID, terminal: Terminal?) {
         let claim = self.handover.claims.removeValue(forKey: ccid)
         guard terminal != nil || claim != nil || self.handover.isBorrowed(ccid) else { return }
@@ -308,8 +308,8 @@ extension Shard {
 
     // MARK: Sync
 
-    /// Frames of this shard's own senders are still on their way by the home. Those from now on wait until the last of them has
-    /// come back, which is when the home's answer does.
+    /// Starts a sync, while frames of this shard's own senders are still on their way through the home. Later frames wait until the
+    /// last of those has come back, which is when the home answers.
     private func startSync(_ terminal: Terminal) {
         let ccid = terminal.ccid
         let token = self.handover.nextSync
@@ -328,13 +328,13 @@ extension Shard {
         self.handover.endSync(of: ccid).forEach { entry, frame in self.deliver(rewritten: frame, entry) }
     }
 
-    /// Lets `body` add a frame of this shard to those that are kept back.
+    /// Lets `body` append a frame of this shard to those that wait for the sync.
     func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) {
         if self.handover.withKept(ccid, body) { self.peers.addedElsewhere() }
     }
 }
 
-/// Where a terminal is, as its home or a borrower knows it.
+/// The place of a terminal, as known to its home or a borrower.
 enum TerminalPlace: Sendable {
     /// On this shard, or on none: then this is its home.
     case here
@@ -345,7 +345,7 @@ enum TerminalPlace: Sendable {
 }
 
 extension Shard {
-    /// Where to go with something for `ccid`.
+    /// The place to which an operation on `ccid` has to be sent.
     func place(of ccid: CCID) -> TerminalPlace {
         let home = self.home(of: ccid)
         if home != self.index {

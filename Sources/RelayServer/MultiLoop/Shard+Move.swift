@@ -11,12 +11,12 @@ struct MovingConnection: Sendable {
     var descriptor: CInt
     var addresses: ConnectionAddresses
     var listener: ListenerOptions
-    /// What has arrived, from its first heartbeat on.
+    /// The bytes that have arrived, from its first heartbeat on.
     var bytes: ByteBuffer
 }
 
-// A connection moves to the home shard of its first terminal before that is registered: frames for the terminal then take one step
-// from their sender's shard, and terminals are lent (``Handover``) only where one connection has several, of different homes.
+// A connection moves to the home shard of its first terminal before that terminal is registered. Its frames then take one step from
+// their sender's shard. Terminals are lent (``Handover``) only where one connection has several, of different homes.
 extension Shard {
     /// The shard that `connection` belongs to when `frame` is its first heartbeat; `nil` when it can stay.
     func destination(of connection: TerminalConnection, registering frame: FrameView) -> Int? {
@@ -27,13 +27,13 @@ extension Shard {
         return home == self.index ? nil : home
     }
 
-    /// Sends `connection` to shard `index`. SwiftNIO has no way to move a channel, so its socket gets a second descriptor, and the
-    /// channel is closed, which ends the first one only.
+    /// Moves `connection` to shard `index`. SwiftNIO cannot move a channel, so the socket gets a second descriptor, and the channel
+    /// is closed, which closes only the first one.
     ///
-    /// A connection whose peer has sent FIN or RST moves like any other: handled here, its frames could overtake those of an older
-    /// connection of the same terminal. Its channel there meets the same end.
+    /// A connection whose peer has sent FIN or RST moves like any other. Handled here, its frames could overtake those of an older
+    /// connection of the same terminal. Its new channel meets the same end.
     ///
-    /// - Returns: `false` when there is no descriptor left: it stays.
+    /// - Returns: `false` when no descriptor is available: it stays.
     func move(_ connection: TerminalConnection, to index: Int) -> Bool {
         guard let descriptor = connection.takeDescriptor() else { return false }
         let moving = MovingConnection(
@@ -61,7 +61,7 @@ extension Shard {
         let channel = self.sockets.channel(of: moving.descriptor, on: self.eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture { try handler.value.serve(channel, moving) }
         }
-        // At once, because the terminal's next connection may be the next to be opened.
+        // Handled at once, because the terminal's next connection may be the next one opened.
         channel.assumeIsolated().whenFailure { error in
             handler.value.connectionLost()
             self.logger.debug(
