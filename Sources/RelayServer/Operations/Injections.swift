@@ -2,10 +2,10 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// Frames from operators that have not been answered for.
+/// Frames from operators that have not been answered.
 ///
-/// Such a frame is always stored first: an operator's answer promises that it is kept, and its id is the store's. Then it comes to
-/// its terminal as every stored frame does, in order. The answer waits for the store, and while the terminal reads, for the write.
+/// Such a frame is always stored first: the answer promises that it is stored, and its id is the store's. Then it is delivered in
+/// order, like every stored frame. The answer waits for the store, and, while the terminal reads, for the write.
 final class PendingInjections {
     private struct Stored {
         var ccid: CCID
@@ -20,14 +20,14 @@ final class PendingInjections {
     private var unstored: [UInt32: EventLoopPromise<InjectionOutcome>] = [:]
     private var stored: [MessageID: Stored] = [:]
 
-    /// The frame with this token was given to the store.
+    /// Records that the frame with this token was given to the store.
     func started(token: UInt32, _ promise: EventLoopPromise<InjectionOutcome>) {
         self.unstored[token] = promise
     }
 
-    /// The frame is durable.
+    /// Records the store's answer for a frame.
     ///
-    /// - Parameter isExpected: its terminal reads, so that it will be written soon.
+    /// - Parameter isExpected: whether its terminal reads, so that the frame will be written soon.
     func completed(_ receipt: StoreCompletion.Receipt, isExpected: Bool) {
         guard let promise = self.unstored.removeValue(forKey: receipt.token) else { return }
         switch receipt.outcome {
@@ -38,7 +38,7 @@ final class PendingInjections {
         }
     }
 
-    /// Frames were written to their terminal.
+    /// Answers for frames that were written to their terminal.
     func written(_ marks: [StoredRun.Mark]) {
         guard !self.stored.isEmpty else { return }
         for mark in marks {
@@ -46,12 +46,12 @@ final class PendingInjections {
         }
     }
 
-    /// The frame has not been written for some time.
+    /// Answers for a frame that has not been written for some time.
     func giveUp(_ id: MessageID) {
         self.stored.removeValue(forKey: id)?.succeed(id, .queued)
     }
 
-    /// The terminal's connection ended, or is too slow to wait for.
+    /// Answers for the frames of a terminal whose connection has ended, or is too slow to wait for.
     func disconnected(_ ccid: CCID) {
         guard !self.stored.isEmpty else { return }
         for (id, waiting) in self.stored where waiting.ccid == ccid {
@@ -60,13 +60,14 @@ final class PendingInjections {
         }
     }
 
-    /// The relay stops, and nothing more is written: what is stored is queued. The rest waits for the store's last commit.
+    /// Answers for all stored frames as queued, because the relay stops and writes nothing more. The others wait for the store's
+    /// last commit.
     func stopWaiting() {
         for (id, waiting) in self.stored { waiting.succeed(id, .queued) }
         self.stored.removeAll()
     }
 
-    /// The store is closed, and what it has kept has been told: the rest is not kept.
+    /// Fails the frames that are not stored, after the store is closed and has given its last answers.
     func failAll() {
         self.stopWaiting()
         for promise in self.unstored.values { promise.fail(InjectionError.stopping) }

@@ -3,24 +3,24 @@ import Synchronization
 
 /// The order of a list, gathered once for all its pages.
 ///
-/// Terminals and connections live on event loops, which a walk over all of them takes some milliseconds of. So the pages that follow
-/// a first one are cut from what was gathered for it, as long as that is not old: a client that reads 100,000 terminals page by
-/// page has them walked over every few seconds, not a thousand times. A first page is always gathered anew, because who has just
-/// changed something wants to see it. One gathering goes on at a time, whatever number of clients ask, so that memory is bounded,
-/// and it is forgotten when it is too old to be used.
+/// Gathering walks over the terminals or connections of all event loops, which takes milliseconds. The pages after a first one are
+/// cut from its result while that is recent. A client that reads 100,000 terminals page by page thus causes a walk every few
+/// seconds, not a thousand. A first page is always gathered again, because a client that has just changed something expects to see
+/// it. One gathering runs at a time, whatever the number of clients, so that memory is bounded. Its result is dropped when it is
+/// too old.
 final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
     private struct State {
         var query: Query?
         var rows: [Row] = []
         var gatheredAt = ContinuousClock.now
-        /// Somebody waits to forget what is too old.
+        /// Whether a task waits to drop an old result.
         var isWatched = false
     }
 
-    /// How long pages are cut from what was gathered.
+    /// The time for which pages are cut from a result.
     private static var lifetime: Duration { .seconds(5) }
 
-    /// Locked, and no actor: an actor would take a wake-up of another thread for each page.
+    /// A mutex, not an actor: an actor would cost a wake-up of another thread per page.
     private let state = Mutex(State())
     /// One gathering runs at a time.
     private let gathering = FIFOLock<SingleKey>()
@@ -28,8 +28,8 @@ final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
     /// The rows of a list in its order.
     ///
     /// - Parameters:
-    ///   - query: names the list with its filters and order, without the page's place.
-    ///   - isFirst: whether the list's first page is asked for.
+    ///  - query: the list with its filters and order, without the page's position.
+    ///   - isFirst: whether the list's first page is requested.
     func rows(
         of query: Query,
         isFirst: Bool,
@@ -50,12 +50,14 @@ final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
         return rows
     }
 
-    /// One timer, however many first pages are asked for.
+    /// Drops the result when it is too old. One timer serves any number of first pages.
     private func forgetInTime() async {
         while let rest = self.forgetOrWait() { try? await Task.sleep(for: rest) }
     }
 
-    /// - Returns: `nil` when it has forgotten what was gathered, otherwise for how long that may still be used.
+    /// Drops the result if it is too old.
+    ///
+    /// - Returns: the time for which it may still be used; `nil` when it was dropped.
     private func forgetOrWait() -> Duration? {
         self.state.withLock { state in
             let rest = state.gatheredAt + Self.lifetime - .now
@@ -69,7 +71,8 @@ final class ListIndex<Query: Equatable & Sendable, Row: Sendable>: Sendable {
 }
 
 extension Array {
-    /// The elements of a page: those behind `after` in an array that is sorted by position, and where the next page begins.
+    /// The elements of a page: those after `after` in an array that is sorted by position, and the position at which the next page
+    /// begins.
     func page(
         after: ListPosition?,
         limit: Int,

@@ -31,7 +31,7 @@ extension RelayServer {
                 for row in slice { rows[row.position.id] = row }
                 end = next
             }
-            // Ended ones after open ones: a connection that ends in between is met at least once.
+            // Closed connections are read after open ones: a connection that ends meanwhile is found at least once.
             guard query.isOpen != true else { continue }
             for connection in await shard.ask({ $0.closedConnections.all })
             where connection.matches(query) {
@@ -59,7 +59,7 @@ extension RelayServer {
             }
             let missing = Set(own.map(\.position.id).filter { found[$0] == nil })
             guard !missing.isEmpty else { continue }
-            // They have another place in the list since, or have ended.
+            // They have another place in the list now, or have ended.
             if own.contains(where: { $0.hint != nil && missing.contains($0.position.id) }) {
                 for connection in await self.open(missing, on: shard) { found[connection.id] = connection }
             }
@@ -70,7 +70,7 @@ extension RelayServer {
         return rows.compactMap { found[$0.position.id] }
     }
 
-    /// Those of `ids` that are open on `shard`.
+    /// The connections with `ids` that are open on `shard`.
     private func open(_ ids: Set<UInt64>, on shard: Shard) async -> [ConnectionSnapshot] {
         var found: [ConnectionSnapshot] = []
         var end = Int.max

@@ -12,8 +12,8 @@ extension RelayServer {
 
     /// See ``RelayOperations/injectAll(_:)``.
     ///
-    /// A key is this call's from before it is looked for until its use is known, so that the same key is used once, however many
-    /// clients come with it at the same time.
+    /// This call holds a key from before its use is read until its use is recorded. The same key is thus used once, however many
+    /// clients send it at the same time.
     public func injectAll(_ injections: [Injection]) async -> [Result<InjectionOutcome, any Error>] {
         let names = Set(injections.compactMap(\.key?.name))
         guard !names.isEmpty else { return await self.send(injections) }
@@ -35,7 +35,7 @@ extension RelayServer {
             }
         }
         var results: [Result<InjectionOutcome, any Error>?] = Array(repeating: nil, count: injections.count)
-        /// The first of these injections that has the name.
+        /// The first of these injections with each name.
         var first: [[UInt8]: Int] = [:]
         var unsent: [Int] = []
         for (index, injection) in injections.enumerated() {
@@ -75,7 +75,8 @@ extension RelayServer {
         return .success(InjectionOutcome(id: use.id, state: use.answer, isRepeated: true, isTraced: isTraced))
     }
 
-    /// A failure is let pass: the clients have been answered, and who asks again hears that the message is queued.
+    /// Records the answers given for keys. A failure is ignored: the clients have been answered, and a repeated request returns
+    /// that the message is queued.
     private func noteAnswers(_ answers: [(key: IdempotencyKey, state: InjectionOutcome.State)]) async {
         guard answers.contains(where: { $0.state != .queued }) else { return }
         try? await self.groupCommit.perform { store in
@@ -87,21 +88,21 @@ extension RelayServer {
 
     /// A frame, and the shard where its terminal should be.
     private struct Sending: Sendable {
-        /// Of its injection.
+        /// The index of its injection.
         var index: Int
         var frame: ByteBuffer
         var shard: Int
     }
 
-    /// What a shard made of a frame.
+    /// The result of passing a frame to a shard.
     fileprivate enum Step: Sendable {
         case taken(EventLoopFuture<InjectionOutcome>)
-        /// Its terminal is, or comes to, somewhere else.
+        /// Its terminal is, or will be, elsewhere.
         case elsewhere(TerminalPlace)
     }
 
-    /// Sends what is not kept back by a key: all frames for a shard at once, and those of all shards in one commit. Frames whose
-    /// terminal has moved follow it in further rounds, all of one terminal together, so that they keep their order.
+    /// Sends injections that their keys do not exclude: all frames for a shard at once, and those of all shards in one commit.
+    /// Frames whose terminal has moved follow it in further rounds, all of one terminal together, so that they stay in order.
     private func send(_ injections: [Injection]) async -> [Result<InjectionOutcome, any Error>] {
         var results = [Result<InjectionOutcome, any Error>](
             repeating: .failure(InjectionError.stopping),
@@ -127,13 +128,13 @@ extension RelayServer {
         return results
     }
 
-    /// Frames that event loops take in one turn: some 2 ms. No more than one request for ``RelayOperations/injectAll(_:)`` has as a
-    /// rule, so that these share a commit; those of larger ones share several.
+    /// The maximum number of frames that event loops take in one turn: about 2 ms. Most requests for
+    /// ``RelayOperations/injectAll(_:)`` have fewer, which then share a commit; those of larger ones share several.
     private static let turn = 1_000
 
-    /// Brings frames to the shards of their terminals.
+    /// Passes frames to the shards of their terminals.
     ///
-    /// - Returns: what will come of each; none for an event loop that has ended.
+    /// - Returns: the future outcome of each; none for an event loop that has ended.
     private func deliver(
         _ sendings: [Sending],
         _ injections: [Injection]
@@ -160,16 +161,16 @@ extension RelayServer {
         return outcomes
     }
 
-    /// One round.
+    /// Runs one round.
     ///
-    /// - Returns: all but those for an event loop that has ended.
+    /// - Returns: the steps of all frames except those for an event loop that has ended.
     private func post(_ sendings: [Sending], _ injections: [Injection]) async -> [(Sending, Step)] {
         let batches = Dictionary(grouping: sendings, by: \.shard)
         let steps = { @Sendable () async -> [(Sending, Step)] in
             let rounds = batches.map { index, batch in
                 let shard = self.shards[index]
                 return shard.eventLoop.submit {
-                    // What the shard had for the store before comes first, in the same submission.
+                    // Items that the shard had for the store come first, in the same submission.
                     defer { shard.submit() }
                     return batch.map { shard.step($0.frame, injections[$0.index]) }
                 }
@@ -181,7 +182,7 @@ extension RelayServer {
         return batches.count > 1 ? await self.groupCommit.together(steps) : await steps()
     }
 
-    /// The bytes that the destination gets.
+    /// The bytes that the destination receives.
     private func frame(of injection: Injection) throws(InjectionError) -> ByteBuffer {
         let room = self.options.session.maximumFrameSize - Frame.minimumSize
         var frame = ByteBuffer()
@@ -219,7 +220,7 @@ extension RelayServer {
 }
 
 extension Shard {
-    /// Takes a frame from an operator, or says where its terminal is.
+    /// Accepts a frame from an operator, or returns the place of its terminal.
     fileprivate func step(_ frame: ByteBuffer, _ injection: Injection) -> RelayServer.Step {
         self.inject(frame, injection).map { .taken($0) } ?? .elsewhere(self.place(of: injection.destination))
     }

@@ -2,7 +2,7 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// What operators ask of messages that are there; `RelayServer+Injections` is for those that they send.
+// Operators' requests about existing messages; `RelayServer+Injections` is for those that they send.
 extension RelayServer {
     /// See ``RelayOperations/messages(of:after:limit:)``.
     public func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage] {
@@ -68,7 +68,7 @@ extension RelayServer {
                 deleted.isDurable = change.isDurable
                 rest = change.value.rest
             } catch {
-                // What is deleted is deleted, and the answer says how many those are.
+                // Earlier deletions remain, and the answer has their number.
                 guard deleted.value > 0 else { throw error }
                 rest = nil
             }
@@ -76,10 +76,10 @@ extension RelayServer {
         return deleted
     }
 
-    /// Messages deleted at once where each has to be looked at.
+    /// The maximum number of messages deleted at once, when each has to be read.
     private static let deletionSlice = 1_000
 
-    /// With its times as people see them.
+    /// A message with its times by the wall clock.
     private func shown(_ message: StoredMessage) -> StoredMessage {
         StoredMessage(
             id: message.id,
@@ -117,7 +117,7 @@ extension RelayServer {
             store.setTracing(of: ccid, traceSwitch)
             return traceSwitch
         }
-        // A terminal that is between two shards is looked at where it is attached next.
+        // A terminal between two shards is checked where it is attached next.
         for shard in self.shards {
             await shard.ask { shard in
                 guard let terminal = shard.terminals[ccid], !shard.handover.isRecalled(ccid) else { return }

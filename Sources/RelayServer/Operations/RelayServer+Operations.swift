@@ -8,16 +8,16 @@ import Glibc
 #endif
 
 extension RelayServer: RelayOperations {
-    /// The release.
+    /// The version of this release.
     public static let version = Release.version
 
     // MARK: The relay
 
-    /// When the relay started, by the wall clock as it is set now: how long it runs is not a matter of that clock.
+    /// The start of the relay, by the wall clock as it is set now: the time since the start does not depend on that clock.
     var startedAt: Timestamp {
         let elapsed = (NIODeadline.now() - self.start).nanoseconds / 1_000
         let shift = self.clock.now.microseconds &- self.startedAtFirst.microseconds &- elapsed
-        // Small corrections of the clock would show the start at another time each time.
+        // Small corrections of the clock would show a different start each time.
         guard shift.magnitude > 10_000_000 else { return self.startedAtFirst }
         return self.startedAtFirst.advanced(bySeconds: shift / 1_000_000)
     }
@@ -64,7 +64,7 @@ extension RelayServer: RelayOperations {
         ])
     }
 
-    /// Why the next connection would be refused, or have to wait.
+    /// The reason for which the next connection would be refused or have to wait, if there is one.
     private var shortage: String? {
         if self.limiter.count >= self.limiter.maximum { return self.limiter.advice }
         return self.acceptor.isOutOfFiles ? AcceptReport.advice(EMFILE) : nil
@@ -93,7 +93,8 @@ extension RelayServer: RelayOperations {
         ]
     }
 
-    /// A counter must not go back: until the store has refused a frame that was between two event loops, it counts as accepted.
+    /// The number of accepted frames, but never less than before, because a counter must not decrease. A frame between two event
+    /// loops counts as accepted until the store has rejected it.
     private func acceptedAtLeast(_ accepted: UInt64) -> UInt64 {
         self.publishedAccepted.withLock { published in
             published = max(published, accepted)
@@ -101,7 +102,7 @@ extension RelayServer: RelayOperations {
         }
     }
 
-    // MARK: Times, as people see them
+    // MARK: Times by the wall clock
 
     func shown(_ backlog: Backlog) -> Backlog {
         var backlog = backlog

@@ -22,7 +22,7 @@ extension RelayServer {
         return ListPage(items: try await self.snapshots(of: ccids, query), next: next)
     }
 
-    /// The positions of all terminals that `query` asks for, in its order.
+    /// The positions of all terminals that match `query`, in its order.
     private func terminalRows(_ query: TerminalQuery) async throws -> [ListPosition] {
         if query.isOfCCIDs { return await self.ccidRows(query) }
         let kept = self.groupCommit.kept.all
@@ -43,7 +43,7 @@ extension RelayServer {
                 for row in rows where !row.isMatch && kept.contains(row.ccid.rawValue) { others.insert(row.ccid.rawValue) }
             }
         }
-        // Terminals that no shard remembers, but for which something is kept: they are offline, and nothing else is known of them.
+        // Terminals that no shard remembers, but that have queued frames: they are offline, and nothing else is known of them.
         if query.admitsUnknown {
             let range = query.range
             for ccid in kept where range.contains(ccid) && keys[ccid] == nil && !others.contains(ccid) {
@@ -63,7 +63,7 @@ extension RelayServer {
         return query.isDescending ? positions.sorted(by: >) : positions.sorted()
     }
 
-    /// The positions for a query that only CCIDs matter for: with many terminals a fraction of the time.
+    /// The positions for a query that depends on CCIDs only: with many terminals this takes a fraction of the time.
     private func ccidRows(_ query: TerminalQuery) async -> [ListPosition] {
         let kept = self.groupCommit.kept.all
         let range = query.range
@@ -80,7 +80,7 @@ extension RelayServer {
             }
         }
         ccids.sort()
-        // Those that are known and have a backlog are there twice; so is who has moved between two shards meanwhile.
+        // Known terminals with a backlog are there twice, as are those that have moved between two shards meanwhile.
         var positions: [ListPosition] = []
         positions.reserveCapacity(ccids.count)
         for (index, ccid) in ccids.enumerated() where index == 0 || ccids[index - 1] != ccid {
@@ -90,11 +90,11 @@ extension RelayServer {
         return positions
     }
 
-    /// Terminals whose backlog the store's thread is asked for at once: it has frames to commit.
+    /// The number of terminals whose backlogs are requested from the store's thread at once: it also has frames to commit.
     private static let backlogSlice = 256
 
-    /// What is kept for `ccids`, in their order. The store's thread is asked only for those that it keeps something for, which is for
-    /// none of them nearly always.
+    /// The backlogs of `ccids`, in their order. They are requested from the store's thread only for terminals with queued frames,
+    /// so nearly always for none.
     ///
     /// - Throws: ``StoreError`` when the store is closed.
     private func backlogs(of ccids: [CCID]) async throws -> [Backlog] {
@@ -102,14 +102,14 @@ extension RelayServer {
         let kept = ccids.indices.filter { self.groupCommit.kept.contains(ccids[$0]) }
         for start in stride(from: 0, to: kept.count, by: Self.backlogSlice) {
             let slice = kept[start..<min(start + Self.backlogSlice, kept.count)]
-            // Not by `post`, which looks at what a crash may still take.
+            // Not by `post`, which also reads changes that a crash may still undo.
             let backlogs = try await self.groupCommit.perform { store in slice.map { store.backlog(of: ccids[$0]) } }
             for (index, backlog) in zip(slice, backlogs) { result[index] = backlog }
         }
         return result
     }
 
-    /// What is known of `ccids` now, in their order; without those that are gone, or not any more what `query` asks for.
+    /// The snapshots of `ccids`, in their order, without those that are gone or no longer match `query`.
     private func snapshots(of ccids: [CCID], _ query: TerminalQuery) async throws -> [TerminalSnapshot] {
         var known: [CCID: TerminalSnapshot] = Dictionary(minimumCapacity: ccids.count)
         for shard in self.shards {
@@ -152,12 +152,12 @@ extension RelayServer {
 }
 
 extension TerminalQuery {
-    /// Whether the list can be put together without a look at the terminals.
+    /// Whether the list can be gathered without access to the terminals.
     fileprivate var isOfCCIDs: Bool {
         self.sort == .ccid && self.isOnline == nil && self.isLate == nil && self.remoteAddress == nil && self.dialect == nil
     }
 
-    /// Whether the query may ask for a terminal of which nothing is known but that something is kept for it.
+    /// Whether the query may match a terminal of which only its queued frames are known.
     fileprivate var admitsUnknown: Bool {
         self.isOnline != true && self.isLate != true && self.hasBacklog != false && self.remoteAddress == nil
             && self.dialect == nil

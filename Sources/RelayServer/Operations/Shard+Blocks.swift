@@ -1,23 +1,23 @@
 import NIOCore
 import RelayCore
 
-// Whom operators have shut out.
+// Blocked terminals and networks.
 extension Shard {
-    /// Connections that one slice closes at the most: some 3 ms.
+    /// The maximum number of connections that one slice closes: about 3 ms.
     private static let blockedSlice = 64
 
-    /// Puts `blocks` in force on this event loop.
+    /// Enforces `blocks` on this event loop.
     ///
-    /// - Returns: where the walk begins that closes what they shut out (``closeBlocked(below:)``); 0 when there is nothing to close.
+    /// - Returns: the start of the walk that closes blocked connections (``closeBlocked(below:)``); 0 when there is none to close.
     func enforce(_ blocks: BlockList) -> Int {
         self.use(blocks)
         return blocks.isEmpty ? 0 : self.connections.count
     }
 
-    /// Closes what is shut out among the connections below `end` in the list, one slice of them. The walk goes to the beginning of the
-    /// list: where a connection ends, one takes its place that was checked before.
+    /// Closes blocked connections among those below `end` in the list, one slice of them. The walk goes to the beginning of the
+    /// list: the place of a closed connection is taken by one that was checked before.
     ///
-    /// - Returns: how many connections were closed, and where the next slice ends.
+    /// - Returns: the number of closed connections, and the end of the next slice.
     func closeBlocked(below end: Int) -> (closed: Int, next: Int) {
         let now = self.clock.now
         var closed = 0
@@ -35,8 +35,8 @@ extension Shard {
         return (closed, next)
     }
 
-    /// A connection that holds a blocked CCID goes as a whole, with all others that it holds: a frame's source is its connection's
-    /// latest heartbeat, so that without the heartbeat of a blocked CCID its frames would be taken for another terminal's.
+    /// A connection with a blocked CCID is closed with all its CCIDs. A frame's source is its connection's latest heartbeat:
+    /// without the blocked CCID's heartbeat, its frames would count as another terminal's.
     private func isBlocked(_ connection: TerminalConnection, now: Timestamp) -> Bool {
         self.blocks.hasNetworks && self.blocks.contains(connection.addresses.remote, at: now)
             || self.blocks.hasTerminals && connection.session.ccids.contains { self.blocks.contains($0, at: now) }

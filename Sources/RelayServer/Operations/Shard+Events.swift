@@ -2,7 +2,7 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// What is reported to who follows the relay's events. Nothing is put together while nobody does.
+// Events for clients that follow them. They are not made while there are no such clients.
 extension Shard {
     func reportOnline(_ terminal: Terminal, on connection: TerminalConnection, now: Timestamp) {
         self.events.publish(
@@ -41,7 +41,7 @@ extension Shard {
         )
     }
 
-    /// A heartbeat of a terminal of this shard came.
+    /// Handles a heartbeat of a terminal of this shard.
     func heartbeat(of terminal: Terminal, now: Timestamp) {
         // Its rate is counted from one heartbeat to the next.
         if let connection = terminal.connection { self.settleCounters(of: connection) }
@@ -52,10 +52,11 @@ extension Shard {
 
     // MARK: Late terminals
 
-    /// Connections, and terminals but for the last connection's, that one look passes at the most: some 100 µs, and 100,000 connections in 6 s.
+    /// The maximum number of connections and terminals that one search passes, except for the last connection's terminals. It takes
+    /// about 100 µs, and 6 s for 100,000 connections.
     private static let lateSearchLength = 4_096
 
-    /// Reports terminals whose heartbeat is overdue by their own habit. Called often, and looks at a part of the connections.
+    /// Reports terminals whose heartbeat is overdue by their own cadence. Called often; each call checks a part of the connections.
     func reportLateTerminals() {
         guard self.events.isRecording, !self.connections.isEmpty else { return }
         let now = self.eventLoop.now
@@ -92,7 +93,7 @@ extension Shard {
 
     // MARK: The store
 
-    /// Reports when the store has begun to fail, or has recovered. The first shard looks for all.
+    /// Reports when the store has begun to fail, or has recovered. The first shard reports for all.
     func reportStore() {
         guard self.index == 0 else { return }
         let health = self.groupCommit.health

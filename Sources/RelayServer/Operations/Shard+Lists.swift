@@ -2,38 +2,38 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// A terminal as a list is put together of it.
+/// A terminal as a row of a list.
 struct TerminalRow: Sendable {
     var ccid: CCID
-    /// Whether the query asks for it, as far as its shard can tell.
+    /// Whether it matches the query, as far as its shard knows.
     var isMatch: Bool
     var key: Int64 = 0
 }
 
-/// A connection as a list is put together of it.
+/// A connection as a row of a list.
 struct ConnectionRow: Sendable {
     var position: ListPosition
-    /// Where an open one was in its shard's list; `nil` for one that has ended.
+    /// The index of an open one in its shard's list; `nil` for one that has ended.
     var hint: Int?
     var shard: Int
 }
 
-// What lists are made of. Each call is one slice of a walk: the event loop serves its terminals in between.
+// The gathering of lists. Each call is one slice of a walk: the event loop serves its terminals in between.
 extension Shard {
-    /// Terminals or connections that one slice passes: some 200 µs.
+    /// The number of terminals or connections that one slice passes: about 200 µs.
     static let slice = 2_048
-    /// Terminals or connections that are shown in one slice: a µs or so each.
+    /// The number of terminals or connections that one slice shows: about 1 µs each.
     static let shownSlice = 128
 
-    /// CCIDs alone that one slice passes: some 100 µs, too.
+    /// The number of CCIDs that one slice passes without their terminals: about 100 µs.
     static let ccidSlice = 8_192
 
-    /// How many parts of the table hold some `size` terminals.
+    /// The number of parts of the table that hold about `size` terminals.
     func parts(of size: Int) -> Int {
         max(1, TerminalTable.parts * size / max(self.terminals.count, 1))
     }
 
-    /// The CCIDs in `range` of a slice of the table that begins with the part `start`, and where the next slice begins.
+    /// The CCIDs in `range` of a slice of the table that begins with the part `start`, and the start of the next slice.
     func ccids(in range: ClosedRange<UInt32>, from start: Int) -> (ccids: [UInt32], next: Int) {
         let end = min(start + self.parts(of: Self.ccidSlice), TerminalTable.parts)
         var ccids: [UInt32] = []
@@ -44,7 +44,7 @@ extension Shard {
         return (ccids, end)
     }
 
-    /// The terminals of some parts of the table: those with a CCID that the query asks for, matching or not.
+    /// The terminals of some parts of the table with a CCID in the query's range, matching or not.
     func rows(inParts parts: Range<Int>, _ query: TerminalQuery) -> [TerminalRow] {
         let ccids = query.range
         let now = self.eventLoop.now
@@ -86,7 +86,7 @@ extension Shard {
         }
     }
 
-    /// Those of `ccids` that are here.
+    /// The snapshots of those of `ccids` that are here.
     func snapshots(of ccids: ArraySlice<CCID>) -> [TerminalSnapshot] {
         ccids.compactMap { self.terminals[$0].map { self.snapshot(of: $0) } }
     }
@@ -120,10 +120,10 @@ extension Shard {
 
     // MARK: Connections
 
-    /// Open connections below `end` in the list, one slice of them; and where the next slice ends.
+    /// Open connections below `end` in the list, one slice of them, and the end of the next slice.
     ///
-    /// The walk goes from the end of the list to its beginning: when a connection ends, the last one takes its place, so one that
-    /// is open all the time may be met twice, but is never missed.
+    /// The walk goes from the end of the list to its beginning. When a connection ends, the last one takes its place: one that
+    /// stays open may be met twice, but is never missed.
     func rows(below end: Int, _ query: ConnectionQuery) -> (rows: [ConnectionRow], next: Int) {
         let end = min(end, self.connections.count)
         let start = max(end - Self.slice, 0)
@@ -154,7 +154,7 @@ extension Shard {
         return true
     }
 
-    /// Those of `rows` that are still open where they were.
+    /// The snapshots of those of `rows` that are still open at their index.
     func snapshots(of rows: ArraySlice<ConnectionRow>) -> [ConnectionSnapshot] {
         rows.compactMap { row in
             guard let hint = row.hint, hint < self.connections.count, self.connections[hint].id == row.position.id else {
@@ -164,7 +164,7 @@ extension Shard {
         }
     }
 
-    /// Those with these numbers among the connections below `end`, one slice of them; and where the next slice ends.
+    /// The connections with these ids among those below `end`, one slice of them, and the end of the next slice.
     func connections(_ ids: Set<UInt64>, below end: Int) -> (found: [TerminalConnection], next: Int) {
         let end = min(end, self.connections.count)
         let start = max(end - Self.slice, 0)
@@ -197,7 +197,7 @@ extension Shard {
 }
 
 extension TerminalCounters {
-    /// Data frames that the terminal has sent and got.
+    /// Data frames that the terminal has sent and received.
     var frames: UInt64 { self.framesReceived &+ self.framesDelivered }
 }
 

@@ -2,19 +2,19 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// What operators ask of one shard; but for `ask`, always called on its event loop.
+// Operators' requests to one shard. Except for `ask`, they are called on its event loop.
 extension Shard {
-    /// Runs `body` on the event loop, and gives back what it returned. It takes the loop one task and one wake-up; a future would take
-    /// it two, since it tells on the loop that it has come true.
+    /// Calls `body` on the event loop, and returns its result. It costs the loop one task and one wake-up; a future would cost two,
+    /// because its completion is also a task on the loop.
     func ask<Result: Sendable>(_ body: @escaping @Sendable (Shard) -> Result) async -> Result {
         await withCheckedContinuation { continuation in
             self.eventLoop.execute { continuation.resume(returning: body(self)) }
         }
     }
 
-    /// Takes an operator's frame, which is rewritten already.
+    /// Accepts an operator's frame, which is rewritten already.
     ///
-    /// - Returns: `nil` when the terminal is not here (any more): ask its home again.
+    /// - Returns: `nil` when the terminal is not here, or no longer: its home has to be queried again.
     func inject(_ frame: ByteBuffer, _ injection: Injection) -> EventLoopFuture<InjectionOutcome>? {
         let ccid = injection.destination
         guard case .here = self.place(of: ccid), !self.handover.isRecalled(ccid) else { return nil }
@@ -51,15 +51,16 @@ extension Shard {
         if case .queued(let id) = receipt.outcome, isReading == true { self.boundInjection(id) }
     }
 
-    /// How long an operator waits for the write of a frame whose terminal reads. It can be expired or deleted before.
+    /// The time for which an operator waits for the write of a frame whose terminal reads. The frame can expire or be deleted
+    /// before.
     private static let injectionPatience = TimeAmount.seconds(1)
 
-    /// Answers for the frame `id` as queued if it has not been written by then.
+    /// Answers for the frame `id` as queued if it has not been written in that time.
     func boundInjection(_ id: MessageID) {
         self.eventLoop.scheduleTask(in: Self.injectionPatience) { self.injections.giveUp(id) }
     }
 
-    /// Counters and gauges as they stand.
+    /// Counters and gauges at this moment.
     func statistics() -> ShardStatistics {
         var result = ShardStatistics(counters: self.counters)
         result.connections = self.connections.count
@@ -75,8 +76,8 @@ extension Shard {
         return result
     }
 
-    /// Calls `body` with every open connection whose window may hold something: what its peer has not acknowledged leaves at the end of
-    /// this tick, or a sweep looks for it. With thousands of terminals that is the few that are at work, instead of all.
+    /// Calls `body` with every open connection whose window may hold frames: they are written at the end of this tick, or a sweep
+    /// samples them. With thousands of terminals those are the few active ones.
     func forEachInFlight(_ body: (TerminalConnection) -> Void) {
         self.acknowledgements.forEach { connection in
             if connection.closeReason == nil { body(connection) }
@@ -91,7 +92,7 @@ extension Shard {
     }
 }
 
-/// What one shard counts, and how much of everything it has now.
+/// The counters of one shard, and its gauges.
 struct ShardStatistics: Sendable {
     var counters: ShardCounters
     var connections = 0
