@@ -4,7 +4,7 @@ import NIOCore
 import Glibc
 #endif
 
-/// What an errno of `accept4` says about the connection, the process, or the listening socket.
+/// The meaning of an errno of `accept4`, for the connection, the process, or the listening socket.
 enum AcceptFailure: Equatable, Sendable {
     /// No connection waits.
     case noneWaiting
@@ -25,10 +25,10 @@ enum AcceptFailure: Equatable, Sendable {
     }
 }
 
-/// What a listener does after an attempt to accept, decided without its socket.
+/// The next step of a listener after an attempt to accept, decided without its socket.
 ///
-/// A failure never ends the listener. One that repeats has it pause, because the kernel reports a connection that it could not hand
-/// out again and again.
+/// A failure never ends the listener. Repeated failures make it pause, because the kernel reports a connection again and again if
+/// it could not hand it over.
 struct AcceptPace: Equatable, Sendable {
     enum Step: Equatable {
         /// Accept the next connection.
@@ -37,7 +37,7 @@ struct AcceptPace: Equatable, Sendable {
         case wait
         /// Wait for ``AcceptReport/pause``.
         case pause
-        /// The socket does not listen any more: make another one.
+        /// The socket no longer listens: open another one.
         case reopen
     }
 
@@ -48,7 +48,8 @@ struct AcceptPace: Equatable, Sendable {
 
     mutating func accepted() { self.failures = 0 }
 
-    /// - Parameter isListening: whether the kernel says that the socket listens; asked only where the failure may mean that it does not.
+    /// - Parameter isListening: whether the kernel reports that the socket listens; evaluated only if the failure may mean that it
+    ///   does not.
     mutating func failed(_ failure: AcceptFailure, isListening: @autoclosure () -> Bool) -> Step {
         if failure == .noneWaiting {
             self.failures = 0

@@ -11,14 +11,14 @@ import Glibc
 
 /// Accepts connections on all listeners, on a thread of its own, and passes them to the first event loop.
 ///
-/// SwiftNIO's server channel is not used: it closes itself at most errors of `accept4`, drops the peer's address that `accept4` returns, and resets
-/// connections whose socket options fail.
+/// SwiftNIO's server channel is not used. It closes itself at most errors of `accept4`, drops the peer's address that `accept4`
+/// returns, and resets connections whose socket options fail.
 final class Acceptor: Sendable {
-    /// Connections accepted on one listener before the next one is served.
+    /// The maximum number of connections accepted on one listener before the next one is served.
     private static let burst = 64
-    /// Arrivals that the event loops have not taken, above which none is accepted.
+    /// The number of arrivals not yet taken by the event loops at which no more are accepted.
     private static let maximumArrivals = 256
-    /// How often it is checked that the listeners listen, and tried to open those that do not.
+    /// The interval at which listeners are checked, and those that do not listen are opened again.
     private static let checkInterval = TimeAmount.seconds(1)
 
     private struct Listener {
@@ -26,24 +26,24 @@ final class Acceptor: Sendable {
         var options: ListenerOptions
         /// `nil` while it could not be opened again. Closed by the acceptor's thread only.
         var socket: ListeningSocket?
-        /// Why there is no socket.
+        /// The reason for which there is no socket.
         var problem = ""
         var pace = AcceptPace()
-        /// When it is tried again.
+        /// The time of the next attempt.
         var due = NIODeadline.distantPast
-        /// Which attempts to open it again are logged: there can be one per second.
+        /// The limit on log lines about attempts to open it again: there can be one attempt per second.
         var reopenLog = LogLimit<Reopening>()
         /// Whether accepted sockets have the listener's options; `nil` before the first one.
         var isInheriting: Bool?
     }
 
-    /// What becomes of a listener whose socket is gone.
+    /// The stages of opening a listener again whose socket is gone.
     private enum Reopening { case begins, succeeds, fails }
 
     private struct State {
         var listeners: [Listener] = []
         var isStopping = false
-        /// When the kernel is asked again whether they listen.
+        /// The time at which the kernel is next queried whether they listen.
         var checkDue = NIODeadline.distantPast
     }
 
@@ -83,13 +83,13 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Begins to accept.
+    /// Starts to accept.
     func run() {
         self.thread.start()
         self.thread.submit { _ in self.serve() }
     }
 
-    /// Closes the listeners, and returns when nothing more is accepted.
+    /// Closes the listeners, and returns when accepting has stopped.
     func stop() async {
         self.state.withLock { $0.isStopping = true }
         self.wake.up()
@@ -102,7 +102,7 @@ final class Acceptor: Sendable {
 
     // MARK: Health
 
-    /// Which listeners do not listen, as the kernel says now; `nil` when all do.
+    /// The listeners that do not listen, by the kernel's current state; `nil` when all do.
     var problem: String? {
         self.state.withLock { state in
             guard !state.listeners.isEmpty else {
@@ -115,7 +115,7 @@ final class Acceptor: Sendable {
                 return "\(ListenError.text(listener.options)) (\(why))"
             }
             return
-                "The relay does not listen on \(texts.joined(separator: ", ")). It tries to every second; see whether something else "
+                "The relay does not listen on \(texts.joined(separator: ", ")). It tries again every second; check whether another program "
                 + "uses the port or has closed the socket."
         }
     }
@@ -138,9 +138,9 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Opens what has to be opened again.
+    /// Opens listeners again that do not listen.
     ///
-    /// - Returns: the sockets that may have connections, and when to come back at the latest; `nil` when the acceptor stops.
+    /// - Returns: the sockets that may have connections, and the longest time until the next call; `nil` when the acceptor stops.
     private func prepare() -> (sockets: [(index: Int, descriptor: CInt)], timeout: TimeAmount)? {
         let now = NIODeadline.now()
         let isCrowded = self.shards.reduce(0) { $0 + $1.arrivals.count } >= Self.maximumArrivals
@@ -168,7 +168,7 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Whether there are files for another connection; counted and logged as a failure when there are not.
+    /// Whether there are files for another connection; their absence is counted and logged as a failure.
     private func hasFiles(now: NIODeadline) -> Bool {
         let areThere = FileHeadroom.isThere(self.wake.descriptor)
         self.limiter.noteFiles(areThere)
@@ -195,7 +195,7 @@ final class Acceptor: Sendable {
                     .fails,
                     of: &listener,
                     .error,
-                    "The relay cannot listen; it is tried again every second, and not logged again",
+                    "The relay cannot listen; it tries again every second, and does not log this again",
                     ["error": "\(cause)"]
                 )
             }
@@ -229,7 +229,7 @@ final class Acceptor: Sendable {
                 listener.pace.accepted()
                 hasAccepted = true
                 self.accepted(descriptor, addresses, &listener)
-                // The next one would get the lowest number that is free, too.
+                // The next connection would also get the lowest free number.
                 if Int(descriptor) >= limit { break }
                 continue
             }
@@ -278,7 +278,7 @@ final class Acceptor: Sendable {
             Glibc.close(descriptor)
             arrival = .refused(addresses, .tooManyConnections)
         }
-        // One event loop reads from all connections first: those of one terminal then come to its home in the order in which it
+        // One event loop reads from all connections first, so connections of one terminal come to its home in the order in which it
         // made them.
         guard let shard = self.shards.first else { return }
         if shard.arrivals.add(arrival) { shard.eventLoop.execute { shard.takeArrivals() } }
@@ -288,16 +288,16 @@ final class Acceptor: Sendable {
         guard self.report.failed(number, isPausing: isPausing, now: now) else { return }
         self.logger.warning(
             isPausing
-                ? "No connection can be accepted; it is tried again ten times a second, and not logged again."
-                : "A connection could not be accepted; the relay goes on, and does not log it again for a minute",
+                ? "No connection can be accepted; the relay tries again ten times a second, and does not log this again for a minute"
+                : "A connection could not be accepted; the relay continues, and does not log this again for a minute",
             metadata: ["error": "\(error)", "advice": "\(AcceptReport.advice(number))"]
         )
     }
 }
 
-/// Wakes the acceptor's thread: a pipe.
+/// Wakes the acceptor's thread through a pipe.
 private final class Wake: Sendable {
-    /// Readable after ``up()``; -1 when the system had none, and the thread then wakes with its timeouts.
+    /// Readable after ``up()``; -1 when the system had none, so that the thread wakes only at its timeouts.
     let descriptor: CInt
     private let writer: CInt
 

@@ -2,7 +2,7 @@ import NIOCore
 import RelayCore
 import Synchronization
 
-/// What the acceptor passes to one event loop.
+/// An entry that the acceptor passes to one event loop.
 enum Arrival: Sendable {
     /// A connection that the limiter counts.
     case connection(AcceptedSocket)
@@ -14,7 +14,7 @@ enum Arrival: Sendable {
 final class Arrivals: Sendable {
     private struct State {
         var waiting = CircularBuffer<Arrival>(initialCapacity: 0)
-        /// The event loop has been woken, and takes what waits.
+        /// Whether the event loop has been woken, and takes the entries that wait.
         var isBeingTaken = false
     }
 
@@ -32,7 +32,7 @@ final class Arrivals: Sendable {
         }
     }
 
-    /// The oldest arrivals, at most `limit`, and whether there are more: the caller then has to come again.
+    /// The oldest arrivals, at most `limit`, and whether there are more: the caller then has to call again.
     func take(_ limit: Int) -> (arrivals: [Arrival], isMore: Bool) {
         self.state.withLock { state in
             let arrivals = Array(state.waiting.prefix(limit))

@@ -1,13 +1,13 @@
 import Synchronization
 
-/// Counts open connections over all event loops, and says when there are enough.
+/// Counts open connections over all event loops, against a maximum.
 final class ConnectionLimiter: Sendable {
     private let open = Atomic<Int>(0)
     private let nextID = Atomic<UInt64>(1)
     private let nextRegistration = Atomic<UInt64>(1)
     private let hasFiles = Atomic<Bool>(true)
     let maximum: Int
-    /// The limit is not the operator's, but what the limit of open files leaves room for.
+    /// Whether the maximum comes from the limit of open files, and not from the operator.
     let isByFiles: Bool
 
     /// - Parameter files: connections for which there are files; `nil` when that is not known.
@@ -22,13 +22,13 @@ final class ConnectionLimiter: Sendable {
     /// Whether the acceptor has found enough files for another connection.
     func noteFiles(_ areThere: Bool) { self.hasFiles.store(areThere, ordering: .relaxed) }
 
-    /// Why no connection is accepted while as many are open as may be, and what to do.
+    /// The reason for which no connection is accepted at the maximum, and the remedy.
     var advice: String {
         self.isByFiles
             ? "\(self.maximum) connections may be open, since the limit of open files leaves room for no more. The next one is closed at "
                 + "once. Raise the limit (LimitNOFILE, ulimit -n)."
-            : "\(self.maximum) connections may be open (maximum_connections). The next one is closed at once. Raise the limit, or see who "
-                + "holds them."
+            : "\(self.maximum) connections may be open (maximum_connections). The next one is closed at once. Raise the limit, or check which "
+                + "peers hold them."
     }
 
     /// Connections open now.
@@ -36,12 +36,12 @@ final class ConnectionLimiter: Sendable {
 
     /// Counts a connection that was accepted.
     ///
-    /// - Returns: `false` when it is one too many; it counts until ``leave()`` all the same.
+    /// - Returns: `false` when it exceeds the maximum; it is counted until ``leave()`` in any case.
     func enter() -> Bool {
         self.open.wrappingAdd(1, ordering: .relaxed).newValue <= self.maximum
     }
 
-    /// A connection has ended.
+    /// Records that a connection has ended.
     func leave() {
         self.open.wrappingSubtract(1, ordering: .relaxed)
     }

@@ -4,19 +4,19 @@ import NIOCore
 import Glibc
 #endif
 
-/// Files that the process may still open, and that no terminal gets.
+/// The files that the process may still open, and that are reserved from terminals.
 ///
-/// Whoever has to find out why nobody can connect, and the store, need some; and libdispatch, on which Swift's tasks run, ends the
-/// process when it wants to see what its threads do and cannot open their files.
+/// The store and an operator's diagnosis need some. So does libdispatch, on which Swift's tasks run: it ends the process when it
+/// cannot open the files of its threads' state.
 enum FileHeadroom {
-    /// More than what is accepted at once, on more than one listener. Of a low limit, a part.
+    /// The number reserved: more than the connections accepted at once, on more than one listener. Of a low limit, a part.
     static func size(of limit: Int) -> Int { min(256, limit / 4) }
 
     /// Whether there are enough. The limit may have been lowered since the last time.
     ///
-    /// - Parameter descriptor: any open one.
+    /// - Parameter descriptor: any open descriptor.
     static func isThere(_ descriptor: CInt) -> Bool {
-        // The kernel gives the lowest number that is free: none below it is.
+        // The kernel returns the lowest free number, so none below it is free.
         let lowest = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         guard lowest >= 0 else { return errno == EBADF }
         close(lowest)

@@ -8,13 +8,13 @@ import Glibc
 
 /// The socket of one listener. Its owner closes it with ``close()``.
 struct ListeningSocket: Sendable {
-    /// Connections that may wait to be accepted: a fleet that comes back after an outage should not have to repeat its SYNs.
+    /// Connections that may wait to be accepted: a fleet that reconnects after an outage should not have to repeat its SYNs.
     private static let backlog: CInt = 4_096
 
     let descriptor: CInt
-    /// With the real port.
+    /// The address with its real port.
     let address: PeerAddress
-    /// Whether connections have the local address of the listener: not when it listens on all addresses.
+    /// Whether connections have the local address of the listener: not if it listens on all addresses.
     private let isOneAddress: Bool
 
     /// Binds an address and listens on it.
@@ -48,7 +48,7 @@ struct ListeningSocket: Sendable {
         self.isOneAddress = !["0.0.0.0", "::"].contains(listener.host)
     }
 
-    /// Whether the kernel says that it listens.
+    /// Whether the kernel reports that it listens.
     var isListening: Bool { linux_tcp_is_listening(self.descriptor) }
 
     /// Accepts a connection, without waiting for one.

@@ -3,12 +3,12 @@ import RelayCore
 
 // Connections that the acceptor passes to this shard.
 extension Shard {
-    /// Arrivals taken before the event loop serves its connections again: some 50 µs each.
+    /// The number of arrivals handled before the event loop serves its connections again: about 50 µs each.
     private static let arrivalsAtOnce = 64
-    /// How soon more are taken. An event loop runs all that is due before it reads from its connections.
+    /// The delay until more are handled. An event loop runs all due tasks before it reads from its connections.
     private static let arrivalInterval = TimeAmount.milliseconds(1)
 
-    /// Takes what has arrived. Called once after ``Arrivals/add(_:)`` has asked for it.
+    /// Handles arrivals. Called once after ``Arrivals/add(_:)`` has requested it.
     func takeArrivals() {
         _ = self.startRead()
         let (arrivals, isMore) = self.arrivals.take(Self.arrivalsAtOnce)

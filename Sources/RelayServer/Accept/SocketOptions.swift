@@ -8,9 +8,10 @@ import Synchronization
 import Glibc
 #endif
 
-/// The options of terminals' sockets. They are set on the listening socket, from which Linux gives them to each accepted one.
+/// The options of terminals' sockets. They are set on the listening socket, from which Linux passes them to each accepted one.
 ///
-/// A system that does not know an option refuses it; connections are served without it. Each option is logged once, and all failures are counted.
+/// A system that does not know an option refuses it; connections are served without it. Each option is logged once, and all
+/// failures are counted.
 final class SocketOptions: Sendable {
     /// One option with its value.
     struct Option: Sendable {
@@ -18,7 +19,7 @@ final class SocketOptions: Sendable {
         var number: CInt
         var value: CInt
         var name: String
-        /// Whether the kernel reads back the value as it was set. It doubles buffer sizes, and bounds them.
+        /// Whether the kernel returns the value as it was set. It doubles buffer sizes, and bounds them.
         var isExact = true
     }
 
@@ -31,7 +32,7 @@ final class SocketOptions: Sendable {
         self.logger = logger
     }
 
-    /// Attempts to set an option that failed.
+    /// The number of failed attempts to set an option.
     var failures: UInt64 { self.state.withLock(\.failures) }
 
     /// Sets all options; those that the system refuses are left out.
@@ -41,7 +42,7 @@ final class SocketOptions: Sendable {
 
     /// Sets one option.
     ///
-    /// - Returns: whether the system took it.
+    /// - Returns: whether the system accepted it.
     @discardableResult
     func set(_ option: Option, on descriptor: CInt) -> Bool {
         let status = linux_tcp_set(descriptor, option.level, option.number, option.value)
@@ -70,23 +71,25 @@ final class SocketOptions: Sendable {
         }
     }
 
-    /// How a silent peer is probed while the relay is full: lost after ``probeCount`` probes without an answer, some 6 s.
+    /// The probes of a silent peer while the relay is full: it is lost after ``probeCount`` probes without an answer, about 6 s.
     private static let probeInterval: CInt = 2
     private static let probeCount: CInt = 3
 
-    /// Has the kernel find out within seconds whether the peer is there, or as `tcp` says. What fails leaves the connection as it is.
+    /// Makes the kernel check within seconds whether the peer is alive, or restores the settings of `tcp`. A failure leaves the
+    /// connection as it is.
     ///
-    /// - Parameter hasUnacknowledged: bytes are on their way to the peer; the kernel then sends those again in place of probes.
+    /// - Parameter hasUnacknowledged: whether bytes are on their way to the peer; the kernel then sends those again in place of
+    ///   probes.
     static func probe(_ descriptor: CInt, _ isProbing: Bool, hasUnacknowledged: Bool, _ tcp: TCPOptions) {
         func set(_ number: CInt, _ value: CInt) { _ = linux_tcp_set(descriptor, CInt(IPPROTO_TCP), number, value) }
         let timeout = hasUnacknowledged ? Self.probeInterval * Self.probeCount * 1_000 : 0
         let userTimeout = CInt(clamping: tcp.userTimeout.nanoseconds / 1_000_000)
-        // With a timeout of its own the kernel would not count probes.
+        // With a user timeout the kernel would not count probes.
         set(TCP_USER_TIMEOUT, isProbing ? timeout : userTimeout)
         if tcp.keepaliveIdle <= .zero { _ = linux_tcp_set(descriptor, SOL_SOCKET, SO_KEEPALIVE, isProbing ? 1 : 0) }
         set(TCP_KEEPINTVL, isProbing ? Self.probeInterval : Self.seconds(tcp.keepaliveInterval))
         set(TCP_KEEPCNT, isProbing ? Self.probeCount : CInt(clamping: tcp.keepaliveProbes))
-        // Last: it starts the timer.
+        // This comes last, because it starts the timer.
         set(TCP_KEEPIDLE, isProbing ? 1 : Self.seconds(max(tcp.keepaliveIdle, .seconds(1))))
     }
 
