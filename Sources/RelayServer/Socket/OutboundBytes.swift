@@ -6,10 +6,10 @@ import Glibc
 
 /// The bytes of one connection that its peer has not acknowledged: those written to the socket, and those still to be written.
 ///
-/// Offsets count from the connection's first byte, without those that were withdrawn; `acknowledged <= written <= put`. The bytes
-/// lie in chunks of the loop's pool, in order; a frame is rewritten straight into the last one, is sent from there, and stays until
-/// it is acknowledged, so that it is copied once. Nothing is owned while everything is acknowledged, nor by what nobody would read
-/// back (``releaseWritten()``).
+/// Offsets count from the connection's first byte, without withdrawn ones; `acknowledged <= written <= put`. The bytes lie in
+/// chunks of the loop's pool, in order. A frame is rewritten straight into the last chunk, is sent from there, and stays until it
+/// is acknowledged, so that it is copied once. No memory is owned while everything is acknowledged, or for bytes that are never
+/// read back (``releaseWritten()``).
 struct OutboundBytes: ~Copyable {
     private struct Chunk {
         var base: UnsafeMutableRawPointer
@@ -21,13 +21,13 @@ struct OutboundBytes: ~Copyable {
         var end: UInt64 { self.start &+ UInt64(truncatingIfNeeded: self.used) }
     }
 
-    /// Offset just behind the last byte that was put.
+    /// The offset just after the last byte that was put.
     private(set) var put: UInt64 = 0
-    /// Offset just behind the last byte that the socket has taken.
+    /// The offset just after the last byte that the socket has taken.
     private(set) var written: UInt64 = 0
-    /// Offset just behind the last byte that the peer's kernel has acknowledged.
+    /// The offset just after the last byte that the peer's kernel has acknowledged.
     private(set) var acknowledged: UInt64 = 0
-    /// Offset just behind the last byte that SwiftNIO has been given to write.
+    /// The offset just after the last byte that SwiftNIO has been given to write.
     private var handed: UInt64 = 0
 
     /// Chunks before the last.
@@ -60,7 +60,7 @@ struct OutboundBytes: ~Copyable {
 
     // MARK: Putting
 
-    /// Room for `size` bytes behind everything that was put, 1...65535; they count as put.
+    /// Room for `size` bytes after all that were put, 1...65535; they count as put.
     @inline(__always)
     mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer {
         if let last, last.used &+ size <= ChunkPool.sizes[last.rung] {
@@ -85,10 +85,10 @@ struct OutboundBytes: ~Copyable {
         return base
     }
 
-    /// How much of a drained run goes into one chunk at once: what any chunk but the two smallest can take.
+    /// The part of a drained run that is put into one chunk at once: any chunk but the two smallest can hold it.
     private static let pieceSize = 16 << 10
 
-    /// Puts a copy of `bytes` behind everything.
+    /// Appends a copy of `bytes`.
     mutating func put(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress else { return }
         var offset = 0
@@ -101,17 +101,17 @@ struct OutboundBytes: ~Copyable {
 
     // MARK: Writing
 
-    /// What became of an attempt to write.
+    /// The result of an attempt to write.
     enum WriteResult {
         /// Everything has been taken.
         case done
-        /// The socket takes no more for now.
+        /// The socket is full for now.
         case full
         /// The connection is broken; the errno.
         case failed(Int32)
     }
 
-    /// Writes what waits to the socket, many chunks with one system call.
+    /// Writes the waiting bytes to the socket, many chunks with one system call.
     mutating func write(to descriptor: CInt, of sockets: any Sockets) -> WriteResult {
         while self.written != self.put {
             let sent = self.sendOnce(descriptor, sockets)
@@ -126,7 +126,7 @@ struct OutboundBytes: ~Copyable {
         return .done
     }
 
-    /// Vectors of one system call: more would not be taken by one socket buffer.
+    /// The maximum number of vectors of one system call: one socket buffer would not take more.
     private static let vectorLimit = 16
 
     private func sendOnce(_ descriptor: CInt, _ sockets: any Sockets) -> Int {
@@ -147,24 +147,24 @@ struct OutboundBytes: ~Copyable {
         }
     }
 
-    /// A copy of the next `limit` bytes that wait, for SwiftNIO to write when the socket takes more; see ``pieceWritten(_:)``.
+    /// A copy of the next `limit` bytes that wait, for SwiftNIO to write when the socket has room; see ``pieceWritten(_:)``.
     mutating func nextPiece(limit: Int) -> ByteBuffer {
         let end = min(self.put, self.written + UInt64(limit))
         self.handed = end
         return self.copy(from: self.written, to: end)
     }
 
-    /// SwiftNIO has written a piece of `size` bytes.
+    /// Records that SwiftNIO has written a piece of `size` bytes.
     mutating func pieceWritten(_ size: Int) {
         self.written = min(self.put, self.written + UInt64(size))
     }
 
     // MARK: Withdrawing
 
-    /// Offset from which on everything leaves only if we write it.
+    /// The offset from which on bytes leave only if the relay writes them.
     var firstUnsent: UInt64 { max(self.written, self.handed) }
 
-    /// Takes out bytes that do not leave any more; what stands behind them moves up.
+    /// Removes bytes that are no longer to be written; bytes after them move up.
     ///
     /// - Parameter ranges: not before ``firstUnsent``, in order, without overlap.
     mutating func withdraw(_ ranges: [Range<UInt64>]) {
@@ -188,7 +188,7 @@ struct OutboundBytes: ~Copyable {
 
     // MARK: Acknowledgement
 
-    /// The peer has acknowledged all written bytes but `outstanding`.
+    /// Records that the peer has acknowledged all written bytes but `outstanding`.
     ///
     /// - Returns: whether that is more than before.
     mutating func acknowledge(allBut outstanding: Int) -> Bool {
@@ -198,13 +198,13 @@ struct OutboundBytes: ~Copyable {
         return true
     }
 
-    /// Lets go of the chunks before `offset`: nobody will read those bytes back.
+    /// Releases the chunks before `offset`, if acknowledged: their bytes are not read back.
     mutating func release(before offset: UInt64) {
         self.letGo(before: min(offset, self.acknowledged))
     }
 
-    /// Lets go of what the socket has taken, acknowledged or not: nobody will read that back. A fleet that sends its heartbeats at
-    /// once so has memory for those of one tick, and not for all whose replies are still on their way.
+    /// Releases the chunks that the socket has taken, acknowledged or not: their bytes are not read back. A fleet that sends its
+    /// heartbeats at once thus needs memory for those of one tick, not for all replies on their way.
     mutating func releaseWritten() {
         self.letGo(before: self.written)
     }

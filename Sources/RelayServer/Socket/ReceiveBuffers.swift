@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Gives all connections of an event loop the same read buffer: a connection that is not being read from owns none.
+/// Provides all connections of an event loop with the same read buffer: a connection that is not being read from owns none.
 ///
-/// SwiftNIO keeps the first buffer that an allocator gives to a channel, for the channel's life. So the first one is as small as
-/// can be, and from the second on, every read gets the loop's buffer, which its handler hands back when it is done (see
-/// ``ReceiveBuffers/giveBack(_:)``). This needs `maxMessagesPerRead` to be 1: with more, SwiftNIO would keep more.
+/// SwiftNIO retains the first buffer that an allocator returns to a channel, for the channel's life. The first one is therefore as
+/// small as possible. From the second on, every read gets the loop's buffer, which its handler returns afterwards (see
+/// ``ReceiveBuffers/giveBack(_:)``). This needs `maxMessagesPerRead` to be 1: with more, SwiftNIO would retain more.
 ///
-/// SwiftNIO reads only while it may (`autoRead`), but at a FIN or RST all that is there, at once. For a connection that is held back
-/// that can be megabytes, which have to stay in the kernel: it then gets a buffer without room.
+/// SwiftNIO reads only while it may (`autoRead`), but at a FIN or RST it reads all bytes at once. For a connection that is held
+/// back those can be megabytes, which have to stay in the kernel: it then gets a buffer without room.
 ///
 /// `@unchecked Sendable` because SwiftNIO's allocators have to be `Sendable`: it is only used on its channel's event loop.
 struct SharedReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
@@ -21,12 +21,12 @@ struct SharedReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
     }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
-        // A read into no room is the end of the input to SwiftNIO: it does not read from this connection any more.
+        // SwiftNIO takes a read without room for the end of the input: it no longer reads from this connection.
         if self.handler.refusesReads { return allocator.buffer(capacity: 0) }
         return self.isFirst ? allocator.buffer(capacity: Self.firstSize) : self.buffers.take(allocator)
     }
 
-    /// `nil` tells SwiftNIO not to pool, and `true` from `record` not to read into the buffer that it keeps.
+    /// `nil` makes SwiftNIO not pool, and `true` from `record` makes it not read into the buffer that it retains.
     func nextBufferSize() -> Int? { nil }
 
     mutating func record(actualReadBytes: Int) -> Bool {
@@ -34,7 +34,7 @@ struct SharedReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
         return true
     }
 
-    /// Bytes of the buffer that stays with the channel: a heartbeat, which is what comes first.
+    /// Bytes of the buffer that stays with the channel: a heartbeat, which comes first.
     private static let firstSize = 32
 }
 
@@ -42,8 +42,8 @@ struct SharedReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
 ///
 /// `@unchecked Sendable` because SwiftNIO's allocators have to be `Sendable`: it is only used on its event loop.
 final class ReceiveBuffers: @unchecked Sendable {
-    /// Bytes of one read: large enough for what a fast sender's socket holds, so that a burst is parsed and its destinations are
-    /// flushed at once.
+    /// Bytes of one read: as many as a fast sender's socket holds. A burst is then parsed at once, and its destinations are flushed
+    /// once.
     static let size = 256 << 10
 
     private var spare: ByteBuffer?
@@ -55,7 +55,7 @@ final class ReceiveBuffers: @unchecked Sendable {
         return buffer
     }
 
-    /// The handler of a read is done with its buffer. Small ones are the channels' own.
+    /// Takes back the buffer of a read that has been handled. Small ones are the channels' own.
     func giveBack(_ buffer: ByteBuffer) {
         if buffer.capacity >= Self.size { self.spare = buffer }
     }

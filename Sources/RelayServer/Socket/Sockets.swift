@@ -7,44 +7,44 @@ import RelayCore
 import Glibc
 #endif
 
-/// What the relay path does with connections' descriptors itself, beside what SwiftNIO does.
+/// The relay path's own system calls on connections' descriptors, beside SwiftNIO's.
 ///
-/// A protocol for one reason: the simulation (`Tests/Simulation`) has sockets of its own. It is called once per system call, never
-/// per frame, and belongs to the shard, so a connection owns nothing of it.
+/// A protocol, because the simulation (`Tests/Simulation`) has sockets of its own. It is called once per system call, never per
+/// frame, and belongs to the shard, so a connection owns nothing of it.
 protocol Sockets {
-    /// Writes what the socket takes at once.
+    /// Writes as many bytes as the socket takes at once.
     ///
     /// - Parameter count: vectors at `vectors`, at least 1.
     /// - Returns: bytes taken, or the negative errno; `-EAGAIN` when the socket is full.
     func send(_ descriptor: CInt, _ vectors: UnsafePointer<iovec>, count: Int) -> Int
 
-    /// Bytes taken that the peer's kernel has not acknowledged; negative when the descriptor cannot say.
+    /// Bytes taken that the peer's kernel has not acknowledged; negative when the descriptor does not report it.
     func unacknowledged(_ descriptor: CInt) -> Int
 
-    /// The kernel's smoothed round trip in µs; not positive when it does not know.
+    /// The kernel's smoothed round trip in µs; not positive when it is not known.
     func roundTrip(_ descriptor: CInt) -> Int
 
-    /// Bytes that have arrived and were not read; negative when the descriptor cannot say.
+    /// Bytes that have arrived and were not read; negative when the descriptor does not report it.
     func readable(_ descriptor: CInt) -> Int
 
-    /// Reads what has arrived, as far as `bytes` has room.
+    /// Reads bytes that have arrived, as far as `bytes` has room.
     ///
     /// - Returns: bytes read, 0 at the end of the input, or the negative errno.
     func receive(_ descriptor: CInt, into bytes: UnsafeMutableRawBufferPointer) -> Int
 
-    /// Forgets up to `limit` bytes that have arrived and were not read.
+    /// Discards up to `limit` bytes that have arrived and were not read.
     func discard(_ descriptor: CInt, limit: Int)
 
-    /// Another descriptor of the same socket; negative when there is none left.
+    /// Makes another descriptor of the same socket; negative when none is available.
     func duplicate(_ descriptor: CInt) -> CInt
 
-    /// Has the kernel find out within seconds whether the peer is there, or as the options say.
+    /// Makes the kernel check within seconds whether the peer is alive, or restores the configured options.
     func probe(_ descriptor: CInt, _ isProbing: Bool, hasUnacknowledged: Bool, _ options: TCPOptions)
 
     /// Closes a descriptor that no channel owns.
     func close(_ descriptor: CInt)
 
-    /// Makes a channel of `eventLoop` for a socket that is connected, and closes the socket when it can't.
+    /// Makes a channel of `eventLoop` for a connected socket, and closes the socket when that fails.
     func channel(
         of descriptor: CInt,
         on eventLoop: any EventLoop,
@@ -93,7 +93,7 @@ struct KernelSockets: Sockets {
         initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
         ClientBootstrap(group: eventLoop)
-            // Its only effect on a socket that exists is that TCP_NODELAY is not set: the listener has set it, and SwiftNIO closes a
+            // Its only effect on an existing socket is that TCP_NODELAY is not set. The listener has set it, and SwiftNIO closes a
             // connection whose option the system refuses.
             .enableMPTCP(true)
             .channelOption(.allowRemoteHalfClosure, value: true)
