@@ -5,10 +5,10 @@ import TTMSProtocol
 /// The connections of one shard that ended last.
 ///
 /// Those that never had a terminal (refused at once, scanners, broken firmware) are remembered apart from the others, and fewer of
-/// them. When there is no more room, who has more than a share, a terminal or an address, loses its own oldest and not others': a flood from
-/// one place does not empty the history.
+/// them. When there is no more room, a terminal or an address with more than its share loses its own oldest entries and not
+/// others'. A flood from one place does not empty the history.
 final class ClosedConnections {
-    /// Connections with terminals that all shards together remember; some 3 MB.
+    /// Connections with terminals that all shards together remember; about 3 MB.
     private static let capacity = 10_000
     /// Connections without a terminal that all shards together remember.
     private static let strangerCapacity = 1_000
@@ -16,7 +16,7 @@ final class ClosedConnections {
     private var known: SharedHistory<HistoryKey, ClosedConnection>
     private var strangers: SharedHistory<HistoryKey, ClosedConnection>
 
-    /// - Parameter shards: how many share the limits.
+    /// - Parameter shards: the number of shards that share the limits.
     init(shards: Int) {
         self.known = SharedHistory(limit: max(Self.capacity / max(shards, 1), 1))
         self.strangers = SharedHistory(limit: max(Self.strangerCapacity / max(shards, 1), 1))
@@ -31,18 +31,18 @@ final class ClosedConnections {
         }
     }
 
-    /// All of them, in no order.
+    /// All remembered connections, in no order.
     var all: [ClosedConnection] { self.known.all + self.strangers.all }
 }
 
-/// Who may use up no more than a share of a history.
+/// A terminal or network that may use no more than a share of a history.
 enum HistoryKey: Hashable, Sendable {
     case terminal(CCID)
-    /// An IPv4 address, or what a site has of IPv6.
+    /// An IPv4 address, or the IPv6 prefix of a site.
     case network(IPNetwork)
 }
 
-/// A connection that has ended, in some 150 bytes.
+/// A connection that has ended, in about 150 bytes.
 struct ClosedConnection: Sendable {
     var id: UInt64
     var remoteAddress: PeerAddress
@@ -57,10 +57,10 @@ struct ClosedConnection: Sendable {
     var ccids: [CCID]
     var ccidCount: Int
     var counters: ConnectionCounters
-    /// What it sent that is no frame.
+    /// The bytes that it sent instead of a frame.
     var foreign: ForeignBytes?
 
-    /// As operators see it.
+    /// The connection as operators see it.
     var snapshot: ConnectionSnapshot {
         ConnectionSnapshot(
             id: self.id,
@@ -86,7 +86,7 @@ extension Shard {
     /// Remembers a connection that has ended.
     func remember(_ connection: TerminalConnection, _ reason: CloseReason, now: Timestamp) {
         var (ccids, ccidCount) = connection.session.shownCCIDs(ConnectionSnapshot.maximumCCIDs)
-        // One that was superseded holds none any more.
+        // A superseded connection no longer holds a terminal.
         if ccidCount == 0, let source = connection.session.source { (ccids, ccidCount) = ([source], 1) }
         self.closedConnections.append(
             ClosedConnection(
@@ -138,13 +138,13 @@ extension Shard {
         self.reportRejected(connection.id, connection.remoteAddress, reason, ccid: nil, now: now)
     }
 
-    /// When something was by the wall clock.
+    /// The time by the wall clock.
     func wallTime(of time: NIODeadline, now: Timestamp) -> Timestamp {
         Timestamp(microseconds: now.microseconds - (self.eventLoop.now - time).nanoseconds / 1_000)
     }
 }
 
 extension CloseReason {
-    /// Whether it says what the peer or the network did, and not that the relay sent it away.
+    /// Whether it names an act of the peer or the network, or the relay's stop.
     fileprivate var isOfPeer: Bool { self == .peerClosed || self == .connectionLost || self == .shutdown }
 }

@@ -3,20 +3,20 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-/// Which connections that ended are logged singly, and how many were not: strangers, and a network that fails, would otherwise fill the disk.
+/// The limit on log lines for single closed connections: scanners, or a network that fails, would otherwise fill the disk.
 final class ClosureLog {
     /// Lines for one reason after a quiet time.
     static let burst = 20
-    /// How often another one is allowed for a reason.
+    /// The interval at which another line is allowed for a reason.
     static let interval = TimeAmount.seconds(3)
-    /// How often those that were not logged are summarised at the most.
+    /// The shortest time between two summaries of connections that were not logged.
     static let summaryInterval = TimeAmount.seconds(10)
 
-    /// What was not logged singly.
+    /// The connections that were not logged singly.
     struct Summary: Equatable {
         /// Connections by reason, those with the most first.
         var reasons: [(reason: CloseReason, connections: UInt64)]
-        /// One of them.
+        /// The address of one of them.
         var example: PeerAddress
 
         var connections: UInt64 { self.reasons.reduce(0) { $0 + $1.connections } }
@@ -26,13 +26,13 @@ final class ClosureLog {
         }
     }
 
-    /// When each reason may have all its lines again.
+    /// The time at which each reason may have all its lines again.
     private var fullAt: [CloseReason: NIODeadline] = [:]
     private var held: [CloseReason: UInt64] = [:]
     private var example = PeerAddress(nil)
     private var summarisedAt = NIODeadline.distantPast
 
-    /// A connection has ended.
+    /// Counts a connection that has ended.
     ///
     /// - Returns: whether it is logged singly; otherwise the next summary counts it.
     func admits(_ reason: CloseReason, _ address: PeerAddress, now: NIODeadline) -> Bool {
@@ -46,7 +46,7 @@ final class ClosureLog {
         return false
     }
 
-    /// What has not been logged since the last summary; `nil` while there is nothing, or the last one is too young.
+    /// The connections that have not been logged since the last summary; `nil` while there are none, or the last one is too young.
     func takeSummary(now: NIODeadline) -> Summary? {
         guard !self.held.isEmpty, now - Self.summaryInterval >= self.summarisedAt else { return nil }
         self.summarisedAt = now
@@ -57,10 +57,10 @@ final class ClosureLog {
 }
 
 extension Shard {
-    /// CCIDs in one line.
+    /// The maximum number of CCIDs in one line.
     private static let loggedCCIDs = 8
 
-    /// Logs the end of a connection. A terminal that leaves by itself is not worth a line.
+    /// Logs the end of a connection. An ordinary end is logged at debug level only.
     func log(_ connection: TerminalConnection, _ reason: CloseReason) {
         let isOrdinary = reason == .peerClosed || reason == .shutdown
         guard
@@ -81,7 +81,7 @@ extension Shard {
     }
 
     private func loggedCCIDs(of connection: TerminalConnection) -> String {
-        // One that was superseded holds none any more, and one that is blocked never held the one for which it is closed.
+        // A superseded connection no longer holds a terminal, and a blocked one never held the one for which it is closed.
         if let refused = connection.refused { return refused.description }
         let (ccids, count) = connection.session.shownCCIDs(Self.loggedCCIDs)
         guard count > 0 else { return connection.session.source?.description ?? "" }
@@ -101,7 +101,7 @@ extension Shard {
         self.logger.log(level: level, "A connection was refused", metadata: metadata)
     }
 
-    /// Logs how many connections have ended without a line of their own. Called often.
+    /// Logs the number of connections that have ended without a line of their own. Called often.
     func logClosures() {
         guard let summary = self.closureLog.takeSummary(now: self.eventLoop.now) else { return }
         self.logger.info(

@@ -1,18 +1,18 @@
 import NIOCore
 import RelayCore
 
-/// Which rejected connections are published as events: a flood from one network would overwrite all others' events in the ring.
+/// The limit on events for rejected connections: a flood from one network would overwrite all others' events in the ring.
 ///
 /// A token bucket for each network. Rejected connections without an event are in the metrics and in the summary of the log.
 final class RejectionPace {
     /// Events of one network after a quiet time.
     static let burst = 50
-    /// How often another one is allowed.
+    /// The interval at which another one is allowed.
     static let interval = TimeAmount.seconds(1)
-    /// Networks that are remembered; more share one bucket.
+    /// The maximum number of networks recorded; more share one bucket.
     static let maximumNetworks = 4_096
 
-    /// When each network's bucket is full again; `nil` is the key of the shared one.
+    /// The time at which each network's bucket is full again; `nil` is the key of the shared one.
     private var fullAt: [IPNetwork?: NIODeadline] = [:]
 
     /// Whether the next rejected connection from `network` is published.

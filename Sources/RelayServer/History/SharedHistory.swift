@@ -2,10 +2,10 @@ import NIOCore
 
 /// The latest entries, bounded in number, of which each key has a share.
 ///
-/// While there is room, all entries are kept. Then an entry whose key has more than its share replaces the oldest of that key, and any other one
-/// the oldest of all.
+/// While there is room, all entries are retained. Then an entry whose key has more than its share replaces the oldest of that key.
+/// Any other entry replaces the oldest of all.
 struct SharedHistory<Key: Hashable & Sendable, Entry: Sendable>: Sendable {
-    /// The part of the limit that one key may keep others from.
+    /// The divisor of the limit that gives one key's share.
     private static var shares: Int { 10 }
 
     private struct Stored {
@@ -13,7 +13,7 @@ struct SharedHistory<Key: Hashable & Sendable, Entry: Sendable>: Sendable {
         var keys: [Key]
     }
 
-    /// Entries of one key: their numbers, oldest first, those included that are not there any more; and how many are.
+    /// Entries of one key: their numbers, oldest first, including those of removed entries; and the number of present ones.
     private struct Share {
         var numbers = CircularBuffer<UInt64>(initialCapacity: 1)
         var count = 0
@@ -23,11 +23,11 @@ struct SharedHistory<Key: Hashable & Sendable, Entry: Sendable>: Sendable {
     private let share: Int
     private var next: UInt64 = 0
     private var stored: [UInt64: Stored] = [:]
-    /// All numbers, oldest first, those included that are not there any more.
+    /// All numbers, oldest first, including those of removed entries.
     private var order = CircularBuffer<UInt64>(initialCapacity: 0)
     private var shares: [Key: Share] = [:]
 
-    /// - Parameter limit: entries that are kept, at least 1.
+    /// - Parameter limit: the number of entries that are retained, at least 1.
     init(limit: Int) {
         self.limit = limit
         self.share = max(limit / Self.shares, 1)
@@ -47,7 +47,7 @@ struct SharedHistory<Key: Hashable & Sendable, Entry: Sendable>: Sendable {
             self.shares[key, default: Share()].numbers.append(number)
             self.shares[key]?.count += 1
         }
-        // What is not there any more is left out now and then: a constant cost for each entry.
+        // Numbers of removed entries are dropped from time to time: a constant cost for each entry.
         if self.order.count > 2 * self.limit + 16 { self.order = Self.compact(self.order, self.stored) }
     }
 
