@@ -1,6 +1,6 @@
 import RelayCore
 
-/// The wall clock, for heartbeat replies and what people see.
+/// The wall clock, for heartbeat replies and times that people see.
 public struct RelayClock: Sendable {
     private let microseconds: @Sendable () -> Int64
 
@@ -9,7 +9,7 @@ public struct RelayClock: Sendable {
         self.init { Timestamp.now.microseconds }
     }
 
-    /// Makes a clock that says what `microseconds` returns, counted from 1970.
+    /// Makes a clock with the times that `microseconds` returns, counted from 1970.
     init(microseconds: @escaping @Sendable () -> Int64) {
         self.microseconds = microseconds
     }

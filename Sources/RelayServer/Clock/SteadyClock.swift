@@ -9,21 +9,21 @@ import Musl
 import Darwin
 #endif
 
-/// The wall clock without its jumps, for when frames were taken and when their time to live is over.
+/// The wall clock without its jumps, for the times at which frames are accepted and expire.
 ///
-/// A clock that is set a year ahead would otherwise expire every queue at once. This one begins where the store says that it ended,
-/// and goes on with the time since boot. It follows the wall clock as long as that goes its way (NTP's corrections are small), and
-/// goes on alone when the wall clock has jumped, until that comes back. Of the time that the relay was away, the wall clock is
-/// believed a day at the most: a machine that starts in 1970, or a year ahead, throws no queue away, and what it keeps too long it
-/// keeps for the time that it was off. Heartbeat replies and what people see follow the wall clock at once (``RelayClock``,
+/// A clock that is set a year ahead would otherwise expire every queue at once. This one begins at its end as the store has it, and
+/// advances with the time since boot. It follows the wall clock while that advances at the same rate (NTP's corrections are small).
+/// When the wall clock has jumped, this one advances alone until that returns. For the time that the relay was off, the wall clock
+/// counts for at most a day. A machine that starts in 1970, or a year ahead, thus drops no queue. Frames are retained too long only
+/// by the time that it was off. Heartbeat replies and times that people see follow the wall clock at once (``RelayClock``,
 /// ``wallTime(of:)``).
 public final class SteadyClock: Sendable {
-    /// How much of an absence counts, in microseconds: enough for what is to expire in hours, little beside the week for which
-    /// frames are kept by default.
+    /// The longest absence that counts, in microseconds: enough for frames that expire within hours, little beside the default time
+    /// to live of a week.
     private static let longestAbsence: Int64 = 24 * 3_600 * 1_000_000
 
-    /// How far the wall clock may be from the time expected to be followed, in microseconds: more than NTP steps in normal work,
-    /// less than any time to live that a jump should not end.
+    /// The largest difference between the wall clock and the expected time at which it is followed, in microseconds. It is more
+    /// than NTP steps in normal work, and less than any time to live that a jump should not end.
     private static let tolerance: Int64 = 10_000_000
 
     private struct Anchor {
@@ -32,22 +32,22 @@ public final class SteadyClock: Sendable {
     }
 
     private let anchor: Mutex<Anchor>
-    /// How far this clock is ahead of the wall clock while it follows that, in microseconds.
+    /// The lead of this clock over the wall clock while it follows that, in microseconds.
     private let offset: Int64
     private let wall: @Sendable () -> Int64
     private let boot: @Sendable () -> Int64
 
     /// Makes a clock on the system's clocks.
     ///
-    /// - Parameter reading: the last one before the relay stopped; `nil` when nothing is kept that could expire.
+    /// - Parameter reading: the last reading before the relay stopped; `nil` when the store has no frame that could expire.
     public convenience init(continuing reading: ClockReading? = nil) {
         self.init(continuing: reading, wall: { RelayClock().now.microseconds }, boot: Self.sinceBoot)
     }
 
     /// - Parameters:
-    ///   - reading: the last one before the relay stopped; `nil` when nothing is kept that could expire.
-    ///   - wall: microseconds since 1970, as the wall clock says.
-    ///   - boot: microseconds since some moment, whatever is set.
+    ///  - reading: the last reading before the relay stopped; `nil` when the store has no frame that could expire.
+    ///   - wall: microseconds since 1970 by the wall clock.
+    ///   - boot: microseconds since a fixed moment, by a clock that is not set.
     init(continuing reading: ClockReading? = nil, wall: @escaping @Sendable () -> Int64, boot: @escaping @Sendable () -> Int64)
     {
         self.wall = wall
@@ -60,7 +60,7 @@ public final class SteadyClock: Sendable {
     private static func offset(continuing reading: ClockReading, wall: Int64) -> Int64 {
         let away = min(max(wall &- reading.wall.microseconds, 0), Self.longestAbsence)
         let offset = reading.steady.microseconds &+ away &- wall
-        // That little is the age of the reading, and would add up from start to start.
+        // Such a small offset is the age of the reading, and would add up from start to start.
         return offset.magnitude <= Self.tolerance.magnitude ? 0 : offset
     }
 
@@ -77,7 +77,8 @@ public final class SteadyClock: Sendable {
         }
     }
 
-    /// What the wall clock shows, or would have shown, at `time` of this clock: for people. To the second where the two differ.
+    /// The wall clock's time, actual or extrapolated, at `time` of this clock, for people. It is exact to the second where the two
+    /// differ.
     public func wallTime(of time: Timestamp) -> Timestamp {
         let difference = self.wall() &- self.now.microseconds
         guard difference.magnitude > Self.tolerance.magnitude else { return time }
@@ -89,7 +90,7 @@ public final class SteadyClock: Sendable {
         #if canImport(Darwin)
         clock_gettime(CLOCK_MONOTONIC, &time)
         #else
-        // It goes on while the machine sleeps.
+        // It advances while the machine sleeps.
         clock_gettime(CLOCK_BOOTTIME, &time)
         #endif
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
