@@ -1,18 +1,18 @@
 import Synchronization
 
-/// A look at all shards and the store as if in one moment, although no two of them are ever stopped together (after Chandy and
-/// Lamport). Whoever counts first tells all others, behind every frame that it has sent them and before the next one, and each counts
-/// when it hears of it first. So no frame is counted where it came from and again where it went, or nowhere. Until all have counted,
-/// nothing that came later goes to the store, which then counts, too.
+/// A consistent count over all shards and the store, although no two of them are ever stopped together (after Chandy and Lamport).
+/// The first shard to count notifies all others, after every frame that it has sent them and before the next one. Each counts at
+/// its first notification. So no frame is counted both where it came from and where it went, or nowhere. Until all have counted, no
+/// later frame is given to the store, which then counts, too.
 final class CommonCut: Sendable {
     typealias Part = (cut: LedgerCut, statistics: ShardStatistics)
 
-    /// Cuts come one behind the other, and each has a higher number.
+    /// The number of the cut: cuts follow each other, and each has a higher number.
     let number: UInt64
     private let parts: Mutex<[Part?]>
     private let completion: @Sendable ([Part]) -> Void
 
-    /// - Parameter completion: gets what all shards have counted, on the last one's event loop.
+    /// - Parameter completion: receives the counts of all shards, on the last one's event loop.
     init(number: UInt64, shards: Int, completion: @escaping @Sendable ([Part]) -> Void) {
         self.number = number
         self.parts = Mutex(Array(repeating: nil, count: shards))
@@ -28,24 +28,25 @@ final class CommonCut: Sendable {
     }
 }
 
-/// What one event loop has to do for a ``CommonCut``.
+/// One event loop's part in a ``CommonCut``.
 final class CutParticipation {
-    /// The cut that this event loop has counted for last.
+    /// The latest cut for which this event loop has counted.
     private(set) var latest: UInt64 = 0
-    /// What gathers now came after a cut for which others have still to count: it does not go to the store before they have.
+    /// Whether other shards still have to count for the latest cut. Items that gather meanwhile are not submitted to the store
+    /// before.
     private(set) var isOpen = false
 
-    /// - Returns: whether this event loop has still to count for the cut.
+    /// - Returns: whether this event loop still has to count for the cut.
     func joins(_ number: UInt64) -> Bool { number > self.latest }
 
-    /// This event loop counts for the cut now.
+    /// Records that this event loop counts for the cut.
     func began(_ number: UInt64) {
         assert(number > self.latest && !self.isOpen, "Cuts come one after the other.")
         self.latest = number
         self.isOpen = true
     }
 
-    /// All have counted for the cut, and the store is next.
+    /// Records that all have counted for the cut, and the store is next.
     ///
     /// - Returns: whether that ends the wait here.
     func end(_ number: UInt64) -> Bool {
@@ -56,10 +57,10 @@ final class CutParticipation {
 }
 
 extension Shard {
-    /// Counts for `cut`, if that has not been done, and has the others count.
+    /// Counts for `cut`, if that has not been done, and makes the others count.
     func join(_ cut: CommonCut) {
         guard self.cut.joins(cut.number) else { return }
-        // The store has counted for the one before, or no other would be made; this shard may hear of that later.
+        // The store has counted for the former cut, or there would be no new one; this shard may be notified of that later.
         self.endCut(self.cut.latest)
         let part = (cut: self.cutLedger(), statistics: self.statistics())
         self.cut.began(cut.number)
@@ -67,13 +68,13 @@ extension Shard {
         cut.add(part, of: self.index)
     }
 
-    /// All have counted, and the store is the next to do so: what has gathered since may follow.
+    /// Ends the wait after all have counted, and the store is the next to do so: items that have gathered since may follow.
     func endCut(_ number: UInt64) {
         if self.cut.end(number) { self.submit() }
     }
 }
 
-/// Lets one task count at a time; the others wait in line.
+/// Lets one task count at a time; the others wait in their order.
 final class CutQueue: Sendable {
     private let lock = FIFOLock<SingleKey>()
     private let latest = Atomic<UInt64>(0)
@@ -86,6 +87,6 @@ final class CutQueue: Sendable {
         return self.latest.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    /// The task that has entered has counted.
+    /// Records that the task that has entered has counted.
     func leave() { self.lock.release() }
 }

@@ -8,9 +8,9 @@ import Musl
 import Darwin
 #endif
 
-/// What the process takes of the machine, under the names that Prometheus's own libraries give it, so that dashboards know them.
+/// Resource use of the process, under the names that Prometheus's own libraries use, so that dashboards know them.
 enum ProcessMetrics {
-    /// What the system does not tell is left out.
+    /// Metrics that the system does not report are left out.
     static func families(startedAt: Timestamp) -> [MetricFamily] {
         var families = [
             MetricFamily(
@@ -74,8 +74,8 @@ enum ProcessMetrics {
         return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 
-    /// The size of `/proc/self/fd`, which is the number of its files since Linux 6.2. Before, its entries, less its own two and the one
-    /// that it is read by: with 15,000 connections that takes some milliseconds.
+    /// The size of `/proc/self/fd`, which is the number of its files since Linux 6.2. Before that, its entries, less its own two
+    /// and the one that it is read by: with 15,000 connections that takes milliseconds.
     private static var openFiles: Int? {
         var status = stat()
         if stat("/proc/self/fd", &status) == 0, status.st_size > 0 { return Int(status.st_size) }

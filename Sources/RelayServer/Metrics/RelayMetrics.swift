@@ -1,6 +1,6 @@
 import RelayCore
 
-/// What monitoring scrapes of the relay path and the store. Nothing per terminal.
+/// The metrics of the relay path and the store, none of them per terminal.
 enum RelayMetrics {
     static func families(
         _ shards: [ShardStatistics],
@@ -42,7 +42,7 @@ enum RelayMetrics {
             MetricFamily(
                 "ttms_connections_maximum",
                 .gauge,
-                help: "Connections that may be open: maximum_connections, or what the limit of open files leaves room for.",
+                help: "Connections that may be open: maximum_connections, or as many as the limit of open files allows.",
                 value: connectionsMaximum
             ),
             MetricFamily(
@@ -54,7 +54,7 @@ enum RelayMetrics {
             MetricFamily(
                 "ttms_ready",
                 .gauge,
-                help: "1 while the relay can do its work, as /readyz says.",
+                help: "1 while /readyz reports that the relay can do its work.",
                 value: isReady ? 1 : 0
             ),
             MetricFamily(
@@ -79,18 +79,18 @@ enum RelayMetrics {
             MetricFamily(
                 "ttms_frames_accepted_total",
                 .counter,
-                help: "Data frames taken from terminals and operators; those that a cap refused are not among them.",
+                help: "Data frames accepted from terminals and operators, without those that a cap rejected.",
                 value: accepted
             ),
-            counter("frames_accepted_bytes", "Bytes of the data frames read, those that a cap refused included.") {
+            counter("frames_accepted_bytes", "Bytes of the data frames read, with those that a cap rejected.") {
                 $0.acceptedBytes
             },
             counter("frames_delivered", "Data frames that their destination has acknowledged.") { $0.delivered },
             counter("frames_delivered_bytes", "Bytes of the data frames delivered.") { $0.deliveredBytes },
-            counter("frames_journaled", "Frames in flight that went to disk because they were not delivered in time.") {
+            counter("frames_journaled", "Frames in flight that were journalled because they were not delivered in time.") {
                 $0.journaled
             },
-            counter("frames_unsound", "Frames taken although their checksum did not hold.") { $0.unsound },
+            counter("frames_unsound", "Frames accepted although their checksum did not hold.") { $0.unsound },
             counter("frames_ignored", "Frames of unknown commands that were ignored.") { $0.ignored },
         ]
     }
@@ -121,9 +121,9 @@ enum RelayMetrics {
             ),
             gauge("terminals_online", "Terminals with a connection.") { $0.terminalsOnline },
             gauge("terminals_known", "Terminals seen and remembered, online or offline.") { $0.terminalsKnown },
-            gauge("unacknowledged_bytes", "Bytes put to connections and not acknowledged.") { $0.inFlightBytes },
+            gauge("unacknowledged_bytes", "Bytes put on connections and not acknowledged.") { $0.inFlightBytes },
             gauge("unfinished_bytes", "Memory for frames whose rest the peers have not sent.") { $0.unfinishedBytes },
-            gauge("held_back_bytes", "Memory for bytes from senders that are held back, behind what has to wait.") {
+            gauge("held_back_bytes", "Memory for bytes from held-back senders that are not handled yet.") {
                 $0.heldBackBytes
             },
             counter("connections_accepted", "Connections accepted.") { $0.connectionsAccepted },
@@ -165,25 +165,25 @@ enum RelayMetrics {
         return [
             MetricFamily(
                 "ttms_delivery_durable_seconds",
-                help: "From giving a frame to the store until it was on disk, for each frame that went there.",
+                help: "From submitting a frame to the store until it was on disk, for each stored frame.",
                 store.durableTimes
             ),
             MetricFamily(
                 "ttms_delivery_waiting_seconds",
-                help: "From taking a frame until it was read from disk for its terminal, for the oldest of each read.",
+                help: "From accepting a frame until it was read from disk for its terminal, for the oldest of each read.",
                 store.waitingTimes
             ),
             MetricFamily(
                 "ttms_delivery_acknowledged_seconds",
                 help: """
-                    From writing a frame until the relay knew that it was delivered, for each frame; the relay asks some \
-                    milliseconds after it wrote.
+                    From writing a frame until the relay knew that it was delivered, for each frame; it samples a few \
+                    milliseconds after the write.
                     """,
                 sum(\.acknowledgedTimes)
             ),
             MetricFamily(
                 "ttms_event_loop_delay_seconds",
-                help: "How late an event loop was for a timer, four times a second on each: so long a frame waits to be read.",
+                help: "Lateness of an event loop for a timer, four times a second on each: a frame waits as long to be read.",
                 sum(\.timerDelays)
             ),
             MetricFamily(
@@ -193,7 +193,7 @@ enum RelayMetrics {
             ),
             MetricFamily(
                 "ttms_store_turn_seconds",
-                help: "Work of the store's thread between two commits, for which whoever comes meanwhile has to wait.",
+                help: "Work of the store's thread between two commits, during which new submissions wait.",
                 store.turnTimes
             ),
             MetricFamily(
@@ -230,13 +230,13 @@ enum RelayMetrics {
             MetricFamily(
                 "ttms_store_frames_queued_total",
                 .counter,
-                help: "Frames ever put on disk.",
+                help: "Frames ever stored on disk.",
                 value: totals.appended
             ),
             MetricFamily(
                 "ttms_store_frames_removed_total",
                 .counter,
-                help: "Frames taken off the disk because they are delivered.",
+                help: "Frames removed from disk because they are delivered.",
                 value: totals.removed
             ),
             MetricFamily(
@@ -260,31 +260,31 @@ enum RelayMetrics {
             MetricFamily(
                 "ttms_store_frames_rejected_total",
                 .counter,
-                help: "Newest frames refused at a cap.",
+                help: "Newest frames rejected at a cap.",
                 value: totals.rejected
             ),
             MetricFamily(
                 "ttms_store_traces",
                 .gauge,
-                help: "Messages that are remembered with all that happened to them, kept or not.",
+                help: "Messages whose trace is retained, queued or ended.",
                 value: store.traceTotals.traces
             ),
             MetricFamily(
                 "ttms_store_messages_untraced_total",
                 .counter,
-                help: "Messages that were to be traced and were not, since maximum_traces is used up by messages still kept.",
+                help: "Messages that were not traced, because maximum_traces was used up by messages still queued.",
                 value: store.traceTotals.untraced
             ),
             MetricFamily(
                 "ttms_store_traces_forgotten_early_total",
                 .counter,
-                help: "Ended messages that were forgotten before trace_retention, at maximum_traces.",
+                help: "Ended messages whose traces were dropped before trace_retention, at maximum_traces.",
                 value: store.traceTotals.forgottenEarly
             ),
             MetricFamily(
                 "ttms_store_idempotency_keys",
                 .gauge,
-                help: "Idempotency keys that are remembered.",
+                help: "Idempotency keys that are retained.",
                 value: store.traceTotals.keys
             ),
         ]

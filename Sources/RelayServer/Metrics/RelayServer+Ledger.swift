@@ -1,23 +1,23 @@
 import NIOCore
 import RelayCore
 
-/// Where the frames are that one shard has to answer for, all counted in the same moment.
+/// The frames for which one shard has to account, all counted at the same moment.
 struct LedgerCut: Sendable {
     var accepted: UInt64 = 0
     var delivered: UInt64 = 0
     var requeued: UInt64 = 0
-    /// In flight, and nowhere else.
+    /// In flight, and not on disk.
     var inFlight = 0
-    /// Held, kept back or waiting in memory.
+    /// Held, or waiting for a terminal between two shards.
     var waiting = 0
     /// Delivered, but still counted by the store: their ids are not known yet.
     var awaitingRemoval = 0
-    /// Handed to other shards, less those that other shards have handed here.
+    /// Handed to other shards, less those received from them.
     var passedOn: Int64 = 0
 }
 
 extension Shard {
-    /// Counts, and hands over everything that this tick has for others, so that what is counted there comes after.
+    /// Counts, and hands over all items that this tick has for others, so that they are counted there after this.
     func cutLedger() -> LedgerCut {
         self.handOverAll()
         self.submit(isLast: true)
@@ -34,12 +34,12 @@ extension Shard {
 }
 
 extension RelayServer {
-    /// The ledger with everything counted as in one moment, however much is on its way.
+    /// The ledger, with everything counted at one moment, however much is under way.
     func account() async -> RelayAccount {
         let number = await self.cuts.enter()
         defer { self.cuts.leave() }
         let (shards, groupCommit) = (self.shards, self.groupCommit)
-        // From the event loops to the store's thread, and from there to who asks: no loop is woken for the answer.
+        // From the event loops to the store's thread, and from there to the caller: no loop is woken for the answer.
         let (parts, totals, inFlight) = await withCheckedContinuation { continuation in
             let cut = CommonCut(number: number, shards: shards.count) { parts in
                 groupCommit.post { store in
@@ -65,7 +65,7 @@ extension RelayServer {
     }
 }
 
-/// The ledger, and what else was counted in the same moment.
+/// The ledger, and the other counts of the same moment.
 struct RelayAccount: Sendable {
     var ledger = Ledger()
     var totals = StoreTotals()
@@ -73,14 +73,14 @@ struct RelayAccount: Sendable {
 }
 
 extension Ledger {
-    /// Adds up what all shards have counted.
+    /// Adds up the counts of all shards.
     ///
     /// - Parameters:
     ///   - before: the store's totals when the relay started.
     ///   - storedInFlight: frames that the store has in flight.
     init(_ cuts: [LedgerCut], _ totals: StoreTotals, since before: StoreTotals, storedInFlight: Int) {
         self.init()
-        // What a cap refused was read, but never taken.
+        // Frames that a cap rejected were read, but never accepted.
         let refused = totals.rejected - before.rejected
         self.accepted = cuts.reduce(UInt64(before.frames)) { $0 + $1.accepted } &- refused
         self.delivered = cuts.reduce(0) { $0 + $1.delivered }
