@@ -11,7 +11,7 @@ import Glibc
 
 /// The relay path as a whole: event loops, their shards, and the listeners.
 ///
-/// Life: ``init(options:groupCommit:logger:)``, ``start()``, serve, ``stop()``. `RelayServer+Operations` is what operators see.
+/// Life: ``init(options:groupCommit:logger:)``, ``start()``, serve, ``stop()``. `RelayServer+Operations` serves operators.
 public final class RelayServer: Sendable {
     let options: ServerOptions
     let groupCommit: any GroupCommit
@@ -23,22 +23,22 @@ public final class RelayServer: Sendable {
     let socketOptions: SocketOptions
     let clock = RelayClock()
     let steadyClock: SteadyClock
-    /// By the wall clock, as it was then, and by one that is not set.
+    /// The start by the wall clock as it was set then; ``start`` is the same by a clock that is not set.
     let startedAtFirst: Timestamp
     let start = NIODeadline.now()
-    /// What the store held, and had counted, when the relay started.
+    /// The store's totals when the relay started.
     let totalsAtStart: StoreTotals
-    /// The highest count of accepted frames that a scrape has been given.
+    /// The highest number of accepted frames that a scrape has received.
     let publishedAccepted = Mutex(UInt64(0))
-    /// Frames found at the start that may come twice.
+    /// Frames in flight found at the start, which may be delivered twice.
     let requeuedAtStart: Int
     let state = ServerState()
-    /// What happens here, and, where the same log is given to them, in the store and elsewhere.
+    /// The events of the relay path, and of the store and other parts if they have the same log.
     public let events: EventLog
-    /// Who waits for messages is told of them here.
+    /// The operators' waits for messages.
     let watch: MessageWatch
     let keys = KeysInUse()
-    /// Yields when an operator has the relay drained; whoever runs it then stops it.
+    /// Yields when an operator has requested a drain; the program that runs the server then stops it.
     public let drainRequests: AsyncStream<Void>
     let drainRequest: AsyncStream<Void>.Continuation
     let terminalIndex = ListIndex<TerminalQuery, ListPosition>()
@@ -49,10 +49,10 @@ public final class RelayServer: Sendable {
     /// Makes a server that does not listen yet.
     ///
     /// - Parameters:
-    ///   - requeuedAtStart: frames that were in flight when the relay before this one ended.
-    ///   - steadyClock: the one that the store has its times to live end by.
-    ///   - watch: is told by the store what becomes of traced messages.
-    ///   - events: where the server publishes what happens.
+    ///  - requeuedAtStart: frames that were in flight when the previous relay process ended.
+    ///   - steadyClock: the clock by which the store's frames expire.
+    ///   - watch: receives the states of traced messages from the store.
+    ///   - events: the log that the server publishes to.
     public init(
         options: ServerOptions,
         groupCommit: any GroupCommit,
@@ -101,10 +101,10 @@ public final class RelayServer: Sendable {
 
     /// Listens on all addresses.
     ///
-    /// - Parameter skippingMissingFamilies: whether addresses of a family that this machine does not have, such as IPv6 without the
-    ///   kernel's module, are left out, as long as others are left.
+    /// - Parameter skippingMissingFamilies: whether addresses of a family that this machine does not have are left out, as long as
+    ///   others are left. One example is IPv6 without the kernel's module.
     /// - Returns: the addresses with their real ports, in the order of the options.
-    /// - Throws: ``ListenError`` naming the first address that could not be had; the others are closed again.
+    /// - Throws: ``ListenError`` with the first address that could not be opened; the others are closed again.
     public func start(skippingMissingFamilies: Bool = false) async throws -> [String] {
         let shards = self.shards
         for shard in shards {
@@ -124,7 +124,7 @@ public final class RelayServer: Sendable {
                     self.logger.warning(
                         """
                         Terminals cannot connect to one of the default addresses, since this machine has none of its family; the others \
-                        are served. Name the addresses with --listen to be rid of this message
+                        are served. Name the addresses with --listen to avoid this message
                         """,
                         metadata: ["address": "\(address.host)", "port": "\(address.port)", "error": "\(error.cause)"]
                     )
@@ -140,14 +140,15 @@ public final class RelayServer: Sendable {
         return self.state.addresses
     }
 
-    /// Stops accepting, ends all waiting for messages, lets what has been put be acknowledged for at most `grace`, puts what is not
-    /// acknowledged back into the queues, and ends all connections and event loops. Everything given to the store before it returns has been submitted.
+    /// Stops accepting, ends all waits for messages, and waits at most `grace` for the acknowledgement of all bytes that were put.
+    /// Then requeues frames that are not acknowledged, and closes all connections. All items for the store have been submitted when
+    /// it returns.
     public func stop(grace: TimeAmount = .seconds(2)) async {
         self.watch.close()
         self.state.stop()
         await self.acceptor.stop()
         let deadline = NIODeadline.now() + grace
-        // All at once: a shard that still reads would keep the others from draining.
+        // All shards drain at once: one that still reads would prevent the others from draining.
         let drains = self.shards.map { $0.drain(until: deadline) }
         for drain in drains { try? await drain.get() }
         for shard in self.shards { try? await shard.stop().get() }
@@ -160,31 +161,31 @@ public final class RelayServer: Sendable {
         for settling in self.shards.map({ $0.settle(until: end) }) { try? await settling.get() }
     }
 
-    /// Answers operators whose messages waited for the store's last commit. Only after the store has been closed.
+    /// Answers operators whose messages waited for the store's last commit. Called only after the store has been closed.
     public func answerInjections() async {
         for shard in self.shards { try? await shard.answerInjections().get() }
     }
 
-    /// Ends the event loops. Only after the store has answered everything.
+    /// Ends the event loops. Called only after the store has answered everything.
     public func close() async {
         try? await self.group.shutdownGracefully()
     }
 }
 
-/// An address could not be listened on.
+/// A failure to listen on an address.
 public struct ListenError: Error, CustomStringConvertible {
     /// The address.
     public let address: ListenerOptions
-    /// What the system said.
+    /// The system's error.
     public let cause: any Error
 
-    /// Whether `error` says that the machine has no addresses of this family, or has switched them off.
+    /// Whether `error` means that the machine has no addresses of this family, or has disabled them.
     static func isFamilyMissing(_ error: any Error) -> Bool {
         guard let error = error as? IOError else { return false }
         return [EAFNOSUPPORT, EADDRNOTAVAIL, EPROTONOSUPPORT].contains(error.errnoCode)
     }
 
-    /// What happened and what to do.
+    /// The failure and its remedy.
     public var description: String {
         "cannot listen for terminals on \(Self.text(self.address)): \(Self.text(self.cause)). \(self.advice)"
     }
@@ -200,12 +201,12 @@ public struct ListenError: Error, CustomStringConvertible {
         }
     }
 
-    /// What the system said, in its words.
+    /// The system's text of the error.
     static func text(_ cause: any Error) -> String {
         (cause as? IOError).map { SystemError($0.errnoCode).text } ?? "\(cause)"
     }
 
-    /// An address and a port as people write them.
+    /// An address and a port in their usual notation.
     static func text(_ address: ListenerOptions) -> String {
         address.host.contains(":") ? "[\(address.host)]:\(address.port)" : "\(address.host):\(address.port)"
     }

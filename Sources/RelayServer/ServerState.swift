@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The addresses of a server, and whether it stops: asked by operators, changed at start and stop only.
+/// The addresses of a server, and whether it stops: read for operators, changed at start and stop only.
 final class ServerState: Sendable {
     private struct Contents {
         var addresses: [String] = []
