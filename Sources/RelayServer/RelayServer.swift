@@ -109,7 +109,7 @@ public final class RelayServer: Sendable {
         let shards = self.shards
         for shard in shards {
             try await shard.eventLoop.submit {
-                shard.meet(shards, movesConnections: shards.count > 1)
+                shard.connect(to: shards, movesConnections: shards.count > 1)
                 shard.startTimer()
             }.get()
         }
@@ -154,7 +154,7 @@ public final class RelayServer: Sendable {
         for shard in self.shards { try? await shard.stop().get() }
         // A frame is at most two steps from the shard that stores it: its home, and the borrower.
         for _ in 0..<3 {
-            for shard in self.shards { try? await shard.passOn().get() }
+            for shard in self.shards { try? await shard.handOverRemaining().get() }
         }
         for shard in self.shards { try? await shard.storeWaiting().get() }
         let end = NIODeadline.now() + grace

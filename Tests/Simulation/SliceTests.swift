@@ -117,7 +117,7 @@ struct SliceTests {
         stage.go(10)
         // Those that may take it over at once, and none of those that a newer one follows.
         #expect(shard.counters.takeovers <= UInt64(TakeoverPace.burst) + 1)
-        #expect(shard.fights.waitingCount(for: ccid) == 64)
+        #expect(shard.takeoverLimiter.waitingCount(for: ccid) == 64)
         stage.go(200)
         // The newest has the terminal, and all that came is kept, in its order.
         #expect(stage.owners(of: ccid) == [links[299].socket.number])

@@ -43,7 +43,7 @@ extension Shard {
     }
 
     /// Handles held-back frames for which there is room now. If they use the room up, later ones stay held back.
-    func goOnWithRoom() {
+    func resumeHeldBackSenders() {
         guard !self.isStopping, self.heldSenders.beginSearch(releases: self.full.releases, now: self.tickTime) else { return }
         for id in self.heldSenders.withRoom({ self.missingRoom(for: $0) == nil }) {
             // Thousands may have waited for the same room: their frames are bounded as those of all senders are.
@@ -52,8 +52,8 @@ extension Shard {
             guard let destination = self.heldSenders.destination(of: id), self.missingRoom(for: destination) == nil,
                 let connection = self.heldSenders.takeHeldBack(id), connection.closeReason == nil
             else { continue }
-            connection.goOnReading(after: .full)
-            connection.handler?.goOn()
+            connection.resumeReading(after: .full)
+            connection.handler?.resume()
         }
     }
 

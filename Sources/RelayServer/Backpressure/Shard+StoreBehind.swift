@@ -34,7 +34,7 @@ extension Shard {
     var bytesInMemory: Int { self.heldFrames.bytes &+ self.handover.waitingBytes }
 
     /// Holds back senders on other shards whose frames were stored here while the store is too far behind.
-    func holdBackElsewhere(_ sources: Set<CCID>) {
+    func holdBackOnOtherShards(_ sources: Set<CCID>) {
         for index in self.shards.indices where index != self.index {
             self.send(to: index) { shard in
                 for ccid in sources {
@@ -45,15 +45,15 @@ extension Shard {
     }
 
     /// Resumes reading from the senders once at most half of the high watermark waits.
-    func goOnReading() {
+    func resumePausedSenders() {
         self.publishWaitingBytes()
         guard self.heldSenders.pausedCount > 0 else { return }
         guard self.waitingBytes <= self.options.outbound.storeHighWatermark / 2 else { return }
         // The bytes of the first ones can put the store behind again.
         while !self.isStoreBehind, let connection = self.heldSenders.takePaused() {
             guard connection.closeReason == nil else { continue }
-            connection.goOnReading(after: .store)
-            connection.handler?.goOn()
+            connection.resumeReading(after: .store)
+            connection.handler?.resume()
         }
     }
 

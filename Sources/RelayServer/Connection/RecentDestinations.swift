@@ -12,7 +12,7 @@ struct RecentDestinations {
     private(set) var ccids: [CCID] = []
     private(set) var areMany = false
     /// Whether frames were handed to other shards.
-    var areElsewhere = false
+    var includeOtherShards = false
     /// The latest submission that its frames were added to directly; 0 when there was none.
     var storedIn: UInt64 = 0
     private var last: CCID?

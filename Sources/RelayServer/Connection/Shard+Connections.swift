@@ -76,7 +76,7 @@ extension Shard {
     /// - Parameter registration: the number made when the heartbeat came.
     func register(_ ccid: CCID, on connection: TerminalConnection, registration: UInt64, now: Timestamp) {
         self.counters.registrations += 1
-        self.detachIfLeft(self.terminals[ccid])
+        self.detachIfEnded(self.terminals[ccid])
         if let terminal = self.terminals[ccid], terminal.connection != nil, terminal.registration > registration {
             // This heartbeat had to wait for its reply, and a newer one has come on another connection meanwhile.
             if let reason = connection.session.superseded(ccid) { self.close(connection, reason) }
@@ -87,7 +87,7 @@ extension Shard {
         } else if self.claim(ccid, for: connection, registration: registration) {
             self.attach(self.makeTerminal(ccid), to: connection, registration: registration, now: now)
         } else {
-            self.fights.tookOver(ccid, now: self.tickTime)
+            self.takeoverLimiter.tookOver(ccid, now: self.tickTime)
         }
     }
 
@@ -104,10 +104,10 @@ extension Shard {
 
     /// Attaches the terminal to `connection`; the former connection, if any, loses it.
     func attach(_ terminal: Terminal, to connection: TerminalConnection, registration: UInt64, now: Timestamp) {
-        self.detachIfLeft(terminal)
+        self.detachIfEnded(terminal)
         if let former = terminal.connection {
             guard former !== connection else { return }
-            self.fights.tookOver(terminal.ccid, now: self.tickTime)
+            self.takeoverLimiter.tookOver(terminal.ccid, now: self.tickTime)
             self.takeOver(terminal, from: former, now: now)
         }
         // When every submission is answered, this shard has no frames on their way into the store's queue. Frames of another shard
@@ -127,7 +127,7 @@ extension Shard {
         self.counters.takeovers += 1
         self.sampleAcknowledged(former)
         self.detach(terminal, from: former, reason: .superseded, now: now)
-        if former.source === terminal { self.leaveSource(of: former) }
+        if former.source === terminal { self.clearSource(of: former) }
         if let reason = former.session.superseded(terminal.ccid) { self.close(former, reason) }
     }
 
@@ -148,7 +148,7 @@ extension Shard {
         let runs = runs ?? connection.window.removeAll(of: terminal.ccid)
         for run in runs {
             oldest = min(oldest, run.since)
-            requeued += self.takeBack(run, of: terminal, from: connection)
+            requeued += self.requeueUnacknowledged(run, of: terminal, from: connection)
         }
         if connection.closeReason == nil {
             connection.withdraw(runs)
@@ -166,7 +166,7 @@ extension Shard {
 
     /// Closes the terminal's connection at an operator's request.
     func kick(_ ccid: CCID) -> Bool {
-        self.detachIfLeft(self.terminals[ccid])
+        self.detachIfEnded(self.terminals[ccid])
         guard let connection = self.terminals[ccid]?.connection else { return false }
         self.close(connection, .kicked)
         return true
@@ -175,7 +175,9 @@ extension Shard {
     /// Requeues a run whose last byte is not acknowledged. Its first frames may be acknowledged whole: those are delivered.
     ///
     /// - Returns: the number of frames that are requeued.
-    private func takeBack(_ run: DeliveryWindow.Run, of terminal: Terminal, from connection: TerminalConnection) -> Int {
+    private func requeueUnacknowledged(_ run: DeliveryWindow.Run, of terminal: Terminal, from connection: TerminalConnection)
+        -> Int
+    {
         let acknowledged = Int(max(connection.outbound.acknowledged, run.start) - run.start)
         switch run.copy {
         case .journaling(let token):
@@ -259,7 +261,7 @@ extension Shard {
         self.forget(connection)
         self.heldSenders.remove(connection)
         self.log(connection, reason)
-        self.leaveSource(of: connection)
+        self.clearSource(of: connection)
         self.remember(connection, reason, now: now)
         if reason != .connectionLost { connection.discardUnread() }
         connection.closeSocket()

@@ -36,8 +36,8 @@ extension Shard {
                     break
                 }
                 guard connection.closeReason == nil, connection.isPaused(for: .turn) else { continue }
-                connection.goOnReading(after: .turn)
-                connection.handler?.goOn()
+                connection.resumeReading(after: .turn)
+                connection.handler?.resume()
             }
             if !self.longReads.waiting.isEmpty { self.scheduleLongReads() }
         }

@@ -95,12 +95,12 @@ final class TerminalConnection {
     /// Whether a heartbeat is not answered yet, because frames before it are not safe. Bytes after it wait.
     var isAwaitingReceipt: Bool {
         get { self.pauses.contains(.receipt) }
-        set { newValue ? self.pause(for: .receipt) : self.goOnReading(after: .receipt) }
+        set { newValue ? self.pause(for: .receipt) : self.resumeReading(after: .receipt) }
     }
     /// The receipt that it waits for.
     var receiptRequest: ReceiptRequest?
     /// Whether a frame that it brought has to wait, and all bytes after it with it.
-    var isKeepingBack: Bool {
+    var isDeferringInput: Bool {
         !self.pauses.isDisjoint(with: [.receipt, .full, .takeover, .turn]) || self.pauses.contains(.store) && !self.isTakingRest
     }
     /// Whether it ends, so that the bytes it has brought are handled although the store is behind.
@@ -342,7 +342,7 @@ final class TerminalConnection {
     }
 
     /// Removes a cause of the pause, and resumes reading when there is no other.
-    func goOnReading(after reason: PauseReasons) {
+    func resumeReading(after reason: PauseReasons) {
         guard self.pauses.remove(reason) != nil, self.pauses.isEmpty else { return }
         self.setReading(true)
     }
@@ -484,7 +484,7 @@ final class TerminalConnection {
     func didClose() {
         guard case .closing(let reason, let readsRest) = self.phase else { return }
         // Bytes of an unfinished frame are no loss; bytes that had to wait are.
-        self.unreadBytes = self.arrivedBytes + (self.isKeepingBack || !readsRest ? self.unfinished.readableBytes : 0)
+        self.unreadBytes = self.arrivedBytes + (self.isDeferringInput || !readsRest ? self.unfinished.readableBytes : 0)
         self.countUnfinished(-self.unfinished.storageCapacity)
         self.phase = .closed(reason)
     }

@@ -77,7 +77,7 @@ final class TerminalHandler: ChannelInboundHandler {
 
     /// Handles the frames in bytes that have just been read, and in earlier unfinished bytes.
     private func take(_ buffer: inout ByteBuffer, _ connection: TerminalConnection, _ boundary: FrameParser.Boundary) {
-        if connection.isKeepingBack {
+        if connection.isDeferringInput {
             connection.addUnfinished(&buffer)
         } else if connection.unfinished.readableBytes > 0 {
             connection.addUnfinished(&buffer)
@@ -96,8 +96,8 @@ final class TerminalHandler: ChannelInboundHandler {
 
     /// Resumes after a pause: a heartbeat has been answered, or there is room for a frame that had to wait. Bytes after it are
     /// handled next.
-    func goOn() {
-        guard let connection, connection.phase.isReceiving, !connection.isKeepingBack else { return }
+    func resume() {
+        guard let connection, connection.phase.isReceiving, !connection.isDeferringInput else { return }
         if connection.phase == .inputClosed {
             // SwiftNIO reads nothing more of it. Its frames are handled now, because newer connections of its terminal may be next.
             // Its end may have to wait.
@@ -115,9 +115,9 @@ final class TerminalHandler: ChannelInboundHandler {
     /// - Parameter end: the meaning of the end of these bytes.
     func receiveArrived(_ end: FrameParser.Boundary) {
         guard let connection else { return }
-        func goesOn() -> Bool { connection.phase.isReceiving && !connection.isKeepingBack }
+        func mayReceive() -> Bool { connection.phase.isReceiving && !connection.isDeferringInput }
         var arrived = connection.arrivedBytes
-        while arrived > 0, goesOn() {
+        while arrived > 0, mayReceive() {
             var buffer = self.shard.receiveBuffers.take(ByteBufferAllocator())
             defer { self.shard.receiveBuffers.giveBack(buffer) }
             let count = connection.receive(into: &buffer, limit: arrived)
@@ -125,7 +125,7 @@ final class TerminalHandler: ChannelInboundHandler {
             arrived -= count
             self.take(&buffer, connection, .more)
         }
-        if connection.unfinished.readableBytes > 0, goesOn() { self.receiveUnfinished(connection, end) }
+        if connection.unfinished.readableBytes > 0, mayReceive() { self.receiveUnfinished(connection, end) }
     }
 
     /// Handles the frames in the unfinished bytes, which have been joined with new ones.

@@ -20,19 +20,19 @@ extension Shard {
         let waitingBefore = self.bytesInMemory
         let elsewhereBefore = self.peers.framesElsewhere
         func noteDestinations() {
-            if self.peers.framesElsewhere != elsewhereBefore { connection.destinations.areElsewhere = true }
+            if self.peers.framesElsewhere != elsewhereBefore { connection.destinations.includeOtherShards = true }
             if self.store.pendingFrames != storedBefore { connection.destinations.storedIn = self.store.number }
         }
         var step = FrameParser.Step.needsBytes
         // A read that has begun is handled whole, so that each sender exceeds the watermark by at most one read.
-        let mustAsk = self.full.isAny || self.isStoreBehind
+        let mayHoldBack = self.full.isAny || self.isStoreBehind
         while offset < bytes.count {
             step = parser.step(start + offset, count: bytes.count &- offset, boundary: boundary)
             guard case .frame(let size, let isSound) = step else { break }
             let frame = FrameView(bytes: start + offset, size: size, isSound: isSound)
             offset &+= size
             if frame.command == Command.data.rawValue, let source = connection.session.source {
-                if mustAsk, self.holdBack(connection, for: frame.address) {
+                if mayHoldBack, self.holdBack(connection, for: frame.address) {
                     offset &-= size
                     break
                 }
@@ -89,7 +89,7 @@ extension Shard {
                 return
             }
         }
-        self.deliverAside(frame, from: source)
+        self.deliverIndirectly(frame, from: source)
     }
 
     /// Calls `put` with the terminal's connection if the terminal is live.
@@ -114,54 +114,54 @@ extension Shard {
 
     /// Delivers a frame whose terminal is offline, catching up, or on another shard.
     @inline(never)
-    private func deliverAside(_ frame: FrameView, from source: CCID) {
+    private func deliverIndirectly(_ frame: FrameView, from source: CCID) {
         let entry = AppendBatch.Entry(ccid: frame.address, takenAt: self.tickTime)
-        self.withAsideBatch(for: frame.address) { batch in
+        self.withIndirectBatch(for: frame.address) { batch in
             FrameRewriter.forward(frame, from: source, to: batch.append(entry, size: frame.size))
         }
     }
 
     /// Delivers a frame that is already rewritten: it was held, or another shard handed it over.
     ///
-    /// - Parameter isPassedOn: whether it was released or handed over, so that it does not wait for a sync.
+    /// - Parameter bypassesSync: whether it was released or handed over, so that it does not wait for a sync.
     @inline(__always)
-    func deliver(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, isPassedOn: Bool = false) {
+    func deliver(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, bypassesSync: Bool = false) {
         if let terminal = self.terminals.find(entry.ccid),
             self.putIfLive(terminal, { $0.put(rewritten: frame, entry) })
         {
             return
         }
-        self.deliverAside(rewritten: frame, entry, isPassedOn: isPassedOn)
+        self.deliverIndirectly(rewritten: frame, entry, bypassesSync: bypassesSync)
     }
 
     @inline(never)
-    private func deliverAside(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, isPassedOn: Bool) {
+    private func deliverIndirectly(rewritten frame: UnsafeRawBufferPointer, _ entry: AppendBatch.Entry, bypassesSync: Bool) {
         let destination = entry.ccid
         // While a terminal is syncing, frames that another shard hands over still go straight to the connection.
-        if isPassedOn, let terminal = self.terminals[destination], let connection = terminal.connection,
+        if bypassesSync, let terminal = self.terminals[destination], let connection = terminal.connection,
             terminal.mailbox.mode == .live
         {
             connection.put(rewritten: frame, entry)
             self.wasPut(on: connection, for: terminal)
             return
         }
-        self.withAsideBatch(for: destination, isPassedOn: isPassedOn) { batch in
+        self.withIndirectBatch(for: destination, bypassesSync: bypassesSync) { batch in
             batch.append(entry, frame: frame)
         }
     }
 
     /// Lets `body` append a frame for a terminal that is not live here to the batch for its next stop.
-    private func withAsideBatch(
+    private func withIndirectBatch(
         for destination: CCID,
-        isPassedOn: Bool = false,
+        bypassesSync: Bool = false,
         _ body: (inout AppendBatch) -> Void
     ) {
         guard let terminal = self.terminals[destination] else {
             self.withBatch(forAbsent: destination, body)
             return
         }
-        if terminal.isSyncing, !isPassedOn {
-            self.withKept(destination, body)
+        if terminal.isSyncing, !bypassesSync {
+            self.withFramesAwaitingSync(destination, body)
             return
         }
         if self.handover.isRecalled(destination) {
@@ -203,7 +203,7 @@ extension Shard {
             connection.refused = ccid
             return .blocked
         }
-        if connection.session.source != ccid { self.leaveSource(of: connection) }
+        if connection.session.source != ccid { self.clearSource(of: connection) }
         let action = connection.session.heartbeatReceived(from: ccid, options: self.options.session)
         self.longReads.spent &+= action == .reply ? LongReads.heartbeat : LongReads.registration
         if case .close(let reason) = action {
@@ -302,7 +302,7 @@ extension Shard {
     }
 
     /// Settles the connection's counters before its source changes, and removes the source.
-    func leaveSource(of connection: TerminalConnection) {
+    func clearSource(of connection: TerminalConnection) {
         self.settleCounters(of: connection)
         connection.source = nil
         connection.countUncounted()

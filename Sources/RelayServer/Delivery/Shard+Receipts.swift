@@ -23,11 +23,11 @@ extension Shard {
             body()
             guard connection.closeReason == nil else { return }
             connection.isAwaitingReceipt = false
-            connection.handler?.goOn()
+            connection.handler?.resume()
         }
         let list = destinations.areMany ? nil : destinations.ccids
         let waitHere = { self.wait(for: list, storedIn: destinations.storedIn, request, $0) }
-        if destinations.areElsewhere { self.whenSafeEverywhere(list, request, waitHere, done) } else { waitHere(done) }
+        if destinations.includeOtherShards { self.whenSafeEverywhere(list, request, waitHere, done) } else { waitHere(done) }
     }
 
     /// Waits for frames on this shard.
@@ -125,8 +125,8 @@ extension Shard {
     ) {
         waitHere {
             let own = self.handover.recalls(of: destinations)
-            self.askOthers(destinations, request) { first in
-                self.askOthers(destinations, request) { second in
+            self.awaitOthers(destinations, request) { first in
+                self.awaitOthers(destinations, request) { second in
                     waitHere {
                         guard first == second, own == self.handover.recalls(of: destinations) else {
                             return self.whenSafeEverywhere(destinations, request, waitHere, body)
@@ -141,7 +141,7 @@ extension Shard {
     /// Calls `body` when the frames are safe on all other shards.
     ///
     /// - Parameter body: receives the number of times that the others have recalled these terminals so far.
-    private func askOthers(_ destinations: [CCID]?, _ request: ReceiptRequest, _ body: @escaping (UInt64) -> Void) {
+    private func awaitOthers(_ destinations: [CCID]?, _ request: ReceiptRequest, _ body: @escaping (UInt64) -> Void) {
         let count = NIOLoopBoundBox((shards: self.shards.count - 1, recalls: UInt64(0)), eventLoop: self.eventLoop)
         let body = NIOLoopBound(body, eventLoop: self.eventLoop)
         let origin = self

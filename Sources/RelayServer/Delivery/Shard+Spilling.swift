@@ -11,12 +11,12 @@ extension Shard {
         if let since = self.heldFrames.ended(terminal.ccid) {
             self.receipts.put(terminal.ccid, heldSince: since, at: self.tickTime)
         }
-        held.forEach { entry, frame in self.deliver(rewritten: frame, entry, isPassedOn: true) }
+        held.forEach { entry, frame in self.deliver(rewritten: frame, entry, bypassesSync: true) }
     }
 
     /// Prepares the append of a frame that must stay in order: the terminal's frames in flight and its held frames are appended
     /// before it.
-    func makeWay(for terminal: Terminal) {
+    func storeOlderFrames(of terminal: Terminal) {
         self.journal(terminal)
         self.storeHeld(terminal)
         terminal.update { $0.spill() }
@@ -39,14 +39,14 @@ extension Shard {
             self.journal(connection, since: .distantFuture)
         }
         guard let terminal, terminal.mailbox.mode != .offline else { return }
-        self.makeWay(for: terminal)
+        self.storeOlderFrames(of: terminal)
         self.awaitRoom(connection)
     }
 
     /// Sends the terminal's frames to the store from now on. Older ones are appended first: those in flight, then those held
     /// (``Mailbox``, invariants 1 and 2).
     func spill(_ terminal: Terminal) {
-        self.makeWay(for: terminal)
+        self.storeOlderFrames(of: terminal)
         self.pump(terminal)
     }
 

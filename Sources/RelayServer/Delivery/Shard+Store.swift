@@ -52,8 +52,8 @@ extension Shard: GroupCommitClient {
         for run in completion.runs { self.apply(run) }
         self.checkSafety()
         self.releaseSettled()
-        self.goOnReading()
-        self.goOnWithRoom()
+        self.resumePausedSenders()
+        self.resumeHeldBackSenders()
     }
 
     // MARK: Reads
@@ -70,7 +70,7 @@ extension Shard: GroupCommitClient {
             self.sampleAcknowledged(connection)
             guard connection.outbound.unacknowledged < self.options.outbound.lowWatermark else {
                 // Held frames would wait for room in memory only, so they are stored.
-                if terminal.mailbox.mode == .catchingUp { self.makeWay(for: terminal) }
+                if terminal.mailbox.mode == .catchingUp { self.storeOlderFrames(of: terminal) }
                 if terminal.mailbox.isReadDue { self.awaitRoom(connection) }
                 return
             }
@@ -83,7 +83,7 @@ extension Shard: GroupCommitClient {
 
     private func apply(_ run: StoreCompletion.Run) {
         guard let terminal = self.terminals[run.ccid] else { return }
-        self.detachIfLeft(terminal)
+        self.detachIfEnded(terminal)
         switch run.result {
         case .success(let stored):
             let action = terminal.update { $0.readCompleted(token: run.token, hasMore: stored.hasMore) }

@@ -30,7 +30,7 @@ extension Shard {
         if isTraced { self.tracedFrames.writeThrough(terminal.ccid) }
         let isWriteThrough = isTraced || self.options.journal == .after(.zero)
         guard terminal.mailbox.isWriteThrough != isWriteThrough else { return }
-        if isWriteThrough, terminal.mailbox.mode != .offline { self.makeWay(for: terminal) }
+        if isWriteThrough, terminal.mailbox.mode != .offline { self.storeOlderFrames(of: terminal) }
         terminal.update { $0.setWriteThrough(isWriteThrough) }
         self.pump(terminal)
     }

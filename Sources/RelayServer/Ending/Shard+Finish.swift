@@ -8,7 +8,7 @@ extension Shard {
     /// most.
     private static let finishInterval = TimeAmount.milliseconds(4)
     /// The maximum number of connections that one sweep passes: all of them may have to be closed.
-    private static let looksAtOnce = 256
+    private static let finishingAtOnce = 256
     /// The delay until more connections are ended, after the event loop has served the others.
     private static let endInterval = TimeAmount.milliseconds(1)
 
@@ -39,7 +39,7 @@ extension Shard {
     func finish(_ connection: TerminalConnection) {
         guard connection.phase == .inputClosed else { return }
         // Nothing will follow, so no quiet time is awaited.
-        if !connection.isKeepingBack { connection.handler?.receiveArrived(.end) }
+        if !connection.isDeferringInput { connection.handler?.receiveArrived(.end) }
         // The last bytes may have exceeded the limit of the store or of this turn.
         guard connection.phase == .inputClosed, !connection.isPaused(for: [.store, .turn]) else { return }
         // A heartbeat that waits, for its receipt or for room, must not take its terminal from a newer connection.
@@ -57,7 +57,7 @@ extension Shard {
         for ccid in connection.session.ccids {
             self.handover.abandonClaim(of: ccid, by: connection)
             guard let terminal = self.terminals[ccid], terminal.connection === connection else { continue }
-            self.makeWay(for: terminal)
+            self.storeOlderFrames(of: terminal)
             terminal.update { $0.finish() }
             self.injections.disconnected(ccid)
         }
@@ -70,7 +70,7 @@ extension Shard {
     private func scheduleFinishingSweep() {
         self.eventLoop.scheduleTask(in: Self.finishInterval) {
             let now = self.startRead()
-            let isAnyLeft = self.ending.sweep(limit: Self.looksAtOnce, now: now) { connection, isLate in
+            let isAnyLeft = self.ending.sweep(limit: Self.finishingAtOnce, now: now) { connection, isLate in
                 self.sampleAcknowledged(connection)
                 guard connection.window.isEmpty || isLate else { return false }
                 self.close(connection, .peerClosed)

@@ -51,13 +51,13 @@ extension Shard {
             }
             self.handover.abandonClaim(of: ccid, by: connection)
             // Another connection may have registered it meanwhile.
-            if self.terminals[ccid]?.connection == nil { self.giveBackIfOffline(ccid) }
+            if self.terminals[ccid]?.connection == nil { self.returnIfOffline(ccid) }
         }
     }
 
     /// Detaches `terminal` before its turn if its connection has ended. Code that needs the terminal's current connection calls
     /// this first.
-    func detachIfLeft(_ terminal: Terminal?) {
+    func detachIfEnded(_ terminal: Terminal?) {
         guard !self.leaving.isEmpty, let terminal, let connection = terminal.connection, let reason = connection.closeReason,
             let endedAt = self.leaving.end(of: connection)
         else { return }

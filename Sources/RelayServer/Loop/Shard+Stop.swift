@@ -59,7 +59,7 @@ extension Shard {
     }
 
     /// Hands over all frames for other shards.
-    func passOn() -> EventLoopFuture<Void> {
+    func handOverRemaining() -> EventLoopFuture<Void> {
         self.eventLoop.submit {
             self.handOverAll()
             self.submit(isLast: true)
@@ -73,7 +73,7 @@ extension Shard {
                 waiting.forEach { entry, frame in self.enqueueForAbsent { $0.append(entry, frame: frame) } }
             }
             for sync in self.handover.syncing.values {
-                sync.kept.forEach { entry, frame in self.enqueueForAbsent { $0.append(entry, frame: frame) } }
+                sync.waiting.forEach { entry, frame in self.enqueueForAbsent { $0.append(entry, frame: frame) } }
             }
             self.handover.removeAll()
             self.submit(isLast: true)

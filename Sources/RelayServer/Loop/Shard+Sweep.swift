@@ -68,8 +68,8 @@ extension Shard {
             }
         }
         if let removalsDue = self.store.removalsDue, removalsDue <= now { self.scheduleTickEnd() }
-        self.goOnReading()
-        self.goOnWithRoom()
+        self.resumePausedSenders()
+        self.resumeHeldBackSenders()
         self.scheduleSweep()
     }
 
@@ -88,7 +88,7 @@ extension Shard {
         self.sampleAcknowledged(connection)
         connection.pace.sampled(isProgress: connection.outbound.acknowledged != before)
         if connection.isPaused(for: .replies), connection.unread < self.options.outbound.lowWatermark {
-            connection.goOnReading(after: .replies)
+            connection.resumeReading(after: .replies)
         }
     }
 
@@ -187,17 +187,17 @@ extension Shard {
     /// frame that came at that moment would share.
     func startTimer() {
         let due = self.eventLoop.now + Self.timeoutInterval
-        self.call(Look(shard: self, due: due), at: due)
+        self.call(TimeoutCheck(shard: self, due: due), at: due)
     }
 
-    fileprivate func look(due: NIODeadline) {
+    fileprivate func checkTimeouts(due: NIODeadline) {
         self.counters.timerDelays.record((self.eventLoop.now - due).seconds)
         self.closeSilent()
         self.boundUnfinished()
         self.returnMemory()
         self.endWriteThrough()
         self.probeSilent()
-        self.fights.forgetIdle(now: self.eventLoop.now)
+        self.takeoverLimiter.forgetIdle(now: self.eventLoop.now)
         self.logClosures()
         self.rejectionPace.forgetIdle(now: self.eventLoop.now)
         self.forgetTerminals()
@@ -281,11 +281,11 @@ extension Shard {
         func handleScheduledCallback(eventLoop: some EventLoop) { self.shard.sweep(due: self.due) }
     }
 
-    private struct Look: NIOScheduledCallbackHandler {
+    private struct TimeoutCheck: NIOScheduledCallbackHandler {
         let shard: Shard
         let due: NIODeadline
 
-        func handleScheduledCallback(eventLoop: some EventLoop) { self.shard.look(due: self.due) }
+        func handleScheduledCallback(eventLoop: some EventLoop) { self.shard.checkTimeouts(due: self.due) }
     }
 }
 

@@ -18,7 +18,7 @@ import TTMSProtocol
 /// peer's last byte), `Shard+Sweep` (acknowledgement and timeouts), `Shard+Receipts` (the heartbeat as receipt), `Shard+Handover`
 /// (terminals between shards), `Shard+Stop` (the end), `Shard+Operations` and `Shard+Lists` (operators' requests), `Shard+Blocks`
 /// (blocked terminals and networks), `Shard+Full` (senders that wait for room in the store), `Shard+Events` (published events),
-/// `Shard+Fights` (takeovers in quick succession), `Shard+Probes` (silent connections while the relay is full), `Shard+Traces` (the
+/// `Shard+Takeovers` (takeovers in quick succession), `Shard+Probes` (silent connections while the relay is full), `Shard+Traces` (the
 /// progress of traced frames).
 final class Shard: @unchecked Sendable {
     let index: Int
@@ -54,7 +54,7 @@ final class Shard: @unchecked Sendable {
     /// Connections whose peers have sent their last byte.
     let ending = EndingConnections()
     /// Terminals that were taken over recently.
-    let fights = TakeoverFights()
+    let takeoverLimiter = TakeoverLimiter()
     /// Terminals whose frames are between two event loops, or that are on another loop than their home.
     let handover = Handover()
     /// Frames for the other event loops.
@@ -99,7 +99,7 @@ final class Shard: @unchecked Sendable {
     private var isTickScheduled = false
     private(set) var dirty: [TerminalConnection] = []
     /// The empty buffer of the last flush: two buffers alternate, so that a tick allocates none.
-    private var spareRound: [TerminalConnection] = []
+    private var spareDirty: [TerminalConnection] = []
     /// The time of the latest read, sweep or answer of the store. Frames are put with this time, without a clock query per frame.
     private(set) var tickTime: NIODeadline
 
@@ -141,7 +141,7 @@ final class Shard: @unchecked Sendable {
     }
 
     /// Connects the shard to the others. Called once, before it serves.
-    func meet(_ shards: [Shard], movesConnections: Bool) {
+    func connect(to shards: [Shard], movesConnections: Bool) {
         self.shards = shards
         self.movesConnections = movesConnections
         self.peers = PeerBatches(count: shards.count)
@@ -177,7 +177,7 @@ final class Shard: @unchecked Sendable {
         self.acknowledgements.removeAll(now: self.eventLoop.now)
         self.starved.removeAll()
         self.heldSenders.removeAll()
-        self.fights.removeAll()
+        self.takeoverLimiter.removeAll()
         self.probed.removeAll()
         self.leaving.removeAll()
         self.longReads.removeAll()
@@ -263,7 +263,7 @@ final class Shard: @unchecked Sendable {
         // A write can fail, and closing the connection can make others dirty: those are flushed in the next round.
         while !self.dirty.isEmpty {
             var round: [TerminalConnection] = []
-            swap(&round, &self.spareRound)
+            swap(&round, &self.spareDirty)
             swap(&round, &self.dirty)
             for connection in round {
                 connection.isDirty = false
@@ -275,7 +275,7 @@ final class Shard: @unchecked Sendable {
                 self.awaitAcknowledgement(connection)
             }
             round.removeAll(keepingCapacity: true)
-            swap(&round, &self.spareRound)
+            swap(&round, &self.spareDirty)
         }
     }
 }

@@ -13,7 +13,7 @@ struct LedgerCut: Sendable {
     /// Delivered, but still counted by the store: their ids are not known yet.
     var awaitingRemoval = 0
     /// Handed to other shards, less those received from them.
-    var passedOn: Int64 = 0
+    var handedOver: Int64 = 0
 }
 
 extension Shard {
@@ -25,10 +25,10 @@ extension Shard {
         cut.requeued = self.counters.requeued
         self.forEachInFlight { cut.inFlight += $0.window.unjournaledFrames }
         for ccid in self.heldFrames.terminals { cut.waiting += self.terminals[ccid]?.held.count ?? 0 }
-        for sync in self.handover.syncing.values { cut.waiting += sync.kept.count }
+        for sync in self.handover.syncing.values { cut.waiting += sync.waiting.count }
         for case .recalling(let waiting, _) in self.handover.loans.values { cut.waiting += waiting.count }
         cut.awaitingRemoval = self.journals.deliveredFrames
-        cut.passedOn = self.peers.passedOn
+        cut.handedOver = self.peers.handedOver
         return cut
     }
 }
@@ -41,7 +41,7 @@ extension RelayServer {
         let (shards, groupCommit) = (self.shards, self.groupCommit)
         // From the event loops to the store's thread, and from there to the caller: no loop is woken for the answer.
         let (parts, totals, inFlight) = await withCheckedContinuation { continuation in
-            let cut = CommonCut(number: number, shards: shards.count) { parts in
+            let cut = ConsistentCut(number: number, shards: shards.count) { parts in
                 groupCommit.post { store in
                     let totals = store?.totals ?? groupCommit.statistics.totals
                     continuation.resume(returning: (parts, totals, store?.inFlightFrames ?? 0))
@@ -85,8 +85,8 @@ extension Ledger {
         self.accepted = cuts.reduce(UInt64(before.frames)) { $0 + $1.accepted } &- refused
         self.delivered = cuts.reduce(0) { $0 + $1.delivered }
         let inFlight = cuts.reduce(storedInFlight) { $0 + $1.inFlight - $1.awaitingRemoval }
-        let passedOn = cuts.reduce(0) { $0 + $1.passedOn }
-        let queued = cuts.reduce(totals.frames - storedInFlight + Int(passedOn)) { $0 + $1.waiting }
+        let handedOver = cuts.reduce(0) { $0 + $1.handedOver }
+        let queued = cuts.reduce(totals.frames - storedInFlight + Int(handedOver)) { $0 + $1.waiting }
         self.inFlight = UInt64(max(0, inFlight))
         self.queued = UInt64(max(0, queued))
         self.requeued = cuts.reduce(0) { $0 + $1.requeued }

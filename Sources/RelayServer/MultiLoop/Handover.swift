@@ -12,9 +12,10 @@ import TTMSProtocol
 /// 3. A message between two shards does not overtake the frames that were put into their batch before it.
 /// 4. From grant to sync, the borrower holds its own frames back: earlier ones are still on their way through the home.
 /// 5. Registrations are numbered over all shards, and a claim takes a terminal only from a connection with a lower number. A claim
-///    that comes late does not undo a newer heartbeat. The terminal then stays where it is (*kept* instead of *returned*), and the
-///    connection that claimed it has lost it (*refused*). So frames for one terminal stay in the order in which they reached its
-///    home. With one event loop none of this is used.
+///    that comes late does not undo a newer heartbeat. The terminal then stays where it is (*recall refused* instead of *returned*),
+///    and the connection that claimed it has lost it (*claim refused*).
+///
+/// So frames for one terminal stay in the order in which they reached its home. With one event loop none of this is used.
 final class Handover {
     /// A terminal of this home that is on another shard.
     enum Loan {
@@ -53,7 +54,7 @@ final class Handover {
     /// Connections that wait for a terminal.
     var claims: [CCID: Claim] = [:]
     /// As borrower: frames of this shard that wait for the sync, and the number of that sync.
-    var syncing: [CCID: (token: UInt64, kept: AppendBatch)] = [:]
+    var syncing: [CCID: (token: UInt64, waiting: AppendBatch)] = [:]
     var nextSync: UInt64 = 1
 
     func isRecalled(_ ccid: CCID) -> Bool {
@@ -106,11 +107,11 @@ final class Handover {
     /// As borrower: lets `body` append a frame to those that wait for the sync.
     ///
     /// - Returns: `false` when no sync is under way.
-    func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) -> Bool {
+    func withFramesAwaitingSync(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) -> Bool {
         guard var sync = self.syncing.removeValue(forKey: ccid) else { return false }
-        self.waitingBytes -= sync.kept.cost
-        body(&sync.kept)
-        self.waitingBytes += sync.kept.cost
+        self.waitingBytes -= sync.waiting.cost
+        body(&sync.waiting)
+        self.waitingBytes += sync.waiting.cost
         self.syncing[ccid] = sync
         return true
     }
@@ -120,8 +121,8 @@ final class Handover {
     /// - Returns: the frames that have waited for it.
     func endSync(of ccid: CCID) -> AppendBatch {
         guard let sync = self.syncing.removeValue(forKey: ccid) else { return AppendBatch() }
-        self.waitingBytes -= sync.kept.cost
-        return sync.kept
+        self.waitingBytes -= sync.waiting.cost
+        return sync.waiting
     }
 
     /// At home: the number of recalls of these terminals, and of some others; of all with `nil`.

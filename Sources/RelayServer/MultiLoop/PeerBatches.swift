@@ -13,7 +13,7 @@ final class PeerBatches {
     /// meaning.
     private(set) var framesElsewhere: UInt64 = 0
     /// Frames handed to other event loops, less those received from them. The sum over all loops is the number under way.
-    private(set) var passedOn: Int64 = 0
+    private(set) var handedOver: Int64 = 0
 
     /// - Parameter count: the number of event loops.
     init(count: Int) {
@@ -43,10 +43,10 @@ final class PeerBatches {
     func take(_ index: Int) -> AppendBatch {
         let batch = self.batches[index]
         self.batches[index] = AppendBatch(expecting: batch.frameBytes > Self.fullBatch / 4 ? Self.batchBlock : 0)
-        self.passedOn += Int64(batch.count)
+        self.handedOver += Int64(batch.count)
         return batch
     }
 
     /// Counts a batch received from another event loop.
-    func received(_ batch: AppendBatch) { self.passedOn -= Int64(batch.count) }
+    func received(_ batch: AppendBatch) { self.handedOver -= Int64(batch.count) }
 }

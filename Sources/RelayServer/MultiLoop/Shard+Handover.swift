@@ -67,7 +67,7 @@ extension Shard {
             self.deliverBehind(batch)
         } else {
             var offset = 0
-            while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, entry, isPassedOn: true) }
+            while let (entry, frame) = batch.next(&offset) { self.deliver(rewritten: frame, entry, bypassesSync: true) }
         }
         if self.store.pendingFrames != storedBefore { self.receipts.storedForOthers(in: self.store.number) }
         self.publishWaitingBytes()
@@ -79,11 +79,11 @@ extension Shard {
         var offset = 0
         while let (entry, frame) = batch.next(&offset) {
             let before = self.store.pendingFrames &+ self.bytesInMemory
-            self.deliver(rewritten: frame, entry, isPassedOn: true)
+            self.deliver(rewritten: frame, entry, bypassesSync: true)
             guard self.store.pendingFrames &+ self.bytesInMemory != before else { continue }
             if let source = Self.source(of: frame) { sources.insert(source) }
         }
-        if !sources.isEmpty { self.holdBackElsewhere(sources) }
+        if !sources.isEmpty { self.holdBackOnOtherShards(sources) }
     }
 
     /// The source of a rewritten frame, which stands where the destination stood.
@@ -152,7 +152,7 @@ extension Shard {
     }
 
     /// As borrower: offers an offline terminal to its home, because this shard no longer needs it.
-    func giveBackIfOffline(_ ccid: CCID) {
+    func returnIfOffline(_ ccid: CCID) {
         guard self.handover.isBorrowed(ccid), !self.handover.isRecalled(ccid) else { return }
         self.send(to: self.home(of: ccid)) { home in
             guard case .lent(let borrower) = home.handover.loans[ccid] else { return }
@@ -166,10 +166,10 @@ extension Shard {
     /// Gives the terminal up, for a newer heartbeat on another shard or because it was offline. It stays if its connection is not
     /// older than the claim.
     private func recall(_ ccid: CCID, for claimant: Handover.Claimant?) {
-        self.detachIfLeft(self.terminals[ccid])
+        self.detachIfEnded(self.terminals[ccid])
         if let terminal = self.terminals[ccid], let connection = terminal.connection {
             let isOlder = claimant.map { $0.registration > terminal.registration } ?? false
-            guard connection.isFinishing || isOlder else { return self.keep(terminal) }
+            guard connection.isFinishing || isOlder else { return self.refuseRecall(of: terminal) }
             self.takeOver(terminal, from: connection, now: self.clock.now)
         }
         if self.handover.isSyncing(ccid) {
@@ -186,31 +186,31 @@ extension Shard {
     }
 
     /// Reports to the home, where the terminal's frames wait, that the terminal does not leave.
-    private func keep(_ terminal: Terminal) {
-        let (ccid, registration, keeper) = (terminal.ccid, terminal.registration, self.index)
+    private func refuseRecall(of terminal: Terminal) {
+        let (ccid, registration, holder) = (terminal.ccid, terminal.registration, self.index)
         let home = self.home(of: ccid)
         if home == self.index {
-            self.kept(ccid, by: keeper, registration: registration)
+            self.recallRefused(ccid, by: holder, registration: registration)
         } else {
-            self.send(to: home) { $0.kept(ccid, by: keeper, registration: registration) }
+            self.send(to: home) { $0.recallRefused(ccid, by: holder, registration: registration) }
         }
         // Frames of this shard may wait at the home, too, and come back later than the sync that is under way.
         if self.handover.isSyncing(ccid) { self.startSync(terminal) }
     }
 
-    /// At home: ends the recall of a terminal that has stayed with `keeper`, for the heartbeat of that registration. Claims of
+    /// At home: ends the recall of a terminal that has stayed with `holder`, for the heartbeat of that registration. Claims of
     /// older registrations are refused; newer ones start again.
-    private func kept(_ ccid: CCID, by keeper: Int, registration: UInt64) {
-        let recall = self.handover.endRecall(of: ccid) { _ in keeper == self.index ? nil : .lent(to: keeper) }
+    private func recallRefused(_ ccid: CCID, by holder: Int, registration: UInt64) {
+        let recall = self.handover.endRecall(of: ccid) { _ in holder == self.index ? nil : .lent(to: holder) }
         guard let (waiting, claimants) = recall else { return }
         self.deliver(waiting)
         for claimant in claimants {
             if claimant.registration > registration {
                 self.claimed(ccid, by: claimant)
             } else if claimant.shard == self.index {
-                self.refused(ccid, below: registration)
+                self.claimRefused(ccid, below: registration)
             } else {
-                self.send(to: claimant.shard) { $0.refused(ccid, below: registration) }
+                self.send(to: claimant.shard) { $0.claimRefused(ccid, below: registration) }
             }
         }
     }
@@ -223,7 +223,7 @@ extension Shard {
     }
 
     /// Ends the claim of a connection here if its heartbeat is older than that of the connection that has the terminal.
-    private func refused(_ ccid: CCID, below registration: UInt64) {
+    private func claimRefused(_ ccid: CCID, below registration: UInt64) {
         guard let claim = self.handover.claims[ccid], claim.registration < registration else { return }
         self.handover.claims[ccid] = nil
         if let reason = claim.connection.session.superseded(ccid) { self.close(claim.connection, reason) }
@@ -294,7 +294,7 @@ extension Shard {
         let terminal = terminal ?? self.makeTerminal(ccid)
         if self.handover.isBorrowed(ccid) { self.startSync(terminal) }
         guard let claim, claim.connection.closeReason == nil, claim.connection.session.holds(ccid) else {
-            self.giveBackIfOffline(ccid)
+            self.returnIfOffline(ccid)
             return
         }
         let now = self.clock.now
@@ -314,7 +314,7 @@ extension Shard {
         let ccid = terminal.ccid
         let token = self.handover.nextSync
         self.handover.nextSync += 1
-        self.handover.syncing[ccid] = (token, self.handover.syncing[ccid]?.kept ?? AppendBatch())
+        self.handover.syncing[ccid] = (token, self.handover.syncing[ccid]?.waiting ?? AppendBatch())
         terminal.isSyncing = true
         let borrower = self.index
         self.send(to: self.home(of: ccid)) { home in
@@ -329,8 +329,8 @@ extension Shard {
     }
 
     /// Lets `body` append a frame of this shard to those that wait for the sync.
-    func withKept(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) {
-        if self.handover.withKept(ccid, body) { self.peers.addedElsewhere() }
+    func withFramesAwaitingSync(_ ccid: CCID, _ body: (inout AppendBatch) -> Void) {
+        if self.handover.withFramesAwaitingSync(ccid, body) { self.peers.addedElsewhere() }
     }
 }
 

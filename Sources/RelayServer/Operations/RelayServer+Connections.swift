@@ -27,13 +27,13 @@ extension RelayServer {
             var end = query.isOpen == false || query.reason != nil ? 0 : Int.max
             while end > 0 {
                 let below = end
-                let (slice, next) = await shard.ask { $0.rows(below: below, query) }
+                let (slice, next) = await shard.run { $0.rows(below: below, query) }
                 for row in slice { rows[row.position.id] = row }
                 end = next
             }
             // Closed connections are read after open ones: a connection that ends meanwhile is found at least once.
             guard query.isOpen != true else { continue }
-            for connection in await shard.ask({ $0.closedConnections.all })
+            for connection in await shard.run({ $0.closedConnections.all })
             where connection.matches(query) {
                 rows[connection.id] = ConnectionRow(
                     position: .init(key: connection.key(query.sort), id: connection.id),
@@ -53,7 +53,7 @@ extension RelayServer {
             let own = rows.filter { $0.shard == shard.index }
             for start in stride(from: 0, to: own.count, by: Shard.shownSlice) {
                 let slice = own[start..<min(start + Shard.shownSlice, own.count)]
-                for connection in await shard.ask({ $0.snapshots(of: slice) }) {
+                for connection in await shard.run({ $0.snapshots(of: slice) }) {
                     found[connection.id] = connection
                 }
             }
@@ -64,7 +64,7 @@ extension RelayServer {
                 for connection in await self.open(missing, on: shard) { found[connection.id] = connection }
             }
             guard query.isOpen != true else { continue }
-            for connection in await shard.ask({ $0.closedConnections.all })
+            for connection in await shard.run({ $0.closedConnections.all })
             where missing.contains(connection.id) { found[connection.id] = connection.snapshot }
         }
         return rows.compactMap { found[$0.position.id] }
@@ -76,7 +76,7 @@ extension RelayServer {
         var end = Int.max
         while end > 0, found.count < ids.count {
             let below = end
-            let (slice, next) = await shard.ask { shard in
+            let (slice, next) = await shard.run { shard in
                 let (connections, next) = shard.connections(ids, below: below)
                 return (connections.map { shard.snapshot(of: $0) }, next)
             }
@@ -92,7 +92,7 @@ extension RelayServer {
             if let open = await self.open([id], on: shard).first { return open }
         }
         for shard in self.shards {
-            if let closed = await shard.ask({ $0.closedConnections.all.first { $0.id == id } }) { return closed.snapshot }
+            if let closed = await shard.run({ $0.closedConnections.all.first { $0.id == id } }) { return closed.snapshot }
         }
         return nil
     }
@@ -103,7 +103,7 @@ extension RelayServer {
             var end = Int.max
             while end > 0 {
                 let below = end
-                let result = await shard.ask { shard in
+                let result = await shard.run { shard in
                     let (connections, next) = shard.connections([id], below: below)
                     for connection in connections { shard.close(connection, .kicked) }
                     return (isFound: !connections.isEmpty, next: next)

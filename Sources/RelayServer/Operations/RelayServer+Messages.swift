@@ -119,7 +119,7 @@ extension RelayServer {
         }
         // A terminal between two shards is checked where it is attached next.
         for shard in self.shards {
-            await shard.ask { shard in
+            await shard.run { shard in
                 guard let terminal = shard.terminals[ccid], !shard.handover.isRecalled(ccid) else { return }
                 shard.updateWriteThrough(terminal)
             }

@@ -116,10 +116,10 @@ extension RelayServer: RelayOperations {
     public func enforce(_ blocks: BlockList) async -> Int {
         var closed = 0
         for shard in self.shards {
-            var end = await shard.ask { $0.enforce(blocks) }
+            var end = await shard.run { $0.enforce(blocks) }
             while end > 0 {
                 let below = end
-                let slice = await shard.ask { $0.closeBlocked(below: below) }
+                let slice = await shard.run { $0.closeBlocked(below: below) }
                 closed += slice.closed
                 end = slice.next
             }

@@ -32,7 +32,7 @@ extension RelayServer {
             var part = 0
             while part < TerminalTable.parts {
                 let start = part
-                let (rows, end) = await shard.ask { shard in
+                let (rows, end) = await shard.run { shard in
                     let end = min(start + shard.parts(of: Shard.slice), TerminalTable.parts)
                     return (shard.rows(inParts: start..<end, query), end)
                 }
@@ -73,7 +73,7 @@ extension RelayServer {
                 var part = 0
                 while part < TerminalTable.parts {
                     let start = part
-                    let (found, next) = await shard.ask { $0.ccids(in: range, from: start) }
+                    let (found, next) = await shard.run { $0.ccids(in: range, from: start) }
                     ccids += query.hasBacklog == nil ? found : found.filter { !kept.contains($0) }
                     part = next
                 }
@@ -116,7 +116,7 @@ extension RelayServer {
             for start in stride(from: 0, to: ccids.count, by: Shard.shownSlice) {
                 let slice = ccids[start..<min(start + Shard.shownSlice, ccids.count)]
                 // A terminal on its way between two shards is on none of them for a moment.
-                for terminal in await shard.ask({ $0.snapshots(of: slice) }) {
+                for terminal in await shard.run({ $0.snapshots(of: slice) }) {
                     known[terminal.ccid] = terminal
                 }
             }
@@ -135,7 +135,7 @@ extension RelayServer {
     public func terminal(_ ccid: CCID) async throws -> TerminalSnapshot? {
         var known: TerminalSnapshot?
         for shard in self.shards where known == nil {
-            known = await shard.ask { shard in shard.terminals[ccid].map { shard.snapshot(of: $0, withHistory: true) } }
+            known = await shard.run { shard in shard.terminals[ccid].map { shard.snapshot(of: $0, withHistory: true) } }
         }
         let backlog = try await self.backlogs(of: [ccid]).first ?? Backlog()
         guard known != nil || backlog.frames > 0 else { return nil }
@@ -146,7 +146,7 @@ extension RelayServer {
 
     /// See ``RelayOperations/disconnect(_:)``.
     public func disconnect(_ ccid: CCID) async -> Bool {
-        for shard in self.shards where await shard.ask({ $0.kick(ccid) }) { return true }
+        for shard in self.shards where await shard.run({ $0.kick(ccid) }) { return true }
         return false
     }
 }

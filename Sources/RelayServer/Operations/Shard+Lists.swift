@@ -92,7 +92,7 @@ extension Shard {
     }
 
     func snapshot(of terminal: Terminal, withHistory: Bool = false) -> TerminalSnapshot {
-        self.detachIfLeft(terminal)
+        self.detachIfEnded(terminal)
         if let connection = terminal.connection { self.settleCounters(of: connection) }
         let now = self.eventLoop.now
         let cadence = terminal.cadence.habit.flatMap { habit in

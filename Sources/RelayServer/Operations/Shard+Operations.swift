@@ -2,11 +2,11 @@ import NIOCore
 import RelayCore
 import TTMSProtocol
 
-// Operators' requests to one shard. Except for `ask`, they are called on its event loop.
+// Operators' requests to one shard. Except for `run`, they are called on its event loop.
 extension Shard {
     /// Calls `body` on the event loop, and returns its result. It costs the loop one task and one wake-up; a future would cost two,
     /// because its completion is also a task on the loop.
-    func ask<Result: Sendable>(_ body: @escaping @Sendable (Shard) -> Result) async -> Result {
+    func run<Result: Sendable>(_ body: @escaping @Sendable (Shard) -> Result) async -> Result {
         await withCheckedContinuation { continuation in
             self.eventLoop.execute { continuation.resume(returning: body(self)) }
         }
@@ -24,8 +24,8 @@ extension Shard {
             return promise.futureResult
         }
         let terminal = self.terminals[ccid]
-        self.detachIfLeft(terminal)
-        if let terminal, terminal.mailbox.mode != .offline { self.makeWay(for: terminal) }
+        self.detachIfEnded(terminal)
+        if let terminal, terminal.mailbox.mode != .offline { self.storeOlderFrames(of: terminal) }
         let token = self.store.makeToken()
         self.injections.started(token: token, promise)
         let entry = AppendBatch.Entry(ccid: ccid, timeToLive: injection.timeToLive, token: token, isTraced: true)
@@ -44,7 +44,7 @@ extension Shard {
     }
 
     func injectionStored(_ receipt: StoreCompletion.Receipt) {
-        self.detachIfLeft(self.terminals[receipt.ccid])
+        self.detachIfEnded(self.terminals[receipt.ccid])
         let connection = self.terminals[receipt.ccid]?.connection
         let isReading = connection.map { $0.outbound.unacknowledged < self.options.outbound.lowWatermark }
         self.injections.completed(receipt, isExpected: isReading ?? false)

@@ -200,16 +200,16 @@ struct OutboundBytes: ~Copyable {
 
     /// Releases the chunks before `offset`, if acknowledged: their bytes are not read back.
     mutating func release(before offset: UInt64) {
-        self.letGo(before: min(offset, self.acknowledged))
+        self.releaseChunks(before: min(offset, self.acknowledged))
     }
 
     /// Releases the chunks that the socket has taken, acknowledged or not: their bytes are not read back. A fleet that sends its
     /// heartbeats at once thus needs memory for those of one tick, not for all replies on their way.
     mutating func releaseWritten() {
-        self.letGo(before: self.written)
+        self.releaseChunks(before: self.written)
     }
 
-    private mutating func letGo(before offset: UInt64) {
+    private mutating func releaseChunks(before offset: UInt64) {
         while let first = self.full.first, first.end <= offset {
             self.pool.give(first.base, first.rung)
             self.full.removeFirst()

@@ -22,7 +22,7 @@ struct PeerBatchesTests {
         self.add(1, to: 2, of: peers)
         #expect(peers.take(1).count == 2)
         #expect(peers.isEmpty(1) && !peers.isEmpty(2) && !peers.areEmpty)
-        #expect(peers.passedOn == 2)
+        #expect(peers.handedOver == 2)
         #expect(peers.framesElsewhere == 3)
     }
 
@@ -31,9 +31,9 @@ struct PeerBatchesTests {
         let (from, to) = (PeerBatches(count: 2), PeerBatches(count: 2))
         self.add(5, to: 1, of: from)
         let batch = from.take(1)
-        #expect(from.passedOn + to.passedOn == 5)
+        #expect(from.handedOver + to.handedOver == 5)
         to.received(batch)
-        #expect(from.passedOn + to.passedOn == 0)
+        #expect(from.handedOver + to.handedOver == 0)
     }
 
     @Test("Given a batch, when it has 48 KiB of frames, then it is full", arguments: [(48, false), (49, false), (50, true)])

@@ -48,7 +48,7 @@ final class SimulatedRelay {
             )
         }
         for shard in self.shards {
-            shard.meet(self.shards, movesConnections: movesConnections)
+            shard.connect(to: self.shards, movesConnections: movesConnections)
             shard.startTimer()
             // With few connections, the end of each has to wait for that of another.
             shard.ending.atOnce = 1
@@ -109,7 +109,7 @@ final class SimulatedRelay {
         for shard in self.shards { _ = shard.stop() }
         self.runLoops()
         for _ in 0..<3 {
-            for shard in self.shards { _ = shard.passOn() }
+            for shard in self.shards { _ = shard.handOverRemaining() }
             self.runLoops()
         }
         for shard in self.shards { _ = shard.storeWaiting() }

@@ -19,16 +19,16 @@ extension Shard {
             connection.mayTakeOver = false
             return false
         }
-        guard !self.fights.isEmpty else { return false }
+        guard !self.takeoverLimiter.isEmpty else { return false }
         if connection.isEnding {
             // Its heartbeat no longer takes a terminal over, but frames follow: those of older connections come first (G1).
-            while let oldest = self.fights.takeOldest(of: ccid, before: connection) { self.goOnTakingOver(oldest) }
+            while let oldest = self.takeoverLimiter.takeOldest(of: ccid, before: connection) { self.resumeTakeover(oldest) }
             return false
         }
         guard !connection.session.holds(ccid) else { return false }
-        let decision = self.fights.decide(ccid, connection, now: self.tickTime) { self.wouldTakeOver(ccid) }
+        let decision = self.takeoverLimiter.decide(ccid, connection, now: self.tickTime) { self.wouldTakeOver(ccid) }
         switch decision {
-        case .goOn: return false
+        case .proceed: return false
         case .waitUntil(let due):
             self.eventLoop.assumeIsolated().scheduleTask(deadline: due) { self.endWaiting(for: ccid) }
         case .waitWithOthers: break
@@ -52,7 +52,7 @@ extension Shard {
     /// are removed one by one, so that a connection that resumes meanwhile still finds those before it.
     private func endWaiting(for ccid: CCID) {
         _ = self.startRead()
-        while let oldest = self.fights.takeOldest(of: ccid) { self.goOnTakingOver(oldest) }
+        while let oldest = self.takeoverLimiter.takeOldest(of: ccid) { self.resumeTakeover(oldest) }
     }
 
     /// Closes the oldest connections until no more than the maximum wait. A newer heartbeat waits, so each would lose the terminal
@@ -60,9 +60,9 @@ extension Shard {
     /// rate.
     private func trimWaiting(for ccid: CCID) {
         _ = self.startRead()
-        while let oldest = self.fights.takeExcess(of: ccid) {
+        while let oldest = self.takeoverLimiter.takeExcess(of: ccid) {
             guard oldest.closeReason == nil, oldest.isPaused(for: .takeover), oldest.session.count == 0 else {
-                self.goOnTakingOver(oldest)
+                self.resumeTakeover(oldest)
                 continue
             }
             oldest.mayTakeOver = true
@@ -70,10 +70,10 @@ extension Shard {
         }
     }
 
-    private func goOnTakingOver(_ connection: TerminalConnection) {
+    private func resumeTakeover(_ connection: TerminalConnection) {
         guard connection.closeReason == nil, connection.isPaused(for: .takeover) else { return }
         connection.mayTakeOver = true
-        connection.goOnReading(after: .takeover)
-        connection.handler?.goOn()
+        connection.resumeReading(after: .takeover)
+        connection.handler?.resume()
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 /// The first shard to count notifies all others, after every frame that it has sent them and before the next one. Each counts at
 /// its first notification. So no frame is counted both where it came from and where it went, or nowhere. Until all have counted, no
 /// later frame is given to the store, which then counts, too.
-final class CommonCut: Sendable {
+final class ConsistentCut: Sendable {
     typealias Part = (cut: LedgerCut, statistics: ShardStatistics)
 
     /// The number of the cut: cuts follow each other, and each has a higher number.
@@ -28,7 +28,7 @@ final class CommonCut: Sendable {
     }
 }
 
-/// One event loop's part in a ``CommonCut``.
+/// One event loop's part in a ``ConsistentCut``.
 final class CutParticipation {
     /// The latest cut for which this event loop has counted.
     private(set) var latest: UInt64 = 0
@@ -58,7 +58,7 @@ final class CutParticipation {
 
 extension Shard {
     /// Counts for `cut`, if that has not been done, and makes the others count.
-    func join(_ cut: CommonCut) {
+    func join(_ cut: ConsistentCut) {
         guard self.cut.joins(cut.number) else { return }
         // The store has counted for the former cut, or there would be no new one; this shard may be notified of that later.
         self.endCut(self.cut.latest)
