@@ -1,19 +1,20 @@
 import NIOCore
 
-/// When one connection is sampled for its peer's acknowledgements: about one round trip after the oldest bytes were written.
+/// Schedule of one connection's samples of acknowledgements: a sample is due about one round trip after the oldest bytes were
+/// written.
 ///
-/// A sample is a system call. Sampled sooner, a peer far away has acknowledged nothing yet; sampled much later, delivered frames stay in
-/// memory. A peer that acknowledges nothing is sampled at doubling intervals.
+/// A sample is a system call. Before one round trip has passed, the peer has acknowledged nothing. Long after it, delivered frames
+/// still take memory. A peer without progress is sampled at doubling intervals.
 public struct AcknowledgementPace: Equatable, Sendable {
-    /// The longest interval between two samples of a connection that has bytes in flight.
+    /// Longest interval between two samples of a connection that has bytes in flight.
     public static let longestInterval = TimeAmount.seconds(1)
-    /// Samples with progress after which the round trip is measured again: networks become faster, too.
+    /// Samples with progress after which the round trip is measured again, because it can become shorter.
     private static let measuredEvery: UInt8 = 16
-    /// The shortest and the longest time that what is in flight has after the peer's FIN.
+    /// Bounds of the time that the peer has for acknowledging what is in flight after its FIN.
     private static let finishPatience = (shortest: TimeAmount.milliseconds(200), longest: TimeAmount.seconds(2))
     private static let longestRoundTrip: UInt32 = 60_000_000
 
-    /// The kernel's smoothed round trip, µs; 0 while it is not known.
+    /// Kernel's smoothed round trip, µs; 0 while it is unknown.
     private var microseconds: UInt32 = 0
     /// Samples in a row without progress.
     private var misses: UInt8 = 0
@@ -21,33 +22,33 @@ public struct AcknowledgementPace: Equatable, Sendable {
     private var hits: UInt8 = 0
     private var isMeasured = false
 
-    /// Makes the pace of a connection whose round trip is not known.
+    /// Makes the schedule of a connection whose round trip is unknown.
     public init() {}
 
-    /// The kernel's smoothed round trip; zero while it is not known.
+    /// Kernel's smoothed round trip; zero while it is unknown.
     public var roundTrip: TimeAmount { .microseconds(Int64(self.microseconds)) }
 
-    /// How long the peer has for acknowledging what is in flight when its FIN comes: two round trips, at least 200 ms and at most 2 s.
+    /// Time after the peer's FIN for acknowledging what is in flight: two round trips, at least 200 ms and at most 2 s.
     public var finishPatience: TimeAmount {
         let roundTrips = TimeAmount.microseconds(2 * Int64(self.microseconds))
         return min(max(roundTrips, Self.finishPatience.shortest), Self.finishPatience.longest)
     }
 
-    /// Whether the round trip should be measured before ``next(oldest:now:shortest:)`` is asked for.
+    /// Whether the round trip is to be measured before the next call of ``next(oldest:now:shortest:)``.
     public var isMeasurementDue: Bool { !self.isMeasured || self.misses == 1 || self.hits >= Self.measuredEvery }
 
     /// Records the kernel's smoothed round trip.
     ///
-    /// - Parameter microseconds: not positive when the kernel does not know it.
+    /// - Parameter microseconds: 0 or less when the kernel does not know it.
     public mutating func measured(microseconds: Int) {
         self.microseconds = UInt32(clamping: min(max(microseconds, 0), Int(Self.longestRoundTrip)))
         self.isMeasured = true
         self.hits = 0
     }
 
-    /// Records a sample.
+    /// Records the result of a sample.
     ///
-    /// - Parameter isProgress: whether the peer has acknowledged more than at the sample before.
+    /// - Parameter isProgress: whether the peer has acknowledged more bytes than at the previous sample.
     public mutating func sampled(isProgress: Bool) {
         if isProgress {
             self.misses = 0
@@ -55,6 +56,7 @@ public struct AcknowledgementPace: Equatable, Sendable {
         } else {
             self.misses = min(self.misses + 1, 16)
         }
+        assert(self.misses <= 16 && self.hits <= Self.measuredEvery)
     }
 
     /// Whether bytes written at `time` can have been acknowledged by `now`.
@@ -62,14 +64,15 @@ public struct AcknowledgementPace: Equatable, Sendable {
         now - time >= self.roundTrip
     }
 
-    /// When the next sample is worth its cost.
+    /// Returns the time of the next sample.
     ///
     /// - Parameters:
-    ///   - oldest: when the oldest bytes in flight were written.
-    ///   - shortest: the shortest time from a write, or a sample, to the next sample.
+    ///   - oldest: time at which the oldest bytes in flight were written.
+    ///   - shortest: least time from a write or a sample to the next sample.
     public func next(oldest: NIODeadline, now: NIODeadline, shortest: TimeAmount) -> NIODeadline {
+        assert(shortest >= .zero)
         let roundTrip = self.roundTrip
-        // Half a round trip apart, so that one sample finds what several writes have brought.
+        // Samples are at least half a round trip apart, so that one sample covers several writes.
         let interval = max(shortest, roundTrip / 2)
         guard self.misses > 0 else {
             return max(oldest + max(roundTrip + roundTrip / 8, shortest), now + (oldest < now ? interval : shortest))

@@ -1,46 +1,47 @@
 import NIOCore
 import TTMSProtocol
 
-/// What has been handed to one connection and is not acknowledged by its peer (G3).
+/// Bytes handed to one connection that its peer has not acknowledged (G3).
 ///
-/// Offsets count the bytes of the connection from its first. The window keeps no record per frame, only one per run of frames that
-/// were written together for the same terminal; the bytes themselves are the connection's. Invariants:
-/// 1. Runs stand in the order of their bytes, without overlap. Heartbeat replies lie between them, and belong to none.
-/// 2. Of one terminal, runs that the store keeps come before those that it does not keep (``Mailbox``, invariant 2).
+/// Offsets count the bytes of the connection from its first. The window has one record per run of frames, none per frame. The
+/// connection owns the bytes. Invariants:
+/// 1. Runs are in the order of their bytes, without overlap. Heartbeat replies lie between runs and belong to none.
+/// 2. Of one terminal, runs that the store has come before those that it does not have (``Mailbox``, invariant 2).
 /// 3. A run is delivered when its last byte is acknowledged, and not before.
 public struct DeliveryWindow: Sendable {
     /// Frames written together for one terminal.
     public struct Run: Equatable, Sendable {
-        /// The terminal that they are for.
+        /// Destination of the frames.
         public var owner: CCID
         /// Offset of the first byte.
         public var start: UInt64
-        /// Offset just behind the last byte.
+        /// Offset after the last byte.
         public var end: UInt64
-        /// How many frames they are.
+        /// Number of frames, at least 1.
         public var frames: Int
-        /// When the first of them was put.
+        /// Time at which the first frame was put on the connection.
         public var since: NIODeadline
-        /// When the relay read the first of them: earlier than ``since`` when they were held or were between two event loops.
+        /// Time at which the relay read the first frame. Earlier than ``since`` when the frames were held or handed over between
+        /// event loops.
         public var takenAt: NIODeadline
-        /// Where else they are.
+        /// Copy of the frames outside the connection.
         public var copy: Copy
-        /// The bytes of each frame when their length fields do not say them.
+        /// Bytes of each frame, for runs in which a length field does not give them.
         public var sizes: [UInt16]?
     }
 
-    /// Where else the frames of a run are.
+    /// Copy of a run's frames outside the connection.
     public enum Copy: Equatable, Sendable {
-        /// Nowhere.
+        /// None: the frames are on the connection only.
         case none
-        /// On their way to the store: the receipt with this token will tell their ids.
+        /// Being journaled: the receipt with this token brings their ids.
         case journaling(token: UInt32)
         /// In the store, in flight. The marks' ends count from the run's start.
         case stored([StoredRun.Mark])
     }
 
     private var runs = CircularBuffer<Run>(initialCapacity: 0)
-    /// The run that frames are being added to; its `frames` are 0 when there is none.
+    /// Run that frames are being added to; its `frames` are 0 when there is none.
     private var open = Run(
         owner: CCID(rawValue: 0),
         start: 0,
@@ -52,43 +53,43 @@ public struct DeliveryWindow: Sendable {
         sizes: nil
     )
 
-    /// Runs from the first on that are all somewhere else, too: looks for the journal begin behind them.
+    /// Number of leading runs that all have a copy. The search for runs to journal starts after them.
     private var journaledRuns = 0
-    /// Where the run of the latest receipt stood: receipts come in the order of the runs as a rule.
+    /// Index of the latest receipt's run. Receipts usually arrive in the order of the runs.
     private var latestReceipt = 0
 
-    /// Frames put later than this make a run of their own: what is old enough for the journal is told by a run's first frame, and
-    /// its last should not be much younger.
+    /// End of the time in which frames join the open run. The journal goes by the age of a run's first frame, so the last must not
+    /// be much younger.
     private var openUntil = NIODeadline.distantPast
     private static let longestRun = TimeAmount.milliseconds(1)
 
     /// Makes an empty window.
     public init() {}
 
-    /// Whether everything that was handed over is delivered.
+    /// Whether everything handed to the connection is delivered.
     public var isEmpty: Bool { self.open.frames == 0 && self.runs.isEmpty }
 
-    /// Where the oldest run begins whose end is not acknowledged: its frames are found again by their bytes, from its first on.
-    /// `nil` when the window is empty.
+    /// Offset of the oldest run whose end is not acknowledged; `nil` when the window is empty. Its frames are found by their bytes,
+    /// from its first on.
     public var start: UInt64? {
         self.runs.first?.start ?? (self.open.frames > 0 ? self.open.start : nil)
     }
 
-    /// Frames that are not delivered.
+    /// Number of frames that are not delivered.
     public var frames: Int {
         self.runs.reduce(self.open.frames) { $0 + $1.frames }
     }
 
-    /// Frames that are not delivered, and nowhere else.
+    /// Number of frames that are not delivered and have no copy.
     public var unjournaledFrames: Int {
         self.runs.reduce(self.open.frames) { $0 + ($1.copy == .none ? $1.frames : 0) }
     }
 
     // MARK: Handing over
 
-    /// A frame for `owner` was put behind everything else, at `offset`.
+    /// Records that a frame for `owner` was put on the connection at `offset`, after everything else.
     ///
-    /// - Parameter saysItsSize: the frame's length field holds `size`, so that its end can be found again.
+    /// - Parameter saysItsSize: whether the frame's length field holds `size`, so that its end can be found by its bytes.
     @inline(__always)
     public mutating func append(owner: CCID, offset: UInt64, size: Int, saysItsSize: Bool, now: NIODeadline) {
         if self.open.frames == 0 || self.open.owner != owner || self.open.end != offset || now > self.openUntil {
@@ -97,7 +98,8 @@ public struct DeliveryWindow: Sendable {
         self.extend(size: size, saysItsSize: saysItsSize)
     }
 
-    /// A frame for `owner` that the relay read at `takenAt` was put behind everything else, at `offset`.
+    /// Records that a frame for `owner`, which the relay read at `takenAt`, was put on the connection at `offset`, after everything
+    /// else.
     public mutating func append(
         owner: CCID,
         offset: UInt64,
@@ -113,7 +115,7 @@ public struct DeliveryWindow: Sendable {
         if !isNext || takenAt < self.open.takenAt || takenAt > self.open.takenAt + Self.longestRun {
             self.begin(owner: owner, offset: offset, now: now)
             self.open.takenAt = takenAt
-            // Frames that are read now do not join.
+            // Frames that are read now do not join the run.
             self.openUntil = .distantPast
         }
         self.extend(size: size, saysItsSize: saysItsSize)
@@ -124,9 +126,10 @@ public struct DeliveryWindow: Sendable {
         if !saysItsSize || self.open.sizes != nil { self.appendSize(size) }
         self.open.end &+= UInt64(truncatingIfNeeded: size)
         self.open.frames &+= 1
+        assert(self.open.sizes.map { $0.count == self.open.frames } ?? true, "one size per frame")
     }
 
-    /// Frames read from the store were put behind everything else, at `offset`.
+    /// Records that frames read from the store were put on the connection at `offset`, after everything else.
     public mutating func append(
         owner: CCID,
         offset: UInt64,
@@ -135,7 +138,10 @@ public struct DeliveryWindow: Sendable {
         now: NIODeadline
     ) {
         guard !marks.isEmpty else { return }
+        assert(marks.last?.end == bytes, "the last mark is the run's end")
+        assert(zip(marks, marks.dropFirst()).allSatisfy { $0.end < $1.end }, "marks out of order")
         self.close()
+        assert(self.runs.last.map { $0.end <= offset } ?? true, "runs that overlap")
         self.runs.append(
             Run(
                 owner: owner,
@@ -152,6 +158,7 @@ public struct DeliveryWindow: Sendable {
 
     private mutating func begin(owner: CCID, offset: UInt64, now: NIODeadline) {
         self.close()
+        assert(self.runs.last.map { $0.end <= offset } ?? true, "runs that overlap")
         self.open.owner = owner
         self.open.start = offset
         self.open.end = offset
@@ -161,7 +168,7 @@ public struct DeliveryWindow: Sendable {
     }
 
     private mutating func appendSize(_ size: Int) {
-        // Frames before the first that does not say its size do say theirs; 0 stands for those.
+        // All frames before the first without its size have theirs in the length field; 0 stands for those.
         if self.open.sizes == nil { self.open.sizes = Array(repeating: 0, count: self.open.frames) }
         self.open.sizes?.append(UInt16(truncatingIfNeeded: size))
     }
@@ -175,16 +182,18 @@ public struct DeliveryWindow: Sendable {
 
     // MARK: Acknowledgement
 
-    /// Takes out the runs whose last byte lies before `offset`, oldest first: they are delivered.
+    /// Removes the runs whose last byte lies before `offset`, oldest first: they are delivered.
     ///
-    /// The run that frames are being added to ends here, so that it is delivered some time even if there is always one more frame.
+    /// The open run ends here. Otherwise a run to which frames are always added would never be delivered.
     public mutating func acknowledge(upTo offset: UInt64, _ delivered: (Run) -> Void) {
         while let run = self.runs.first, run.end <= offset {
+            assert(run.frames > 0 && run.start < run.end, "a run without frames")
             self.runs.removeFirst()
             self.journaledRuns = max(self.journaledRuns - 1, 0)
             self.latestReceipt = max(self.latestReceipt - 1, 0)
             delivered(run)
         }
+        assert(self.journaledRuns <= self.runs.count && self.latestReceipt <= self.runs.count)
         guard self.open.frames > 0 else { return }
         if self.runs.isEmpty, self.open.end <= offset {
             let run = self.open
@@ -196,8 +205,8 @@ public struct DeliveryWindow: Sendable {
         }
     }
 
-    /// Takes out everything, or everything of one terminal, oldest first: the connection or its hold on the terminal ended.
-    /// Runs of others keep their places.
+    /// Removes all runs, or those of one terminal, oldest first, when the connection or the registration has ended. Other runs do
+    /// not change.
     public mutating func removeAll(of owner: CCID? = nil) -> [Run] {
         self.close()
         (self.journaledRuns, self.latestReceipt) = (0, 0)
@@ -210,7 +219,7 @@ public struct DeliveryWindow: Sendable {
         return Array(removed)
     }
 
-    /// Takes out everything of certain terminals, oldest first for each. Runs of others keep their places.
+    /// Removes the runs of certain terminals, oldest first for each. Other runs do not change.
     public mutating func removeAll(of owners: some Sequence<CCID>) -> [CCID: [Run]] {
         self.close()
         guard !self.runs.isEmpty else { return [:] }
@@ -221,11 +230,13 @@ public struct DeliveryWindow: Sendable {
         return removed
     }
 
-    /// Bytes between the runs were taken out of the connection before they left: what stands behind them moves up.
+    /// Records that bytes between the runs were removed from the connection before they were sent. Later runs move up by as many
+    /// bytes.
     ///
-    /// - Parameter ranges: in their order.
+    /// - Parameter ranges: the removed bytes, in ascending order, without overlap.
     public mutating func withdraw(_ ranges: [Range<UInt64>]) {
         self.close()
+        assert(zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound }, "ranges out of order")
         var passed = ranges[...]
         var distance: UInt64 = 0
         for index in self.runs.indices {
@@ -233,25 +244,26 @@ public struct DeliveryWindow: Sendable {
                 distance += UInt64(range.count)
                 passed.removeFirst()
             }
+            assert(distance <= self.runs[index].start, "more bytes were removed than were put before the run")
             self.runs[index].start -= distance
             self.runs[index].end -= distance
         }
     }
 
-    /// When the oldest run was put that is not delivered; `nil` when the window is empty.
+    /// Time at which the oldest undelivered run was put; `nil` when the window is empty.
     public var oldest: NIODeadline? {
         self.runs.first?.since ?? (self.open.frames > 0 ? self.open.since : nil)
     }
 
     // MARK: Journal
 
-    /// When the oldest run was put that is nowhere else.
+    /// Time at which the oldest run without a copy was put; `nil` when there is none.
     public var oldestUnjournaled: NIODeadline? {
         self.firstRun(from: self.journaledRuns) { $0.copy == .none }.map { self.runs[offset: $0].since }
             ?? (self.open.frames > 0 ? self.open.since : nil)
     }
 
-    /// Whether a run put no later than `deadline` is nowhere else.
+    /// Whether a run put no later than `deadline` has no copy.
     public func hasUnjournaled(since deadline: NIODeadline) -> Bool {
         if self.open.frames > 0, self.open.since <= deadline { return true }
         return self.firstRun(from: self.journaledRuns) { $0.copy == .none && $0.since <= deadline } != nil
@@ -266,18 +278,19 @@ public struct DeliveryWindow: Sendable {
         }
     }
 
-    /// Marks runs that are nowhere else as on their way to the store, oldest first.
+    /// Marks runs without a copy as being journaled, oldest first.
     ///
     /// - Parameters:
-    ///   - owner: only this terminal's runs; `nil` for everybody's.
-    ///   - deadline: only runs put no later.
-    ///   - journal: appends a run's frames, and returns the token of its receipt.
+    ///   - owner: restricts it to this terminal's runs; `nil` for those of all terminals.
+    ///   - deadline: restricts it to runs put no later.
+    ///   - journal: appends a run's frames and returns the token of its receipt.
     public mutating func journal(
         owner: CCID? = nil,
         since deadline: NIODeadline = .distantFuture,
         _ journal: (Run) -> UInt32
     ) {
         if self.open.since <= deadline { self.close() }
+        assert(self.journaledRuns <= self.runs.count)
         var isPrefix = true
         for offset in min(self.journaledRuns, self.runs.count)..<self.runs.count {
             if self.runs[offset: offset].copy == .none {
@@ -292,7 +305,7 @@ public struct DeliveryWindow: Sendable {
         }
     }
 
-    /// - Returns: where the first run stands that `isWanted`, from `start` on.
+    /// - Returns: the index of the first run at or after `start` for which `isWanted` holds.
     private func firstRun(from start: Int, to end: Int? = nil, where isWanted: (Run) -> Bool) -> Int? {
         var offset = start
         while offset < min(end ?? .max, self.runs.count) {
@@ -302,7 +315,7 @@ public struct DeliveryWindow: Sendable {
         return nil
     }
 
-    /// Where the run stands that is on its way to the store with this token.
+    /// Returns the index of the run that is being journaled with this token.
     private mutating func place(of token: UInt32) -> Int? {
         func isWanted(_ run: Run) -> Bool { if case .journaling(token) = run.copy { true } else { false } }
         let latest = self.latestReceipt
@@ -313,16 +326,17 @@ public struct DeliveryWindow: Sendable {
         return place
     }
 
-    /// The receipt of a journaled run came.
+    /// Records the receipt of a journaled run.
     ///
-    /// - Returns: `false` when the run is not in the window any more.
+    /// - Returns: `false` when the run is no longer in the window.
     public mutating func journaled(token: UInt32, marks: [StoredRun.Mark]) -> Bool {
         guard let place = self.place(of: token) else { return false }
+        assert(marks.count == self.runs[offset: place].frames, "one id per journaled frame")
         self.runs[offset: place].copy = .stored(marks)
         return true
     }
 
-    /// The store did not take a journaled run: it is nowhere else again.
+    /// Records that the store refused a journaled run, which then has no copy.
     public mutating func journalRefused(token: UInt32) {
         guard let place = self.place(of: token) else { return }
         self.journaledRuns = min(self.journaledRuns, place)
@@ -331,7 +345,7 @@ public struct DeliveryWindow: Sendable {
 }
 
 extension DeliveryWindow.Run {
-    /// Finds the frames again in the run's bytes.
+    /// Finds the frames in the run's bytes.
     ///
     /// - Parameter bytes: the bytes from ``start`` to ``end``.
     /// - Returns: the size of each frame, in order; fewer than ``frames`` when the bytes are not what was written.

@@ -1,69 +1,69 @@
 import NIOCore
 import TTMSProtocol
 
-/// One terminal's queue as decisions: where the next frame goes, and when the store is asked for kept ones.
+/// State machine of one terminal's queue: it decides where the next frame goes, and when the store is read.
 ///
-/// A terminal's frames are, oldest first: in flight on its connection, kept by the store, held here. Invariants:
-/// 1. What the store keeps is older than what is held, and both are older than the next frame.
-/// 2. Frames in flight that the store does not keep are newer than everything that it keeps. So before a frame goes to the store,
-///    those in flight go there (``Placement/store``, with ``DeliveryWindow/journal()``).
-/// 3. At most one read is outstanding; its answer counts only with the token of the latest read.
+/// A terminal's frames are, oldest first: in flight on its connection, in the store, held by the caller. Invariants:
+/// 1. Stored frames are older than held ones, and both are older than the next frame.
+/// 2. Frames in flight that the store does not have are newer than all stored frames. So before a frame is appended, those in
+///    flight are journaled (``Placement/store``, with ``DeliveryWindow/journal()``).
+/// 3. At most one read is outstanding. An answer is valid only with the token of the latest read.
 ///
-/// Submissions to the store are numbered, and a read sees every append of its own and of earlier submissions. That is how a mailbox
-/// knows that it has caught up: the read came back empty, and no append is younger than it.
+/// Submissions to the store are numbered. A read sees every append of its own and of earlier submissions. So a mailbox has caught
+/// up when a read finds nothing more and no append has a later submission.
 public struct Mailbox: Sendable {
-    /// Where the mailbox stands.
+    /// State of the mailbox.
     public enum Mode: Equatable, Sendable {
-        /// No connection. Frames go to the store.
+        /// No connection: frames go to the store.
         case offline
-        /// Connected; the store may have frames. New ones are held until it has been asked.
+        /// Connected, and the store may have frames: new ones are held until it has been read.
         case catchingUp
-        /// Connected; the store has more than can be sent now. New frames go behind them.
+        /// Connected, and the store has more than can be sent now: new frames are appended after them.
         case draining
-        /// Connected, and nothing kept: frames go straight to the connection.
+        /// Connected, and nothing stored: frames go straight to the connection.
         case live
-        /// Connected, but the peer has sent its last byte: what is in flight may still arrive, new frames wait for the next
+        /// Connected, but the peer has sent its FIN. Frames in flight may still arrive; new frames wait in the store for the next
         /// connection.
         case finishing
     }
 
-    /// Where a frame goes.
+    /// Place of a new frame.
     public enum Placement: Equatable, Sendable {
-        /// To the connection.
+        /// It is written to the connection.
         case live
-        /// To ``hold(_:)``.
+        /// The caller holds it in memory until the store has been read.
         case held
-        /// To the store, after the frames in flight that it does not keep.
+        /// It is appended to the store, after the frames in flight that the store does not have.
         case store
     }
 
-    /// Where the mailbox stands.
+    /// Present state.
     public private(set) var mode = Mode.offline
-    /// The token of the outstanding read.
+    /// Token of the outstanding read.
     public private(set) var outstandingRead: UInt64?
     private var nextToken: UInt64 = 1
-    /// The submission that carries the outstanding, or else the latest, read.
+    /// Number of the submission with the outstanding read, or else with the latest one.
     private var readSubmission: UInt64 = 0
-    /// The submission that carries the latest append.
+    /// Number of the submission with the latest append.
     public private(set) var appendSubmission: UInt64 = 0
-    /// A read is due when the connection has room.
+    /// Whether a read is due as soon as the connection has room.
     private var wantsRead = false
-    /// The connection ended, and the store has not been told yet to take back what was in flight.
+    /// Whether the connection has ended and the store is still to requeue the frames in flight.
     private var wantsRewind = false
-    /// Appends of frames in flight whose ids are not known yet: what is delivered of them cannot be removed before.
+    /// Journaled runs whose ids are not known yet. Frames of them that are delivered cannot be removed before.
     private var outstandingJournals = 0
 
-    /// Every frame goes through the store (`journal_after: 0`, or the terminal is traced): the mailbox is never live.
+    /// Whether every frame goes through the store (`journal_after: 0`, or the terminal is traced). The mailbox is never live then.
     public private(set) var isWriteThrough: Bool
 
     /// Makes the mailbox of a terminal that is offline.
     ///
-    /// - Parameter isWriteThrough: every frame goes through the store.
+    /// - Parameter isWriteThrough: whether every frame goes through the store.
     public init(isWriteThrough: Bool = false) {
         self.isWriteThrough = isWriteThrough
     }
 
-    /// Where the next frame goes.
+    /// Place of the next frame.
     @inlinable
     public var placement: Placement {
         switch self.mode {
@@ -73,44 +73,45 @@ public struct Mailbox: Sendable {
         }
     }
 
-    /// Whether the store should be asked as soon as the connection has room.
+    /// Whether the store is to be read as soon as the connection has room.
     public var isReadDue: Bool {
         self.wantsRead && self.outstandingRead == nil && !self.wantsRewind
     }
 
-    /// Whether nothing is under way that needs the mailbox: it may be forgotten while it is offline.
+    /// Whether no answer is outstanding: the mailbox may be removed while it is offline.
     public var isSettled: Bool {
         self.mode == .offline && self.outstandingRead == nil && self.outstandingJournals == 0 && !self.wantsRewind
     }
 
-    /// A frame was appended in the submission of this number.
+    /// Records that a frame was appended in the submission of this number.
     public mutating func appended(in submission: UInt64) {
         self.appendSubmission = submission
-        // Only a mailbox that is written through drains without a read outstanding or due.
+        // Only a mailbox that is written through is draining without a read that is outstanding or due.
         if self.mode == .draining, self.outstandingRead == nil { self.wantsRead = true }
     }
 
-    /// The terminal has come to who counts submissions by itself: all that was appended until now has been carried out, and counts
-    /// as in the `latest` of them, for who waits until it is durable.
+    /// Records that the terminal has moved to a client that numbers submissions by itself. All earlier appends have been carried
+    /// out. For waits until they are durable, they count as part of `latest`.
     public mutating func renumber(latest: UInt64) {
         self.appendSubmission = latest
         self.readSubmission = latest
     }
 
-    /// Frames in flight were appended, and a receipt will tell their ids.
+    /// Records that frames in flight were appended and that a receipt will bring their ids.
     public mutating func journalStarted(in submission: UInt64) {
         self.appendSubmission = submission
         self.outstandingJournals += 1
     }
 
-    /// The receipt came.
+    /// Records the receipt of a journaled run.
     public mutating func journalCompleted() {
+        assert(self.outstandingJournals > 0, "a receipt without a journaled run")
         self.outstandingJournals -= 1
     }
 
-    /// A connection registered the terminal: ask the store, unless it is known to keep nothing.
+    /// Records a registration. The store is then read, unless it is known to have nothing.
     ///
-    /// - Parameter storeIsEmpty: nothing is kept for the terminal, and nothing is on its way to the store.
+    /// - Parameter storeIsEmpty: whether nothing is stored for the terminal, and nothing is on its way to the store.
     public mutating func attached(storeIsEmpty: Bool = false) {
         if storeIsEmpty, self.isSettled, !self.isWriteThrough {
             self.mode = .live
@@ -118,51 +119,56 @@ public struct Mailbox: Sendable {
         }
         self.mode = self.isWriteThrough ? .draining : .catchingUp
         self.wantsRead = true
+        self.checkInvariants()
     }
 
-    /// The connection is gone, or another has the terminal: what is in flight goes back. What was held has to be appended.
+    /// Records that the connection has ended, or that another one has the terminal. Frames in flight are requeued; the caller
+    /// appends the held ones.
     public mutating func detached() {
         self.mode = .offline
         self.wantsRead = false
         self.wantsRewind = true
+        self.checkInvariants()
     }
 
-    /// The connection is over its high watermark, or more is held than may be, or an operator's frame was appended: new frames
-    /// go to the store, behind what has been appended.
+    /// Makes new frames go to the store, after those that were appended. Called at the high watermark, at the limit of held frames,
+    /// and after an operator's append.
     public mutating func spill() {
         guard self.mode == .live || self.mode == .catchingUp else { return }
         self.mode = .draining
         self.wantsRead = true
+        self.checkInvariants()
     }
 
-    /// The peer has sent its last byte (FIN): nothing more is put on the connection. What is in flight or held goes to the store
-    /// first, as before ``spill()``.
+    /// Records the peer's FIN: nothing more is put on the connection. As before ``spill()``, frames in flight or held are appended
+    /// first.
     public mutating func finish() {
         guard self.mode != .offline else { return }
         self.mode = .finishing
         self.wantsRead = false
+        self.checkInvariants()
     }
 
-    /// From here on every frame goes through the store, or only those that have to. Before it begins, what is in flight and held has
-    /// to go there (``spill()``).
+    /// Sets whether every frame goes through the store. Before it is switched on, frames in flight and held have to be appended
+    /// (``spill()``).
     public mutating func setWriteThrough(_ isWriteThrough: Bool) {
         self.isWriteThrough = isWriteThrough
-        // The answer to one more read ends the draining, as soon as nothing is left.
+        // The answer to one more read ends the draining as soon as nothing is left.
         if !isWriteThrough, self.mode == .draining, self.outstandingRead == nil { self.wantsRead = true }
     }
 
-    /// Whether the store should take the frames in flight back now: the connection is gone, and nothing is under way whose answer
-    /// would then speak of frames that are queued again.
+    /// Returns whether the store is to requeue the frames in flight now. The connection has ended, and no answer is outstanding
+    /// that could concern frames that are queued again.
     public mutating func rewindIfDue() -> Bool {
         guard self.wantsRewind, self.outstandingRead == nil, self.outstandingJournals == 0 else { return false }
         self.wantsRewind = false
         return true
     }
 
-    /// Whether the store should be asked now; the caller knows that the connection has room.
+    /// Begins a read if one is due. The caller checks that the connection has room.
     ///
     /// - Parameter submission: the number of the submission that will carry the read.
-    /// - Returns: the read's token.
+    /// - Returns: the read's token; `nil` when no read is due.
     public mutating func readIfDue(submission: UInt64) -> UInt64? {
         guard self.isReadDue else { return nil }
         let token = self.nextToken
@@ -170,25 +176,27 @@ public struct Mailbox: Sendable {
         self.outstandingRead = token
         self.readSubmission = submission
         self.wantsRead = false
+        self.checkInvariants()
         return token
     }
 
-    /// What to do with the answer to a read.
+    /// Action after the answer to a read.
     public enum ReadAction: Equatable, Sendable {
-        /// Drop its frames: it was read for a connection that is gone, or ends, and the store takes them back with the others.
+        /// Drop its frames: their connection has ended or is ending, and the store requeues them with the others.
         case drop
         /// Write its frames.
         case write
-        /// Write its frames, then those held: the mailbox is live.
+        /// Write its frames, then the held ones: the mailbox is live.
         case writeAndGoLive
     }
 
-    /// The answer to a read came; ``rewindIfDue()`` and ``readIfDue(submission:)`` tell what follows.
+    /// Records the answer to a read. Afterwards the caller checks ``rewindIfDue()`` and ``readIfDue(submission:)``.
     ///
-    /// - Parameter hasMore: queued frames remain behind those that were read.
+    /// - Parameter hasMore: whether queued frames remain after those that were read.
     public mutating func readCompleted(token: UInt64, hasMore: Bool) -> ReadAction {
         guard token == self.outstandingRead else { return .drop }
         self.outstandingRead = nil
+        defer { self.checkInvariants() }
         if self.wantsRewind || self.mode == .finishing { return .drop }
         if hasMore {
             self.mode = .draining
@@ -201,7 +209,7 @@ public struct Mailbox: Sendable {
             return .write
         }
         if self.appendSubmission > self.readSubmission {
-            // Only what was appended meanwhile is left: hold what comes from here on, and catch up with one more read.
+            // Only frames appended meanwhile are left: new ones are held, and one more read catches up.
             self.mode = .catchingUp
             self.wantsRead = true
             return .write
@@ -210,10 +218,18 @@ public struct Mailbox: Sendable {
         return .writeAndGoLive
     }
 
-    /// The read could not be answered: it is due again.
+    /// Records a failed read, which is due again.
     public mutating func readFailed(token: UInt64) {
         guard token == self.outstandingRead else { return }
         self.outstandingRead = nil
         if !self.wantsRewind, self.mode != .finishing { self.wantsRead = true }
+        self.checkInvariants()
+    }
+
+    private func checkInvariants() {
+        assert(self.outstandingJournals >= 0)
+        assert(self.outstandingRead.map { $0 < self.nextToken } ?? true, "a token that was never given")
+        assert(!self.wantsRead || (self.mode != .offline && self.mode != .finishing), "a read that no connection can take")
+        assert(!self.isSettled || !self.wantsRead, "a settled mailbox with a read due")
     }
 }

@@ -1,15 +1,15 @@
 import NIOCore
 import TTMSProtocol
 
-/// One terminal's frames in a ``MemoryStore``: frames in flight, and behind them those queued.
+/// One terminal's queue in a ``MemoryStore``: frames in flight, then queued frames.
 struct MemoryQueue {
-    /// The terminal's number in the ids of its frames.
+    /// Number of the terminal in the ids of its frames.
     let slot: UInt32
     private(set) var nextSequence: UInt64 = 1
     private(set) var inFlight = CircularBuffer<StoredMessage>()
     private(set) var queued = CircularBuffer<StoredMessage>()
     private(set) var load = StoreLoad()
-    /// When the newest frame was taken that has ever been here, or later.
+    /// Time of acceptance of the newest frame ever appended, or a later one.
     var lastAcceptedAt = Timestamp(microseconds: .min)
 
     init(slot: UInt32) {
@@ -20,12 +20,14 @@ struct MemoryQueue {
 
     var oldest: StoredMessage? { self.inFlight.first ?? self.queued.first }
 
-    /// `nil` when the sequences are used up.
+    /// Id of the next frame; `nil` when all sequences have been given.
     var nextID: MessageID? {
         self.nextSequence > MessageID.maximumSequence ? nil : MessageID(slot: self.slot, sequence: self.nextSequence)
     }
 
     mutating func append(_ message: StoredMessage) {
+        assert(message.id.sequence == self.nextSequence, "sequences rise by one")
+        defer { self.checkInvariants() }
         self.queued.append(message)
         self.lastAcceptedAt = message.acceptedAt
         self.nextSequence += 1
@@ -36,6 +38,7 @@ struct MemoryQueue {
     /// Puts the oldest queued frame in flight.
     mutating func takeNext() {
         guard let message = self.queued.popFirst() else { return }
+        defer { self.checkInvariants() }
         self.inFlight.append(message)
         self.load.inFlightFrames += 1
         self.load.inFlightBytes += message.frame.count
@@ -46,15 +49,17 @@ struct MemoryQueue {
     /// - Returns: the frame; `nil` when none is in flight.
     mutating func putBack() -> StoredMessage? {
         guard let message = self.inFlight.popLast() else { return nil }
+        defer { self.checkInvariants() }
         self.queued.prepend(message)
         self.load.inFlightFrames -= 1
         self.load.inFlightBytes -= message.frame.count
         return message
     }
 
-    /// Takes out the oldest frame in flight, unless it lies behind `through`.
+    /// Removes and returns the oldest frame in flight, unless it comes after `through`.
     mutating func removeOldestInFlight(through: MessageID) -> StoredMessage? {
         guard let message = self.inFlight.first, message.id.sequence <= through.sequence else { return nil }
+        defer { self.checkInvariants() }
         self.inFlight.removeFirst()
         self.load.inFlightFrames -= 1
         self.load.inFlightBytes -= message.frame.count
@@ -63,12 +68,22 @@ struct MemoryQueue {
         return message
     }
 
-    /// Takes out the first queued frame that `predicate` names.
+    /// Removes and returns the first queued frame for which `predicate` holds.
     mutating func removeQueued(where predicate: (StoredMessage) -> Bool) -> StoredMessage? {
         guard let index = self.queued.firstIndex(where: predicate) else { return nil }
+        defer { self.checkInvariants() }
         let message = self.queued.remove(at: index)
         self.load.frames -= 1
         self.load.bytes -= message.frame.count
         return message
+    }
+
+    private func checkInvariants() {
+        assert(self.load.inFlightFrames == self.inFlight.count)
+        assert(self.load.frames == self.inFlight.count + self.queued.count)
+        assert(self.load.bytes >= self.load.inFlightBytes && self.load.inFlightBytes >= 0)
+        if let last = self.inFlight.last, let first = self.queued.first {
+            assert(last.id.sequence < first.id.sequence, "frames in flight come before queued ones")
+        }
     }
 }

@@ -1,23 +1,23 @@
 import TTMSProtocol
 
-/// Traces, and the keys under which clients sent.
+/// Traces and idempotency keys.
 extension MemoryStore {
-    /// How much is remembered.
+    /// Number of retained traces and keys.
     public var traceTotals: TraceTotals { self.book.totals }
 
-    /// The terminals whose switch is on.
+    /// Terminals whose trace switch is on.
     public var traced: TracedTerminals { self.book.traced }
 
-    /// What happened since the last call.
+    /// Removes and returns the changes since the last call.
     public func takeTransitions() -> [MessageTrace] { self.book.takeTransitions() }
 
-    /// The trace of a message.
+    /// Returns the trace of a message.
     public func trace(of id: MessageID) throws(StoreError) -> MessageTrace? {
         if let live = self.book.liveTrace(of: id) { return live }
         return self.book.changes.traces[id] ?? self.endedTraces[id]
     }
 
-    /// Ended messages of a terminal.
+    /// Returns ended messages of a terminal.
     public func endedTraces(
         of ccid: CCID,
         in state: MessageTrace.State,
@@ -33,7 +33,7 @@ extension MemoryStore {
         return TracePage(traces: Array(traces), next: found.count > limit ? traces.last?.id : nil)
     }
 
-    /// Notes heartbeats after acknowledgements.
+    /// Stages confirmations.
     public func confirm(_ ids: [MessageID]) throws(StoreError) {
         for id in ids {
             guard let trace = try self.trace(of: id), trace.state == .acknowledged else { continue }
@@ -42,36 +42,36 @@ extension MemoryStore {
         }
     }
 
-    /// Switches.
+    /// Stages a trace switch.
     public func setTracing(of ccid: CCID, _ traceSwitch: TraceSwitch?) {
         self.book.setSwitch(of: ccid, traceSwitch)
         self.staged += 1
     }
 
-    /// The switch of a terminal.
+    /// Returns the trace switch of a terminal.
     public func tracing(of ccid: CCID) -> TraceSwitch? { self.book.traceSwitch(of: ccid, now: self.now) }
 
-    /// What a key brought about.
+    /// Returns the use of a key.
     public func use(of key: IdempotencyKey) throws(StoreError) -> UsedKey? {
         self.uses(at: key.place).first { $0.key.name == key.name }
     }
 
     private func uses(at place: UInt64) -> [UsedKey] { self.book.changes.keys[place] ?? self.usedKeys[place] ?? [] }
 
-    /// Keeps a use.
+    /// Stages the use of a key.
     public func remember(_ use: UsedKey) throws(StoreError) {
         let others = self.uses(at: use.key.place).filter { $0.key.name != use.key.name }
         self.book.remember(others + [use], at: use.key.place, usedAt: use.usedAt, maximum: self.limits.traces)
         self.staged += 1
     }
 
-    /// Keeps what a client was told.
+    /// Records the answer that a client got.
     public func noteAnswer(_ answer: InjectionOutcome.State, to key: IdempotencyKey) throws(StoreError) {
         let uses = self.uses(at: key.place).map { $0.key.name == key.name ? $0.answered(answer) : $0 }
         if !uses.isEmpty { self.book.replace(uses, at: key.place) }
     }
 
-    /// Forgets what is over.
+    /// Removes traces and keys whose retention has ended.
     public func forget(limit: Int) throws(StoreError) -> Int {
         let forgotten = self.book.forget(
             now: self.now,

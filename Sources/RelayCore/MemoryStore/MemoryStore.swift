@@ -1,27 +1,27 @@
 import NIOCore
 import TTMSProtocol
 
-/// The reference implementation of ``MessageStore``: in memory, plain, and durable nowhere.
+/// Reference implementation of ``MessageStore``: simple, in memory, and never durable.
 ///
-/// It says what the contract means; the store on disk has to behave like it, call by call.
+/// It defines the contract: the store on disk has to behave like it, call by call.
 public final class MemoryStore: MessageStore {
     /// Caps, policy, and the default time to live.
     public var limits: StoreLimits {
         didSet { if self.limits != oldValue { self.noteLimits() } }
     }
-    /// Frames and bytes kept, and what has become of all others.
+    /// Stored frames and bytes, and counters of all others.
     public private(set) var totals = StoreTotals()
-    /// The terminals for which frames are kept.
+    /// Terminals with stored frames.
     public let kept = KeptTerminals()
-    /// The terminals that have no room for more.
+    /// Terminals without room.
     public let full = FullTerminals()
-    /// Changes since the last commit.
+    /// Number of changes since the last commit.
     public internal(set) var staged = 0
 
-    /// Frames added since the last commit.
+    /// Number of frames added since the last commit.
     public var stagedGrowth: Int { self.stagedIDs.count }
 
-    /// Whether a run ends before the first frame that is staged.
+    /// Whether a run that begins with durable frames ends before the first staged one.
     public var readsStagedApart = false
 
     private var stagedIDs: Set<MessageID> = []
@@ -30,17 +30,17 @@ public final class MemoryStore: MessageStore {
     private var ccids: [CCID] = []
     private var clock = AcceptanceClock()
     private var budget = EvictionBudget()
-    /// What an append has left beyond its cap.
+    /// Terminals that an append has left beyond their cap.
     private var overfull: Set<CCID> = []
     private var isOverfull = false
-    /// When that happens which is carried out now.
+    /// Time of the work that is carried out now.
     public var now = Timestamp(microseconds: 0)
     var book = TraceBook()
     /// Traces of messages that have ended.
     var endedTraces: [MessageID: MessageTrace] = [:]
-    /// By ``IdempotencyKey/place``.
+    /// Uses of keys by ``IdempotencyKey/place``.
     var usedKeys: [UInt64: [UsedKey]] = [:]
-    /// Frames in flight.
+    /// Number of frames in flight.
     public private(set) var inFlightFrames = 0
     private var inFlightBytes = 0
 
@@ -50,7 +50,7 @@ public final class MemoryStore: MessageStore {
         self.noteLimits()
     }
 
-    /// Opens what `other` holds as a store on disk is opened after its process has died: everything kept is queued.
+    /// Opens the contents of `other` like a store on disk after a crash: all stored frames are queued.
     package init(reopening other: MemoryStore) {
         self.limits = other.limits
         self.totals = other.totals
@@ -64,8 +64,8 @@ public final class MemoryStore: MessageStore {
         self.noteLimits()
     }
 
-    /// Goes on as a store on disk does that was closed and opened again: everything kept is queued, and of when the newest frame of
-    /// each queue was taken only a bound is known.
+    /// Continues like a store on disk that was closed and opened again. All stored frames are queued, and of each queue's last
+    /// acceptance time only a bound is known.
     package func restart() {
         for ccid in self.ccids {
             self.rewind(ccid)
@@ -82,7 +82,7 @@ public final class MemoryStore: MessageStore {
 
     // MARK: Appending
 
-    /// Keeps a copy of `frame`, unless a cap refuses it, and evicts where a cap asks for it.
+    /// Appends a copy of `frame`, with evictions or a rejection according to the caps.
     public func append(
         _ frame: UnsafeRawBufferPointer,
         to ccid: CCID,
@@ -142,7 +142,7 @@ public final class MemoryStore: MessageStore {
 
     /// Evicts until a frame of `size` bytes fits.
     ///
-    /// - Returns: the cap because of which it never will.
+    /// - Returns: the cap that leaves no room even so; `nil` when the frame fits.
     private func makeRoom(for ccid: CCID, size: Int) -> StoreLimits.Cap? {
         self.budget.begin(size: size)
         while true {
@@ -166,7 +166,7 @@ public final class MemoryStore: MessageStore {
         }
     }
 
-    /// The terminal with the oldest queued frame.
+    /// Terminal with the oldest queued frame.
     private var oldestOfAll: CCID? {
         let oldest = self.queues.values.compactMap(\.queued.first).min {
             ($0.acceptedAt, $0.id.slot) < ($1.acceptedAt, $1.id.slot)
@@ -181,7 +181,7 @@ public final class MemoryStore: MessageStore {
         return bytes
     }
 
-    /// Evicts what is left beyond the caps.
+    /// Evicts frames beyond the caps.
     public func trim(limit: Int) throws(StoreError) -> Int {
         guard self.limits.policy == .dropOldest else {
             self.overfull = []
@@ -211,7 +211,7 @@ public final class MemoryStore: MessageStore {
         return .rejected(cap)
     }
 
-    /// Counts a frame that is not kept.
+    /// Counts a rejected frame.
     public func countRefused() {
         self.totals.rejected += 1
         self.staged += 1
@@ -219,7 +219,7 @@ public final class MemoryStore: MessageStore {
 
     // MARK: Delivering
 
-    /// Puts the oldest queued frames in flight; expires those whose time is over.
+    /// Puts the oldest queued frames in flight; expires those whose time to live has ended.
     public func readNext(of ccid: CCID, maximumBytes: Int, now: Timestamp) throws(StoreError) -> StoredRun {
         var run = StoredRun()
         var expired = 0
@@ -265,7 +265,7 @@ public final class MemoryStore: MessageStore {
         return removed.count
     }
 
-    /// Turns all frames in flight back into queued ones.
+    /// Requeues all frames in flight.
     public func rewind(_ ccid: CCID) {
         self.mutate(ccid) { queue in
             while queue.putBack() != nil {}
@@ -275,14 +275,14 @@ public final class MemoryStore: MessageStore {
 
     // MARK: Ending without delivery
 
-    /// Ends one queued message.
+    /// Deletes one queued message.
     public func delete(_ id: MessageID) throws(StoreError) -> DeleteOutcome {
         guard let ccid = self.ccid(of: id), let queue = self.queues[ccid] else { return .unknown }
         if queue.inFlight.contains(where: { $0.id == id }) { return .inFlight }
         return self.end(of: ccid, as: \.deleted) { $0.id == id } ? .deleted : .unknown
     }
 
-    /// Ends queued messages of a terminal.
+    /// Deletes queued messages of a terminal.
     public func deleteAll(of ccid: CCID, through: MessageID?, limit: Int) throws(StoreError) -> BulkDeletion {
         guard let last = through ?? self.queues[ccid]?.queued.last?.id else { return BulkDeletion(frames: 0) }
         var deleted = 0
@@ -294,7 +294,7 @@ public final class MemoryStore: MessageStore {
         return BulkDeletion(frames: deleted)
     }
 
-    /// Ends queued messages whose time is over.
+    /// Expires queued messages whose time to live has ended.
     public func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int {
         var expired = 0
         for ccid in self.ccids {
@@ -305,7 +305,7 @@ public final class MemoryStore: MessageStore {
 
     // MARK: Committing
 
-    /// Nothing is durable in memory; what was staged just counts as staged no longer.
+    /// Makes the staged changes count as committed; nothing is durable in memory.
     public func commit() throws(StoreError) {
         for (id, trace) in self.book.changes.traces { self.endedTraces[id] = trace.flatMap { $0.state.isEnd ? $0 : nil } }
         for (place, uses) in self.book.changes.keys { self.usedKeys[place] = uses.isEmpty ? nil : uses }
@@ -313,6 +313,7 @@ public final class MemoryStore: MessageStore {
         self.staged = 0
         self.budget.renew()
         self.stagedIDs.removeAll()
+        self.checkInvariants()
     }
 
     /// Commits everything: memory needs no room on a disk.
@@ -320,7 +321,7 @@ public final class MemoryStore: MessageStore {
         try self.commit()
     }
 
-    /// Memory is where it was.
+    /// Does nothing: memory cannot be displaced.
     public func check() throws(StoreError) {}
 
     /// Commits.
@@ -328,9 +329,9 @@ public final class MemoryStore: MessageStore {
         try self.commit()
     }
 
-    // MARK: Looking
+    // MARK: Inspection
 
-    /// Frames kept that were staged since the last commit.
+    /// Number of stored frames that were staged since the last commit.
     public var stagedFrames: Int {
         let kept = self.queues.values.flatMap { Array($0.inFlight) + Array($0.queued) }
         return kept.count { self.stagedIDs.contains($0.id) }
@@ -344,7 +345,7 @@ public final class MemoryStore: MessageStore {
         self.stagedIDs.contains { self.ccid(of: $0) == ccid }
     }
 
-    /// What is kept for `ccid`.
+    /// Returns the backlog of `ccid`.
     public func backlog(of ccid: CCID) -> Backlog {
         guard let queue = self.queues[ccid] else { return Backlog() }
         return Backlog(
@@ -355,7 +356,7 @@ public final class MemoryStore: MessageStore {
         )
     }
 
-    /// Terminals with frames, by CCID.
+    /// Returns terminals with stored frames, in the order of their CCIDs.
     public func terminals(after: CCID?, limit: Int) -> [TerminalBacklog] {
         let ccids = self.queues.filter { !$0.value.isEmpty }.keys
             .filter { ccid in after.map { ccid > $0 } ?? true }
@@ -363,7 +364,7 @@ public final class MemoryStore: MessageStore {
         return ccids.prefix(max(limit, 0)).map { TerminalBacklog(ccid: $0, backlog: self.backlog(of: $0)) }
     }
 
-    /// Messages of a terminal, oldest first.
+    /// Returns messages of a terminal, oldest first.
     public func messages(of ccid: CCID, after: MessageID?, limit: Int) throws(StoreError) -> [StoredMessage] {
         guard let queue = self.queues[ccid] else { return [] }
         let messages = queue.inFlight.map { ($0, true) } + queue.queued.map { ($0, false) }
@@ -371,19 +372,19 @@ public final class MemoryStore: MessageStore {
         return behind.prefix(max(limit, 0)).map { $0.with(self.book.liveTrace(of: $0.id), isInFlight: $1) }
     }
 
-    /// The message with this id.
+    /// Returns the message with this id.
     public func message(_ id: MessageID) throws(StoreError) -> StoredMessage? {
         guard let ccid = self.ccid(of: id) else { return nil }
         return try self.messages(of: ccid, after: nil, limit: .max).first { $0.id == id }
     }
 
-    /// How many frames are kept before a message.
+    /// Returns the number of stored frames before a message.
     public func framesAhead(of id: MessageID) throws(StoreError) -> Int? {
         guard let ccid = self.ccid(of: id) else { return nil }
         return try self.messages(of: ccid, after: nil, limit: .max).firstIndex { $0.id == id }
     }
 
-    /// Evicts on a copy of itself.
+    /// Appends to a copy of this store, and compares.
     public func preview(size: Int, to ccid: CCID, timeToLive: UInt32?) throws(StoreError) -> AppendPreview {
         let copy = MemoryStore(limits: self.limits)
         if self.limits.policy == .pushBack { copy.limits.policy = .rejectNewest }
@@ -404,6 +405,7 @@ public final class MemoryStore: MessageStore {
         preview.evicted = evicted.sorted { $0.acceptedAt < $1.acceptedAt }.prefix(AppendPreview.maximumListed).map(\.id)
         let kept = copy.queues[ccid]?.load.frames ?? 0
         preview.framesAhead = preview.rejection == nil ? kept - 1 : kept
+        assert(preview.framesAhead >= 0 && preview.evicted.count <= preview.evictedFrames)
         return preview
     }
 
@@ -422,7 +424,7 @@ public final class MemoryStore: MessageStore {
         Int(id.slot) < self.ccids.count ? self.ccids[Int(id.slot)] : nil
     }
 
-    /// Ends the first queued frame of `ccid` that `predicate` names, without delivery, and counts it at `end`.
+    /// Ends the first queued frame of `ccid` for which `predicate` holds, without delivery, and counts it at `end`.
     ///
     /// - Returns: whether there was one.
     @discardableResult
@@ -440,9 +442,9 @@ public final class MemoryStore: MessageStore {
         return true
     }
 
-    /// Changes a queue, and what all queues hold along with it.
+    /// Changes a queue, and the totals along with it.
     private func mutate(_ ccid: CCID, default: MemoryQueue? = nil, _ body: (inout MemoryQueue) -> Void) {
-        // Taken out of the dictionary while it changes, so that its buffers are not copied.
+        // The queue is removed from the dictionary during the change, so that its buffers are not copied.
         guard var queue = self.queues.removeValue(forKey: ccid) ?? `default` else { return }
         let before = queue.load
         body(&queue)
@@ -455,7 +457,17 @@ public final class MemoryStore: MessageStore {
         self.totals.terminals += (after.frames > 0 ? 1 : 0) - (before.frames > 0 ? 1 : 0)
         if before.frames == 0, after.frames > 0 { self.kept.insert(ccid) }
         if before.frames > 0, after.frames == 0 { self.kept.remove(ccid) }
+        assert(self.totals.frames >= 0 && self.totals.bytes >= 0 && self.totals.terminals >= 0)
+        assert((0...self.totals.frames).contains(self.inFlightFrames) && (0...self.totals.bytes).contains(self.inFlightBytes))
         self.full.note(ccid, after, all: self.load, terminals: self.totals.terminals, self.limits)
+    }
+
+    private func checkInvariants() {
+        let totals = self.totals
+        let ends = totals.removed + totals.expired + totals.deleted + totals.evicted
+        assert(totals.appended == UInt64(totals.frames) + ends, "every appended frame is stored or has ended")
+        assert(self.kept.count == totals.terminals, "terminals with stored frames that other threads do not see")
+        assert(self.queues.count == self.ccids.count, "one slot for each queue")
     }
 }
 
@@ -464,7 +476,7 @@ extension StoredMessage {
         self.expiresAt.map { $0 <= now } ?? false
     }
 
-    /// The same message as it stands now.
+    /// Returns the message with its present trace and place.
     fileprivate func with(_ trace: MessageTrace?, isInFlight: Bool) -> StoredMessage {
         StoredMessage(
             id: self.id,

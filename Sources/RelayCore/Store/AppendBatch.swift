@@ -1,26 +1,26 @@
 import NIOCore
 import TTMSProtocol
 
-/// Frames on their way to the store or to another event loop, as one block of bytes: nothing is allocated per frame.
+/// Frames handed to the store or to another event loop, in one block of bytes, so that nothing is allocated per frame.
 ///
-/// A value: a copy shares the block, and whoever adds to it then gets a block of its own.
+/// A value type: copies share the block, and the first append to one of them copies it.
 public struct AppendBatch: Sendable {
-    /// What stands in front of each frame.
+    /// Fields that precede each frame.
     public struct Entry: Equatable, Sendable {
-        /// The destination.
+        /// Destination of the frame.
         public var ccid: CCID
-        /// Seconds; `nil` for the store's default, 0 for ever.
+        /// Time to live in seconds; `nil` for the store's default, 0 for no end.
         public var timeToLive: UInt32?
-        /// Asks for a ``StoreCompletion/Receipt`` when it is not 0.
+        /// Number that the frame's ``StoreCompletion/Receipt`` bears; 0 requests no receipt.
         public var token: UInt32
-        /// The frame has been written to its terminal already (journal).
+        /// Whether the frame has been written to its terminal already (journal).
         public var isInFlight: Bool
-        /// Its trace is kept, also without its terminal's switch.
+        /// Whether the frame is traced even when its terminal's trace switch is off.
         public var isTraced: Bool
-        /// When the relay read the frame, where that was before the tick that hands the batch over; `nil` for this tick.
+        /// Time at which the relay read the frame; `nil` for the tick that hands over the batch.
         public var takenAt: NIODeadline?
 
-        /// An operator sends the frame, and is answered by the receipt.
+        /// Whether an operator sends the frame and waits for its receipt.
         public var isFromOperator: Bool { self.token != 0 && !self.isInFlight }
 
         /// Makes an entry.
@@ -42,17 +42,17 @@ public struct AppendBatch: Sendable {
         }
     }
 
-    /// Frames in the batch.
+    /// Number of frames.
     public private(set) var count = 0
-    /// Bytes of the frames.
+    /// Bytes of all frames.
     public private(set) var frameBytes = 0
-    /// What the frames take in memory until they are durable, in bytes: beside the frame itself its entry here, in the store's
-    /// staging and in its memtable. It is what senders are held back for, so that small frames count for what they cost.
+    /// Memory in bytes that the frames take until they are durable: each frame, its entry here, and its records in the store's
+    /// staging and memtable. Back pressure goes by it, so that small frames count for their whole cost.
     public var cost: Int { self.frameBytes + self.count * Self.costPerFrame }
     private static let costPerFrame = 128
 
-    /// Per frame: CCID, time to live, token (4 bytes each), size (2), flags (1), the time of reading if it has one (8), then the
-    /// frame; host byte order.
+    /// Layout per frame, in host byte order: CCID, time to live, token (4 bytes each), size (2), flags (1). The time of reading
+    /// follows if there is one (8), then the frame.
     private var block: AppendBlock?
     private let expected: Int
 
@@ -65,17 +65,18 @@ public struct AppendBatch: Sendable {
 
     /// Makes an empty batch.
     ///
-    /// - Parameter bytes: how large the block is made with the first frame, where it is known that many will come.
+    /// - Parameter bytes: capacity of the first block, for callers that expect many frames.
     public init(expecting bytes: Int = 0) {
         self.expected = bytes
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the batch has no frames.
     public var isEmpty: Bool { self.count == 0 }
 
-    /// Adds a frame of `size` bytes, 13...65535, and returns where it has to be written, so that a frame is rewritten straight into
-    /// the batch. The place is valid until the next call.
+    /// Adds a frame of `size` bytes, 13...65535, and returns the address where the caller writes it. So a frame is rewritten
+    /// straight into the batch. The address is valid until the next call.
     public mutating func append(_ entry: Entry, size: Int) -> UnsafeMutableRawPointer {
+        assert((0...Frame.maximumSize).contains(size), "a frame that its size field cannot hold")
         let shortSize = UInt16(clamping: size)
         let prefix = Self.entrySize &+ (entry.takenAt == nil ? 0 : Self.takenSize)
         let start = self.reserve(prefix &+ max(size, 0))
@@ -113,21 +114,23 @@ public struct AppendBatch: Sendable {
             capacity: max(2 * (self.block?.capacity ?? 0), used + size, self.expected, AppendBlock.smallest)
         )
         if let former = self.block { block.start.copyMemory(from: former.start, byteCount: used) }
+        assert(block.capacity >= used + size)
         block.used = used + size
         self.block = block
         return block.start + used
     }
 
-    /// Calls `body` with each frame in the order in which they were added. The bytes are valid during the call only.
+    /// Calls `body` with each frame, in the order of the appends. The bytes are valid during the call only.
     public func forEach<Failure: Error>(
         _ body: (Entry, UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
         var offset = 0
         while let (entry, frame) = self.next(&offset) { try body(entry, frame) }
+        assert(offset == self.block?.used ?? 0, "bytes after the last frame")
     }
 
-    /// The frame at `offset`, which begins with 0 and is moved on; `nil` at the end. The bytes are valid as long as the batch is
-    /// not added to.
+    /// Returns the frame at `offset` and advances `offset`, which starts at 0; `nil` at the end. The bytes are valid until the
+    /// batch is changed.
     public func next(_ offset: inout Int) -> (Entry, UnsafeRawBufferPointer)? {
         guard let block = self.block, offset < block.used else { return nil }
         let start = UnsafeRawPointer(block.start) + offset
@@ -146,23 +149,25 @@ public struct AppendBatch: Sendable {
             entry.takenAt = .uptimeNanoseconds(start.loadUnaligned(fromByteOffset: Self.entrySize, as: UInt64.self))
         }
         let size = Int(start.loadUnaligned(fromByteOffset: 12, as: UInt16.self))
+        assert(offset + prefix + size <= block.used, "an entry beyond the bytes in use")
         offset &+= prefix &+ size
         return (entry, UnsafeRawBufferPointer(start: start + prefix, count: size))
     }
 
-    /// Empties the batch; its memory is kept unless a copy is still in use.
+    /// Empties the batch. Its memory is reused unless a copy still shares it.
     public mutating func removeAll() {
+        assert((self.count == 0) == ((self.block?.used ?? 0) == 0), "frames without bytes, or bytes without frames")
         if isKnownUniquelyReferenced(&self.block) { self.block?.used = 0 } else { self.block = nil }
         self.count = 0
         self.frameBytes = 0
     }
 }
 
-/// The bytes of a batch.
+/// Block of bytes that copies of a batch share.
 ///
-/// `@unchecked Sendable` because batches share blocks between threads, but write only to those that nobody shares.
+/// `@unchecked Sendable` because threads share blocks through batches, but a batch writes only to a block that it alone references.
 private final class AppendBlock: @unchecked Sendable {
-    /// Bytes of the smallest block: a short frame for one terminal needs no more, and small blocks double.
+    /// Bytes of the smallest block, enough for a short frame; small blocks double.
     static let smallest = 128
 
     let start: UnsafeMutableRawPointer
@@ -178,6 +183,7 @@ private final class AppendBlock: @unchecked Sendable {
 
     @inline(__always)
     func reserve(_ size: Int) -> UnsafeMutableRawPointer? {
+        assert(self.used <= self.capacity && size >= 0)
         guard self.capacity &- self.used >= size else { return nil }
         defer { self.used &+= size }
         return self.start + self.used

@@ -1,19 +1,19 @@
-/// What would become of a frame if it were appended now.
+/// Result that an append would have now.
 public struct AppendPreview: Equatable, Sendable {
-    /// Frames of its terminal that are kept before it, those in flight included and those that it would evict left out.
+    /// Stored frames of its terminal before it, with those in flight and without those that it would evict.
     public var framesAhead: Int
-    /// The messages that it would evict, the first to go first; the first ``maximumListed`` of them.
+    /// Messages that it would evict, in the order of eviction; at most ``maximumListed`` of them.
     public var evicted: [MessageID]
-    /// How many those are.
+    /// Number of all messages that it would evict.
     public var evictedFrames: Int
-    /// The cap because of which it would be refused; `nil` when it would be taken.
+    /// Cap that would reject it; `nil` when it would be accepted.
     public var rejection: StoreLimits.Cap?
-    /// Seconds that it would be kept; 0 for ever.
+    /// Time to live in seconds; 0 for no end.
     public var timeToLive: UInt32
 
-    /// A frame can evict thousands of small ones; an operator looks at the first.
+    /// Largest number of listed messages. One frame can evict thousands of small ones.
     public static let maximumListed = 100
-    /// Frames that are walked over at the most to answer one question: some milliseconds.
+    /// Largest number of frames that one preview visits, which takes some milliseconds.
     public static let maximumWalk = 10_000
 
     /// Makes a preview.

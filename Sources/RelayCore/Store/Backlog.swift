@@ -1,14 +1,14 @@
 import TTMSProtocol
 
-/// What a store keeps for one terminal.
+/// Size of one terminal's queue in a store.
 public struct Backlog: Equatable, Sendable {
-    /// Frames kept, those in flight included.
+    /// Stored frames, with those in flight.
     public var frames: Int
-    /// Their bytes.
+    /// Bytes of these frames.
     public var bytes: Int
-    /// How many of the frames have been read for delivery, and are neither removed nor rewound.
+    /// Frames that have been read for delivery and are neither removed nor requeued.
     public var inFlightFrames: Int
-    /// When the relay took the oldest of them.
+    /// Time at which the oldest of the frames was accepted; `nil` when there is none.
     public var oldestAcceptedAt: Timestamp?
 
     /// Makes a backlog; the default is the empty one.
@@ -20,11 +20,11 @@ public struct Backlog: Equatable, Sendable {
     }
 }
 
-/// A terminal that a store knows, and what it keeps for it.
+/// Terminal that a store knows, with its backlog.
 public struct TerminalBacklog: Equatable, Sendable {
     /// The terminal.
     public let ccid: CCID
-    /// What is kept for it.
+    /// Size of its queue.
     public let backlog: Backlog
 
     /// Pairs a terminal with its backlog.

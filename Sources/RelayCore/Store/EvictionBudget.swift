@@ -1,7 +1,9 @@
-/// How many frames give way to one that is appended: as many as it takes the room of, and of what is more only some until the next
-/// commit. A cap that has become lower is so reached step by step (``MessageStore/trim(limit:)``), and no commit waits for all of it.
+/// Limit of the frames that one append evicts. The frames whose room it takes are always evicted; beyond these, a fixed number
+/// until the next commit.
+///
+/// So the effect of a lowered cap spreads over several commits (``MessageStore/trim(limit:)``), and none of them takes long.
 package struct EvictionBudget {
-    /// Frames beyond those whose room is taken, from one commit to the next: a millisecond or two.
+    /// Frames evicted beyond those whose room is taken, per commit: work of one or two milliseconds.
     package static let perCommit = 200
 
     private var rest = EvictionBudget.perCommit
@@ -10,10 +12,10 @@ package struct EvictionBudget {
 
     package init() {}
 
-    /// Everything staged is durable.
+    /// Restores the full budget after a commit.
     package mutating func renew() { self.rest = Self.perCommit }
 
-    /// A frame of `size` bytes is to be appended.
+    /// Begins the append of a frame of `size` bytes.
     package mutating func begin(size: Int) {
         self.size = size
         self.freed = (0, 0)
@@ -21,18 +23,19 @@ package struct EvictionBudget {
 
     private var isCovered: Bool { self.freed.frames > 0 && self.freed.bytes >= self.size }
 
-    /// Whether one more frame may be evicted for it.
+    /// Whether one more frame may be evicted for the append.
     package var isLeft: Bool { self.rest > 0 || !self.isCovered }
 
-    /// A frame of `bytes` bytes was evicted for it.
+    /// Records that a frame of `bytes` bytes was evicted for the append.
     package mutating func spend(bytes: Int) {
+        assert(self.isLeft, "an eviction beyond the budget")
         if self.isCovered { self.rest -= 1 }
         self.freed.frames += 1
         self.freed.bytes += bytes
     }
 }
 
-/// What a queue, or all of them, hold beyond their caps.
+/// Tests of a load against the caps.
 extension StoreLimits {
     package func isOver(terminal load: StoreLoad) -> Bool {
         load.frames > self.terminalFrames || load.bytes > self.terminalBytes

@@ -1,56 +1,57 @@
 import Synchronization
 import TTMSProtocol
 
-/// What has no room in a store whose policy is ``StoreLimits/Policy/pushBack``, known to all threads.
+/// Terminals without room in a store with the policy ``StoreLimits/Policy/pushBack``, readable from all threads.
 ///
-/// A terminal is full from its cap on, in frames or bytes, until an eighth of the cap is free, and so is the store with the caps
-/// over all: senders that stop and go on with each single frame would cost more than their frames. With the cap on terminals those
-/// are full for which nothing is kept, while something is kept for so many others. The store tells of each change
-/// when it is staged. What it has not carried out yet is not seen here, so the caps are passed by what is submitted meanwhile.
+/// A terminal is full from its cap on, in frames or bytes, until an eighth of the cap is free. The same holds for the whole store
+/// and the total caps. Without this margin, senders would pause and resume with each frame.
 ///
-/// Under the other policies nothing is ever full.
+/// At the cap on terminals, each terminal with an empty queue is full. The store publishes each change when it is staged. Frames
+/// that are submitted and not carried out do not count yet, so they can exceed the caps.
+///
+/// Under the other policies nothing is full.
 public final class FullTerminals: Sendable {
     private struct State {
         var policy = StoreLimits.Policy.dropOldest
-        /// Terminals at a cap of their own, and which.
+        /// Terminals at a cap of their own, by CCID.
         var terminals: [UInt32: StoreLimits.Cap] = [:]
-        /// The cap over all that is reached.
+        /// Total cap that is reached.
         var all: StoreLimits.Cap?
-        /// There is no room for the first frame of another terminal.
+        /// Whether the cap on terminals is reached.
         var hasNoTerminal = false
     }
 
     private let state = Mutex(State())
-    /// Whether anything is full. Every read of a connection asks, and nearly always this is the answer.
+    /// Whether anything is full. Every read of a connection checks this first, and it is nearly always `false`.
     private let hasAny = Atomic(false)
     private let endings = Atomic(UInt64(0))
 
-    /// Nothing is full.
+    /// Makes the state in which nothing is full.
     public init() {}
 
-    /// Whether anything is full, as far as the store's thread has come; cheap enough for every read of a connection.
+    /// Whether anything is full, by the work that the store's thread has carried out. Cheap enough for every read of a connection.
     @inline(__always)
     public var isAny: Bool { self.hasAny.load(ordering: .relaxed) }
 
-    /// How often something that was full has got room again: who waits for room need not look before this changes.
+    /// Number of times that something full got room again. A paused sender is checked again only after it has changed.
     public var releases: UInt64 { self.endings.load(ordering: .relaxed) }
 
-    /// Why there is no room for a frame for `ccid`; `nil` when there is.
+    /// Returns the cap that leaves no room for a frame for `ccid`; `nil` when there is room.
     ///
-    /// - Parameter kept: the terminals for which there is a frame already.
+    /// - Parameter kept: the terminals with a stored frame.
     public func cap(for ccid: CCID, kept: KeptTerminals) -> StoreLimits.Cap? {
         let (cap, hasNoTerminal) = self.state.withLock { ($0.terminals[ccid.rawValue] ?? $0.all, $0.hasNoTerminal) }
         if cap == nil, hasNoTerminal, !kept.contains(ccid) { return .terminals }
         return cap
     }
 
-    /// Terminals at a cap of their own.
+    /// Number of terminals at a cap of their own.
     public var count: Int { self.state.withLock(\.terminals.count) }
 
-    /// What gives way at a cap.
+    /// Policy of the store.
     public var policy: StoreLimits.Policy { self.state.withLock(\.policy) }
 
-    /// The store has other limits: from here on it tells anew of all that is full.
+    /// Begins again with new limits. The store then publishes everything that is full under them.
     package func reset(policy: StoreLimits.Policy) {
         self.state.withLock { state in
             state = State(policy: policy)
@@ -59,7 +60,7 @@ public final class FullTerminals: Sendable {
         }
     }
 
-    /// The store keeps `terminal` for `ccid`, and `all` for as many terminals as `terminals` says.
+    /// Records the load of `ccid`, the load of the whole store, and the number of terminals with stored frames.
     @inline(__always)
     package func note(_ ccid: CCID, _ terminal: StoreLoad, all: StoreLoad, terminals: Int, _ limits: StoreLimits) {
         if limits.policy == .pushBack { self.update(ccid, terminal, all: all, terminals: terminals, limits) }
@@ -67,9 +68,10 @@ public final class FullTerminals: Sendable {
 
     private func update(_ ccid: CCID, _ terminal: StoreLoad, all: StoreLoad, terminals: Int, _ limits: StoreLimits) {
         let (terminalCap, totalCap) = (limits.terminalCap(reachedBy: terminal), limits.totalCap(reachedBy: all))
-        // Nothing is full, and nothing becomes so.
+        // Nothing is full, and nothing becomes full.
         let hasNoTerminal = terminals >= limits.terminals
         guard terminalCap != nil || totalCap != nil || hasNoTerminal || self.isAny else { return }
+        assert(terminals >= 0 && all.frames >= terminal.frames && all.bytes >= terminal.bytes)
         self.state.withLock { state in
             if let terminalCap {
                 state.terminals[ccid.rawValue] = terminalCap
@@ -84,7 +86,7 @@ public final class FullTerminals: Sendable {
             }
             if state.hasNoTerminal != hasNoTerminal {
                 state.hasNoTerminal = hasNoTerminal
-                // One terminal less is room for one, and soon taken: what waits for it need not wait for more.
+                // A single free place suffices here, because it is soon taken and a margin would delay its use.
                 if !hasNoTerminal { self.endings.add(1, ordering: .relaxed) }
             }
             self.publish(state)

@@ -1,62 +1,64 @@
 import NIOCore
 import TTMSProtocol
 
-/// The way from event loops to the store thread: submissions gather while the store syncs, and one commit serves them all.
+/// Interface of event loops to the store's thread. Submissions gather while the store syncs, and one commit serves all of them.
 public protocol GroupCommit: Sendable {
-    /// Hands over what a shard has for the store. Never blocks for the disk.
+    /// Hands over a shard's submission. Never blocks for the disk.
     ///
-    /// Submissions of one client are carried out in the order of their numbers. Within one: removals, confirmations, rewinds,
-    /// appends, reads, commit. The client hears of it through ``GroupCommitClient/commitCompleted(_:)``, after the commit; while
-    /// commits fail, it hears of reads whose frames, if any, are all durable before that, through
-    /// ``GroupCommitClient/readsCompleted(_:)``.
+    /// Submissions of one client are carried out in the order of their numbers. Within one, the order is: removals, confirmations,
+    /// rewinds, appends, reads, commit.
+    ///
+    /// After the commit, the client gets ``GroupCommitClient/commitCompleted(_:)``. While commits fail, it gets answers to reads
+    /// whose frames are all durable earlier, by ``GroupCommitClient/readsCompleted(_:)``.
     func submit(_ submission: StoreSubmission)
 
-    /// Runs `body`, and commits together what is submitted until it returns, by whichever clients: for what has to come from several
-    /// of them. A body that takes longer than some milliseconds is not waited for.
+    /// Runs `body`, and carries out in one commit what all clients submit until it returns. A body that takes longer than some
+    /// milliseconds is not awaited.
     func together<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result
 
-    /// Runs `body` on the store thread between two commits, and gives back what it returned after the next attempt to commit, so
-    /// that, unless that fails, what others had staged is durable by then.
+    /// Runs `body` on the store's thread between two commits, and returns its result after the next attempt to commit. Unless that
+    /// fails, everything staged before is durable then.
     ///
-    /// What `body` stages stays staged when the commit fails, and is committed when the disk recovers: a failed commit is no error
-    /// here, since it does not undo anything. Who answers for a change says which it was (``StoreChange/isDurable``).
+    /// A failed commit is not an error here: what `body` has staged stays staged, and is committed when the disk recovers. The
+    /// caller reports which it was (``StoreChange/isDurable``).
     ///
-    /// - Throws: what `body` throws, which then has staged nothing; ``StoreError`` when the store is closed.
+    /// - Throws: the error of `body`, which then must have staged nothing; ``StoreError`` when the store is closed.
     func change<Value: Sendable>(
         _ body: @escaping @Sendable (any MessageStore) throws -> Value
     ) async throws -> StoreChange<Value>
 
-    /// Runs `body` on the store thread when everything submitted until now has been carried out, committed or not; it only looks.
-    /// With `nil`, and anywhere, when the store is closed.
+    /// Runs `body`, which changes nothing, on the store's thread after all earlier submissions were carried out, committed or not.
+    /// On a closed store `body` gets `nil`, on any thread.
     func post(_ body: @escaping @Sendable ((any MessageStore)?) -> Void)
 
-    /// The terminals for which the store keeps frames, as of the last submission that was carried out.
+    /// Terminals with stored frames, as of the last submission that was carried out.
     var kept: KeptTerminals { get }
 
-    /// The terminals that have no room for more, as of the last submission that was carried out.
+    /// Terminals without room, as of the last submission that was carried out.
     var full: FullTerminals { get }
 
-    /// The terminals whose trace switch is on, as of the last work that was carried out.
+    /// Terminals whose trace switch is on, as of the last work that was carried out.
     var traced: TracedTerminals { get }
 
-    /// Whether the store takes frames, and if not, why.
+    /// Whether the store accepts frames, or the reason against it.
     var health: StoreHealth { get }
 
-    /// What the store thread has done so far.
+    /// Counters of the store's thread.
     var statistics: GroupCommitStatistics { get }
 
-    /// What frames take in memory (``AppendBatch/cost``) that were submitted and are not durable yet; cheap enough for every event loop tick.
+    /// Memory in bytes (``AppendBatch/cost``) of submitted frames that are not durable yet. Cheap enough for every tick.
     var pendingBytes: Int { get }
 }
 
-/// What came of a change of the store. It has been carried out, for all who look from now on.
+/// Result of a change of the store. Later reads see the change.
 public struct StoreChange<Value: Sendable>: Sendable {
-    /// What the change returned.
+    /// Value that the change returned.
     public var value: Value
-    /// Whether it is on disk. Otherwise commits fail; it is written by the first that succeeds, and undone if the relay ends before.
+    /// Whether the change is on disk. `false` while commits fail: the next successful one writes it, and it is lost if the relay
+    /// ends before.
     public var isDurable: Bool
 
-    /// Makes a change.
+    /// Makes a result.
     public init(_ value: Value, isDurable: Bool = true) {
         self.value = value
         self.isDurable = isDurable
@@ -66,69 +68,71 @@ public struct StoreChange<Value: Sendable>: Sendable {
 extension StoreChange: Equatable where Value: Equatable {}
 
 extension GroupCommit {
-    /// Runs `body`, which only looks, as ``change(_:)`` does.
+    /// Runs `body`, which changes nothing, like ``change(_:)``.
     ///
-    /// - Throws: what `body` throws; ``StoreError`` when the store is closed.
+    /// - Throws: the error of `body`; ``StoreError`` when the store is closed.
     public func perform<Value: Sendable>(
         _ body: @escaping @Sendable (any MessageStore) throws -> Value
     ) async throws -> Value {
         try await self.change(body).value
     }
 
-    /// Just runs `body`, for implementations that decide by themselves when they commit.
+    /// Runs `body`. Default for implementations that commit at times of their own.
     public func together<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
         await body()
     }
 
-    /// The same number out of the statistics, for implementations that have no cheaper way.
+    /// Value from the statistics. Default for implementations without a cheaper one.
     public var pendingBytes: Int { self.statistics.pendingBytes }
 }
 
-/// Who is told when a submission has been carried out.
+/// Receiver of the results of submissions.
 public protocol GroupCommitClient: AnyObject, Sendable {
-    /// Called on the store thread, once per submission, in order; must not block.
+    /// Receives the result of a submission, on the store's thread, once per submission and in order. Must not block.
     func commitCompleted(_ completion: StoreCompletion)
 
-    /// Called on the store thread with answers that the completions still to come will not repeat; must not block.
+    /// Receives answers that later completions do not repeat, on the store's thread. Must not block.
     ///
-    /// A disk that fails can hold up what has to be written. It should not hold up a terminal for which nothing has to be.
+    /// While commits fail, a terminal whose frames are all durable gets its answers in this way.
     func readsCompleted(_ runs: [StoreCompletion.Run])
 }
 
-/// What one shard has for the store, gathered over one event loop tick.
+/// All that one shard has for the store, gathered during one tick.
 public struct StoreSubmission: Sendable {
-    /// Rises by one with each submission of the client.
+    /// Number of the submission; rises by one with each submission of the client.
     public var number: UInt64
-    /// Who is told.
+    /// Receiver of the result.
     public var client: any GroupCommitClient
-    /// When the frames to append were handed over, and so, but for those that say otherwise, when the relay read them.
+    /// Time at which the appended frames were handed over. Also the time at which they were read, except for entries with a time of
+    /// their own.
     public var acceptedAt: Timestamp
-    /// The same moment on the clock that ``AppendBatch/Entry/takenAt`` goes by.
+    /// The same moment on the clock of ``AppendBatch/Entry/takenAt``.
     public var submittedAt = NIODeadline.distantPast
-    /// Frames to keep.
+    /// Frames to append.
     public var appends: AppendBatch
     /// Frames in flight that are delivered.
     public var removals: [Removal]
     /// Terminals whose connection ended.
     public var rewinds: [CCID]
-    /// Terminals that want their next frames.
+    /// Requests for the next queued frames.
     public var reads: [ReadRequest]
-    /// Delivered messages after which a heartbeat came on the same connection.
+    /// Delivered messages after which a heartbeat arrived on the same connection.
     public var confirmations: [MessageID] = []
-    /// The keys under which clients sent some of the frames, by the frames' tokens; durable together with these.
+    /// Idempotency keys of frames, by the frames' tokens; durable together with the frames.
     public var keys: [UInt32: IdempotencyKey] = [:]
 
-    /// Whether carrying it out stages changes, so that its answer waits for a commit.
+    /// Whether carrying it out stages changes, so that its answer has to wait for a commit.
     public var needsCommit: Bool { !self.appends.isEmpty || !self.removals.isEmpty || !self.confirmations.isEmpty }
 
-    /// When the relay read a frame of ``appends``.
+    /// Returns the time at which the relay read a frame of ``appends``.
     public func acceptance(of entry: AppendBatch.Entry) -> Timestamp {
         guard let takenAt = entry.takenAt, takenAt < self.submittedAt else { return self.acceptedAt }
         let age = (self.submittedAt - takenAt).nanoseconds / 1_000
+        assert(age >= 0)
         return Timestamp(microseconds: self.acceptedAt.microseconds &- age)
     }
 
-    /// Ends all frames in flight of a terminal up to and including one.
+    /// Delivery of all frames in flight of a terminal up to and including one.
     public struct Removal: Equatable, Sendable {
         /// The terminal.
         public var ccid: CCID
@@ -142,13 +146,13 @@ public struct StoreSubmission: Sendable {
         }
     }
 
-    /// Asks for the next queued frames of a terminal.
+    /// Request for the next queued frames of a terminal.
     public struct ReadRequest: Equatable, Sendable {
         /// The terminal.
         public var ccid: CCID
-        /// Comes back with the run.
+        /// Token that the answer bears.
         public var token: UInt64
-        /// Frame bytes at the most; at least one frame comes when there is one.
+        /// Largest number of frame bytes. At least one frame is returned when there is one.
         public var maximumBytes: Int
 
         /// Makes a request.
@@ -179,22 +183,22 @@ public struct StoreSubmission: Sendable {
     }
 }
 
-/// What came of a submission: everything in it is durable.
+/// Result of a submission: everything in it is durable.
 public struct StoreCompletion: Sendable {
     /// The submission's number.
     public var number: UInt64
-    /// What the reads returned, but for what ``GroupCommitClient/readsCompleted(_:)`` has told.
+    /// Answers to the reads, without those that ``GroupCommitClient/readsCompleted(_:)`` has delivered.
     public var runs: [Run]
-    /// What became of the appended frames that asked for it, in their order.
+    /// Receipts of the appended frames that have a token, in their order.
     public var receipts: [Receipt]
 
     /// The answer to one ``StoreSubmission/ReadRequest``.
     public struct Run: Sendable {
         /// The terminal.
         public var ccid: CCID
-        /// The request's token.
+        /// Token of the request.
         public var token: UInt64
-        /// The frames; a failed read is an error here, and the terminal's frames stay queued.
+        /// Frames that were read, or the error of a failed read. After an error the frames stay queued.
         public var result: Result<StoredRun, StoreError>
 
         /// Makes an answer.
@@ -205,15 +209,15 @@ public struct StoreCompletion: Sendable {
         }
     }
 
-    /// What became of an appended frame.
+    /// Result of one append.
     public struct Receipt: Equatable, Sendable {
         /// The destination.
         public var ccid: CCID
-        /// The token given with the frame.
+        /// Token of the frame's entry.
         public var token: UInt32
-        /// Its id, or the cap that it ran into.
+        /// Id of the frame, or the cap that rejected it.
         public var outcome: AppendOutcome
-        /// Whether it is traced, if it was to be: there may be no room for it.
+        /// Whether the frame is traced, if it was to be: there may be no room for a trace.
         public var isTraced = true
 
         /// Makes a receipt.
@@ -232,39 +236,39 @@ public struct StoreCompletion: Sendable {
     }
 }
 
-/// Whether the store takes frames.
+/// Whether the store accepts frames.
 public enum StoreHealth: Equatable, Sendable {
     /// Commits succeed.
     case healthy
-    /// Commits fail and are tried again; what was submitted is kept in memory until one succeeds.
+    /// Commits fail and are tried again; everything submitted stays in memory until one succeeds.
     case failing(StoreError)
     /// The store is closed.
     case closed
 }
 
-/// What the store thread has done since it started.
+/// Counters of the store's thread since it started.
 public struct GroupCommitStatistics: Equatable, Sendable {
     /// Totals of the store as of the last commit.
     public var totals = StoreTotals()
-    /// What the store remembers of messages, as of the last commit.
+    /// Totals of the traces and keys, as of the last commit.
     public var traceTotals = TraceTotals()
     /// Commits that succeeded.
     public var commits: UInt64 { self.commitTimes.count }
     /// Commits that failed; each is tried again.
     public var failures: UInt64 = 0
-    /// Seconds that commits took which succeeded, their fsync included.
+    /// Duration of successful commits in seconds, with their fsync.
     public var commitTimes = Histogram(Histogram.latencies)
-    /// Seconds that the store's thread worked between two commits: who asks for something then waits for so long.
+    /// Duration of the store's turns in seconds: a new request waits at most one turn before it is carried out.
     public var turnTimes = Histogram(Histogram.latencies)
-    /// Seconds that reads of queued frames took.
+    /// Duration of reads of queued frames in seconds.
     public var readTimes = Histogram(Histogram.latencies)
-    /// Seconds from the relay's giving a frame to the store until it was durable, for each frame.
+    /// Time in seconds from the submission of a frame until it is durable, for each frame.
     public var durableTimes = Histogram(Histogram.latencies)
-    /// Seconds from taking a frame until it was read for its terminal, for the oldest frame of each read.
+    /// Time in seconds from the acceptance of a frame until it is read for its terminal, for the oldest frame of each read.
     public var waitingTimes = Histogram(Histogram.absences)
-    /// Bytes of frames that were submitted and are not durable yet.
+    /// Memory in bytes (``AppendBatch/cost``) of submitted frames that are not durable yet.
     public var pendingBytes: Int = 0
 
-    /// Statistics of a store thread that has done nothing yet.
+    /// Makes the counters of a thread that has done nothing yet.
     public init() {}
 }

@@ -1,30 +1,35 @@
 import Synchronization
 import TTMSProtocol
 
-/// The terminals for which a store keeps frames, known to all threads.
+/// Terminals with frames in a store, readable from all threads.
 ///
-/// A terminal that registers need not wait for the store's thread when nothing is kept for it, which is nearly always. The store
-/// tells of each change when it is staged, so an event loop that has the answers to all its submissions sees all its frames here.
+/// A terminal without stored frames can be live at once, without a wait for the store's thread; that is the usual case.
+///
+/// The store publishes each change when it is staged. So an event loop with the answers to all its submissions sees all its frames
+/// here.
 public final class KeptTerminals: Sendable {
     private let ccids = Mutex<Set<UInt32>>([])
 
-    /// Knows of none.
+    /// Makes an empty set.
     public init() {}
 
-    /// Whether the store keeps a frame for `ccid`, as far as its thread has come.
+    /// Whether the store has a frame for `ccid`, by the work that its thread has carried out.
     public func contains(_ ccid: CCID) -> Bool {
         self.ccids.withLock { $0.contains(ccid.rawValue) }
     }
 
-    /// All of them.
+    /// CCIDs of all these terminals.
     public var all: Set<UInt32> { self.ccids.withLock { $0 } }
 
-    /// The store keeps a first frame for `ccid`.
+    /// Number of these terminals.
+    package var count: Int { self.ccids.withLock { $0.count } }
+
+    /// Records the first stored frame for `ccid`.
     package func insert(_ ccid: CCID) {
         self.ccids.withLock { _ = $0.insert(ccid.rawValue) }
     }
 
-    /// The store keeps nothing for `ccid` any more.
+    /// Records that no frame for `ccid` is left.
     package func remove(_ ccid: CCID) {
         self.ccids.withLock { _ = $0.remove(ccid.rawValue) }
     }

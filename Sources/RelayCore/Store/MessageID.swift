@@ -1,34 +1,35 @@
-/// Names one queued frame: the store's slot of its destination, and its place in that destination's queue.
+/// Number of one stored frame: the store's slot of its destination, and its sequence in that destination's queue.
 ///
-/// 24 bits of slot and 40 bits of sequence make one 64-bit number. Within a slot, ids rise in the order in which the relay took
-/// the frames, and are never used twice; between slots their order means nothing.
+/// The id has 24 bits of slot and 40 bits of sequence. Within a slot, ids rise in the order of acceptance and are never reused.
+/// Between slots their order has no meaning.
 public struct MessageID: RawRepresentable, Hashable, Sendable {
     /// Slot in the upper 24 bits, sequence in the lower 40.
     public let rawValue: UInt64
 
-    /// Makes the id with this number.
+    /// Makes the id with this raw value.
     @inlinable
     public init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 
-    /// The largest slot, and so the number of destinations that a store can know, less one.
+    /// Largest slot. A store can know one destination more than this number.
     public static let maximumSlot: UInt32 = 1 << 24 - 1
-    /// The largest sequence. At 100,000 queued frames per second for one terminal it lasts four months; the store then refuses
-    /// frames for that terminal rather than use a sequence twice.
+    /// Largest sequence. At 100,000 queued frames per second for one terminal it suffices for four months. After it, the store
+    /// rejects frames for that terminal instead of reusing a sequence.
     public static let maximumSequence: UInt64 = 1 << 40 - 1
 
     /// Makes the id of the frame at `sequence` in the queue of `slot`.
     @inlinable
     public init(slot: UInt32, sequence: UInt64) {
+        assert(slot <= Self.maximumSlot && sequence <= Self.maximumSequence)
         self.rawValue = UInt64(slot) &<< 40 | sequence & (1 &<< 40 &- 1)
     }
 
-    /// The store's number of the destination.
+    /// Store's number of the destination.
     @inlinable
     public var slot: UInt32 { UInt32(truncatingIfNeeded: self.rawValue &>> 40) }
 
-    /// The place in the destination's queue, counted from the first frame that it was ever given.
+    /// Place in the destination's queue, counted from the first frame ever appended to it.
     @inlinable
     public var sequence: UInt64 { self.rawValue & (1 &<< 40 &- 1) }
 }

@@ -1,75 +1,77 @@
 import NIOCore
 import TTMSProtocol
 
-/// The contract of the queue on disk: a FIFO of frames per terminal, durable at ``commit()``.
+/// Contract of the store: a FIFO of frames per terminal, durable at ``commit()``.
 ///
-/// A store belongs to one thread (the group commit's), so it is not `Sendable` and takes no locks. Every change is *staged* by its
-/// call and takes effect for later calls at once; `commit` makes all staged changes durable together (written and fsynced) or
-/// throws and leaves them staged, to be committed again; nothing staged survives a crash before `commit` returns.
+/// A store is confined to one thread (the group commit's), so it is not `Sendable` and takes no locks. Each call *stages* its
+/// change, which later calls see at once.
+///
+/// `commit` makes all staged changes durable together (written and fsynced). If it throws, they stay staged and can be committed
+/// again. A crash before `commit` returns loses them.
 ///
 /// Each terminal's queue is, oldest first: frames **in flight** (read for delivery, not removed yet), then frames **queued**.
-/// - `append` adds a queued frame at the end, or one that is in flight from its birth; the latter only while nothing is queued.
-/// - `readNext` turns queued frames into frames in flight, in order.
+/// - `append` adds a queued frame at the end, or one that is already in flight; the latter only while nothing is queued.
+/// - `readNext` puts queued frames in flight, in order.
 /// - `remove` ends frames in flight, from the oldest on: they are delivered.
-/// - `rewind` turns all frames in flight back into queued ones: the connection ended.
-/// - Expiry, eviction and deletion concern queued frames only: what has been written to a terminal cannot be recalled.
+/// - `rewind` requeues all frames in flight: the connection ended.
+/// - Expiry, eviction and deletion concern queued frames only, because bytes written to a terminal cannot be recalled.
 ///
-/// After a restart everything kept is queued. Counts are known without scanning.
+/// After a restart all stored frames are queued. Counts are known without a scan.
 public protocol MessageStore: TraceStore {
-    /// Caps, policy, and the default time to live. May be changed at any time.
+    /// Caps, policy, and the default time to live. Can be changed at any time.
     var limits: StoreLimits { get set }
 
-    /// Frames and bytes kept, and what has become of all others since the store was made.
+    /// Stored frames and bytes, and counters of all others since the store was made.
     var totals: StoreTotals { get }
 
-    /// Frames in flight, of all terminals.
+    /// Number of frames in flight, of all terminals.
     var inFlightFrames: Int { get }
 
-    /// The terminals for which frames are kept, those in flight included, for other threads to look at.
+    /// Terminals with stored frames, those in flight included, for other threads.
     var kept: KeptTerminals { get }
 
-    /// The terminals that have no room for more, for other threads to look at: senders have to wait for them.
+    /// Terminals without room, for which senders have to wait, for other threads.
     var full: FullTerminals { get }
 
-    /// Changes staged since the last successful commit. Rises with each change; 0 when a commit would write nothing.
+    /// Number of changes staged since the last successful commit; 0 when a commit would write nothing.
     var staged: Int { get }
 
-    /// Of the staged changes, those that need room on the disk to become durable: frames and keys that were added.
+    /// Number of staged changes that need room on the disk: added frames and keys.
     ///
-    /// While this is all that is staged, everything that ends a frame is durable.
+    /// While nothing else is staged, every end of a frame is durable.
     var stagedGrowth: Int { get }
 
-    /// Frames kept that were staged since the last successful commit: they are in memory only, and a crash would lose them.
+    /// Stored frames that were staged since the last successful commit: they are in memory only, and a crash would lose them.
     var stagedFrames: Int { get }
 
-    /// Whether frames for `ccid` have been staged since the last successful commit, so that what is read of its queue may not be
+    /// Whether frames for `ccid` have been staged since the last successful commit, so that a read may return frames that are not
     /// durable.
     func hasStagedFrames(for ccid: CCID) -> Bool
 
-    /// Whether a run ends before the first frame that is staged, unless it begins there: while commits fail, what is durable need not
-    /// wait for what is not.
+    /// Whether a run that begins with durable frames ends before the first staged one. While commits fail, durable frames then need
+    /// not wait for staged ones.
     var readsStagedApart: Bool { get set }
 
-    /// Whether a kept message has been staged since the last successful commit.
+    /// Whether a stored message has been staged since the last successful commit.
     func isStaged(_ id: MessageID) -> Bool
 
-    /// Stages a frame for `ccid`, evicting older ones or refusing it where a cap says so.
+    /// Stages a frame for `ccid`, and evicts older ones or rejects it according to the caps.
     ///
-    /// Where far more is kept than a cap allows, since that has become lower, one frame evicts only some of it
-    /// (``EvictionBudget``), and ``trim(limit:)`` the rest.
+    /// When a cap was lowered far below the stored amount, one append evicts a limited number of frames (``EvictionBudget``).
+    /// ``trim(limit:)`` evicts the rest.
     ///
-    /// With ``StoreLimits/Policy/pushBack`` the caps do neither: the frame was taken when there was room, or could
-    /// not be left with its sender (``refusal(of:size:)``).
+    /// With ``StoreLimits/Policy/pushBack`` no cap evicts or rejects: the frame was accepted while there was room, or could not be
+    /// left with its sender (``refusal(of:size:)``).
     ///
     /// - Parameters:
-    ///   - frame: 13...65535 bytes, as its destination gets them.
-    ///   - acceptedAt: when the relay took it. A store keeps these rising within each queue, and a time that is a little earlier than
-    ///     the last counts as just after it (``AcceptanceClock``).
-    ///   - timeToLive: seconds; 0 for ever; `nil` for the limits' default.
-    ///   - isInFlight: the frame has been written to the terminal already (journal). No cap refuses it: it was taken long before,
-    ///     and the connections' windows bound how many there are.
-    ///   - isTraced: its trace is kept, also without its terminal's switch.
-    /// - Throws: ``StoreError`` when reading what has to be evicted fails.
+    ///   - frame: 13...65535 bytes, in the form that its destination gets.
+    ///   - acceptedAt: time of acceptance. Times rise within each queue: one slightly earlier than the last becomes the next
+    ///     microsecond after it (``AcceptanceClock``).
+    ///   - timeToLive: seconds; 0 for no end; `nil` for the limits' default.
+    ///   - isInFlight: whether the frame has been written to the terminal already (journal). No cap rejects it, because it was
+    ///     accepted before; the connections' windows bound the number of such frames.
+    ///   - isTraced: whether the frame is traced even when its terminal's switch is off.
+    /// - Throws: ``StoreError`` when a frame that has to be evicted cannot be read.
     func append(
         _ frame: UnsafeRawBufferPointer,
         to ccid: CCID,
@@ -79,24 +81,25 @@ public protocol MessageStore: TraceStore {
         isTraced: Bool
     ) throws(StoreError) -> AppendOutcome
 
-    /// Stages that a frame was refused that is not given to ``append(_:to:acceptedAt:timeToLive:isInFlight:isTraced:)`` at all.
+    /// Stages the count of a rejected frame that is not passed to ``append(_:to:acceptedAt:timeToLive:isInFlight:isTraced:)``.
     func countRefused()
 
     /// Reads queued frames of `ccid`, oldest first, and puts them in flight.
     ///
-    /// Frames whose time to live is over by `now` are expired instead (staged). At least one frame is read when there is one, unless
-    /// ``StoreLimits/expiriesPerRead`` had to be expired before it: then there is more to read, and perhaps nothing in the run.
+    /// Frames whose time to live has ended by `now` are expired instead (staged). At least one frame is read when there is one.
     ///
-    /// - Parameter maximumBytes: of frames.
+    /// The exception: after ``StoreLimits/expiriesPerRead`` expiries the run ends, possibly empty, with ``StoredRun/hasMore``.
+    ///
+    /// - Parameter maximumBytes: limit of the frames' bytes.
     func readNext(of ccid: CCID, maximumBytes: Int, now: Timestamp) throws(StoreError) -> StoredRun
 
     /// Stages the end of all frames in flight of `ccid` up to and including `through`: they are delivered.
     ///
-    /// - Returns: how many frames that were; 0 when none of them is in flight any more.
+    /// - Returns: the number of removed frames; 0 when none of them is in flight now.
     @discardableResult
     func remove(of ccid: CCID, through: MessageID) throws(StoreError) -> Int
 
-    /// Turns all frames in flight of `ccid` back into queued ones.
+    /// Requeues all frames in flight of `ccid`.
     func rewind(_ ccid: CCID)
 
     /// Makes everything staged durable.
@@ -104,38 +107,39 @@ public protocol MessageStore: TraceStore {
     /// - Throws: ``StoreError``; everything staged stays staged.
     func commit() throws(StoreError)
 
-    /// Makes durable what is staged except ``stagedGrowth``, where a commit of everything has failed for want of room.
+    /// Makes all staged changes durable except ``stagedGrowth``. Called after a commit of everything has failed for lack of room.
     ///
     /// - Throws: ``StoreError``; everything staged stays staged.
     func commitEnds() throws(StoreError)
 
-    /// What is kept for `ccid`; empty when the store does not know it.
+    /// Returns the backlog of `ccid`; empty when the store does not know it.
     func backlog(of ccid: CCID) -> Backlog
 
-    /// Terminals for which something is kept, in the order of their CCIDs.
+    /// Returns terminals with stored frames, in the order of their CCIDs.
     ///
     /// - Parameters:
     ///   - after: only terminals with higher CCIDs.
-    ///   - limit: terminals at the most.
+    ///   - limit: largest number of terminals.
     func terminals(after: CCID?, limit: Int) -> [TerminalBacklog]
 
-    /// Messages kept for `ccid`, oldest first, those in flight included.
+    /// Returns stored messages for `ccid`, oldest first, those in flight included.
     ///
     /// - Parameters:
-    ///   - after: only messages behind this one.
-    ///   - limit: messages at the most.
+    ///   - after: only messages after this one.
+    ///   - limit: largest number of messages.
     func messages(of ccid: CCID, after: MessageID?, limit: Int) throws(StoreError) -> [StoredMessage]
 
-    /// The message with this id; `nil` when it is not kept (any more).
+    /// Returns the stored message with this id; `nil` when there is none.
     func message(_ id: MessageID) throws(StoreError) -> StoredMessage?
 
-    /// How many frames of its terminal are kept before a kept message, those in flight included; `nil` when it is not kept.
+    /// Returns the number of stored frames of its terminal before a stored message, those in flight included; `nil` when it is not
+    /// stored.
     ///
-    /// Where frames between were deleted or have expired, and more than ``AppendPreview/maximumWalk`` are to be counted, it may
-    /// count those, too: one answer must not hold up the commits.
+    /// The result is an upper bound when frames between were deleted or have expired and more than ``AppendPreview/maximumWalk``
+    /// are to be counted. A longer count would delay the commits.
     func framesAhead(of id: MessageID) throws(StoreError) -> Int?
 
-    /// What would become of a frame of `size` bytes, 13...65535, that were appended for `ccid` now. Nothing is staged.
+    /// Returns the result that an append of `size` bytes, 13...65535, for `ccid` would have now. Nothing is staged.
     func preview(size: Int, to ccid: CCID, timeToLive: UInt32?) throws(StoreError) -> AppendPreview
 
     /// Stages the deletion of one queued message.
@@ -144,39 +148,39 @@ public protocol MessageStore: TraceStore {
     /// Stages the deletion of queued messages of `ccid`, oldest first.
     ///
     /// - Parameters:
-    ///   - through: the last to be deleted; `nil` for all that are queued now.
-    ///   - limit: messages at the most, where each has to be looked at, so that one call does not hold up the commits.
+    ///   - through: the last message to delete; `nil` for all that are queued now.
+    ///   - limit: largest number of messages, where each has to be read, so that one call does not delay the commits.
     func deleteAll(of ccid: CCID, through: MessageID?, limit: Int) throws(StoreError) -> BulkDeletion
 
-    /// Stages the expiry of queued messages whose time to live is over by `now`.
+    /// Stages the expiry of queued messages whose time to live has ended by `now`.
     ///
-    /// - Parameter limit: messages at the most, so that one call does not hold up the commits.
-    /// - Returns: how many expired; `limit` when there may be more, also where it has only looked at many.
+    /// - Parameter limit: largest number of messages, so that one call does not delay the commits.
+    /// - Returns: the number of expired messages; `limit` when there may be more, also when many were only read.
     func expire(now: Timestamp, limit: Int) throws(StoreError) -> Int
 
-    /// Stages the eviction of the oldest queued frames of what an append has found, and left, beyond its cap.
+    /// Stages the eviction of the oldest queued frames that an append has left beyond a cap.
     ///
-    /// - Parameter limit: frames at the most.
-    /// - Returns: how many were evicted; `limit` when there may be more.
+    /// - Parameter limit: largest number of frames.
+    /// - Returns: the number of evicted frames; `limit` when there may be more.
     func trim(limit: Int) throws(StoreError) -> Int
 
-    /// Whether what is written now can be found again: called about once a second, also when nothing is staged.
+    /// Checks that the store's files can be opened again. Called about once a second, also when nothing is staged.
     ///
-    /// - Throws: ``StoreError``; commits then fail with the same until it is so again.
+    /// - Throws: ``StoreError``; commits then fail with the same error until a check passes.
     func check() throws(StoreError)
 
-    /// Commits, and lets go of the files. Nothing may be called after it.
+    /// Commits and closes the files. No call may follow.
     func close() throws(StoreError)
 }
 
-/// What came of one call of ``MessageStore/deleteAll(of:through:limit:)``.
+/// Result of one call of ``MessageStore/deleteAll(of:through:limit:)``.
 public struct BulkDeletion: Equatable, Sendable {
-    /// Messages deleted.
+    /// Number of deleted messages.
     public var frames: Int
-    /// The last message that is to be deleted by further calls; `nil` when all are.
+    /// Last message that further calls have to delete; `nil` when all are deleted.
     public var rest: MessageID?
 
-    /// Makes the outcome of a call.
+    /// Makes the result of a call.
     public init(frames: Int, rest: MessageID? = nil) {
         self.frames = frames
         self.rest = rest
@@ -186,7 +190,7 @@ public struct BulkDeletion: Equatable, Sendable {
 extension MessageStore {
     /// Stages the deletion of all queued messages of `ccid`.
     ///
-    /// - Returns: how many those were.
+    /// - Returns: the number of deleted messages.
     @discardableResult
     package func deleteAll(of ccid: CCID, limit: Int = 1_000) throws(StoreError) -> Int {
         var deletion = try self.deleteAll(of: ccid, through: nil, limit: limit)
@@ -198,8 +202,9 @@ extension MessageStore {
         return frames
     }
 
-    /// Why a frame of `size` bytes is not to be appended, although no cap would refuse it there: with ``StoreLimits/Policy/pushBack``
-    /// a terminal is made to wait, but an operator waits for the answer, and gets the one of ``StoreLimits/Policy/rejectNewest``.
+    /// Returns the cap because of which a frame of `size` bytes is not to be appended, although
+    /// ``append(_:to:acceptedAt:timeToLive:isInFlight:isTraced:)`` would accept it. With ``StoreLimits/Policy/pushBack`` terminals
+    /// wait, but an operator gets the answer of ``StoreLimits/Policy/rejectNewest``.
     package func refusal(of entry: AppendBatch.Entry, size: Int) throws(StoreError) -> StoreLimits.Cap? {
         guard self.limits.policy == .pushBack, entry.isFromOperator else { return nil }
         return try self.preview(size: size, to: entry.ccid, timeToLive: entry.timeToLive).rejection
@@ -224,29 +229,29 @@ extension MessageStore {
     }
 }
 
-/// What became of a frame that was to be kept.
+/// Result of an append.
 public enum AppendOutcome: Equatable, Sendable {
     /// It is staged under this id.
     case queued(MessageID)
-    /// A cap stood in its way, and nothing gave way to it.
+    /// A cap rejected it.
     case rejected(StoreLimits.Cap)
 }
 
-/// What became of a deletion.
+/// Result of a deletion.
 public enum DeleteOutcome: Equatable, Sendable {
-    /// The message is no longer kept, and was not delivered.
+    /// The message was queued, and its deletion is staged.
     case deleted
-    /// The message has been written to its terminal.
+    /// The message is in flight, so it is not deleted.
     case inFlight
-    /// There is no such message (any more).
+    /// No message with this id is stored.
     case unknown
 }
 
-/// Frames read for delivery: their bytes one behind the other, ready for the socket.
+/// Frames read for delivery: their bytes in sequence, ready for the socket.
 public struct StoredRun: Sendable {
-    /// Where one of the frames ends, and which it is.
+    /// End and id of one frame.
     public struct Mark: Equatable, Sendable {
-        /// Offset in ``StoredRun/bytes`` just behind the frame.
+        /// Offset in ``StoredRun/bytes`` after the frame.
         public let end: Int
         /// The frame's id.
         public let id: MessageID
@@ -258,15 +263,15 @@ public struct StoredRun: Sendable {
         }
     }
 
-    /// The frames' bytes; its readable bytes begin with the first frame.
+    /// Bytes of the frames; the readable bytes begin with the first frame.
     public var bytes: ByteBuffer
     /// One per frame, in order.
     public var marks: [Mark]
-    /// Whether queued frames remain behind these.
+    /// Whether queued frames remain after these.
     public var hasMore: Bool
-    /// Those of the frames whose messages are traced.
+    /// Ids of the frames that are traced.
     public var traced: [MessageID] = []
-    /// When the relay took the first of the frames; `nil` when there is none.
+    /// Time at which the first of the frames was accepted; `nil` when there is none.
     public var oldestAcceptedAt: Timestamp?
 
     /// Makes a run.
@@ -276,6 +281,7 @@ public struct StoredRun: Sendable {
         hasMore: Bool = false,
         oldestAcceptedAt: Timestamp? = nil
     ) {
+        assert(zip(marks, marks.dropFirst()).allSatisfy { $0.end < $1.end }, "marks out of order")
         self.bytes = bytes
         self.marks = marks
         self.hasMore = hasMore
@@ -283,21 +289,21 @@ public struct StoredRun: Sendable {
     }
 }
 
-/// A kept frame with what the store knows of it.
+/// Stored frame with its attributes.
 public struct StoredMessage: Equatable, Sendable {
-    /// Its id.
+    /// Id of the message.
     public let id: MessageID
-    /// Its destination.
+    /// Destination of the message.
     public let destination: CCID
-    /// The frame as its destination gets it.
+    /// Frame in the form that its destination gets.
     public let frame: [UInt8]
-    /// When the relay took it.
+    /// Time at which the relay accepted it.
     public let acceptedAt: Timestamp
-    /// When its time to live is over; `nil` when it is kept for ever.
+    /// Time at which its time to live ends; `nil` for never.
     public let expiresAt: Timestamp?
-    /// Whether it has been written to its terminal.
+    /// Whether it has been written to its terminal's connection.
     public let isInFlight: Bool
-    /// What has happened to it; `nil` when it is not traced.
+    /// Trace of the message; `nil` when it is not traced.
     public let trace: MessageTrace?
 
     /// Makes a message.
@@ -320,27 +326,27 @@ public struct StoredMessage: Equatable, Sendable {
     }
 }
 
-/// Where the frames are that a store ever took: `appended == frames + removed + expired + deleted + evicted`.
+/// Account of all frames of a store: `appended == frames + removed + expired + deleted + evicted`.
 public struct StoreTotals: Equatable, Sendable {
-    /// Frames kept now.
+    /// Frames stored now.
     public var frames = 0
-    /// Their bytes.
+    /// Bytes of these frames.
     public var bytes = 0
-    /// Terminals for which frames are kept now.
+    /// Terminals with stored frames.
     public var terminals = 0
-    /// Frames ever taken.
+    /// Frames ever appended.
     public var appended: UInt64 = 0
     /// Frames delivered and removed.
     public var removed: UInt64 = 0
-    /// Frames whose time to live ended.
+    /// Frames whose time to live ended while they were queued.
     public var expired: UInt64 = 0
     /// Frames deleted by an operator.
     public var deleted: UInt64 = 0
-    /// Frames dropped as the oldest at a cap.
+    /// Oldest frames removed at a cap.
     public var evicted: UInt64 = 0
-    /// Frames refused at a cap; they were never taken.
+    /// Frames rejected at a cap; they were never appended.
     public var rejected: UInt64 = 0
 
-    /// The totals of a new store.
+    /// Makes the totals of a new store.
     public init() {}
 }

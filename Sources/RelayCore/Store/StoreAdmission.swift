@@ -1,12 +1,12 @@
-/// What a queue, or a whole store, holds: the numbers that caps are about.
+/// Load of a queue, or of the whole store: the numbers that caps limit.
 package struct StoreLoad: Equatable {
-    /// Frames kept, those in flight included.
+    /// Stored frames, those in flight included.
     package var frames: Int
-    /// Their bytes.
+    /// Bytes of these frames.
     package var bytes: Int
-    /// Frames in flight: eviction cannot touch them.
+    /// Frames in flight, which cannot be evicted.
     package var inFlightFrames: Int
-    /// Their bytes.
+    /// Bytes of the frames in flight.
     package var inFlightBytes: Int
 
     /// Makes a load; the default is the empty one.
@@ -18,23 +18,25 @@ package struct StoreLoad: Equatable {
     }
 }
 
-/// What the caps say of one more frame.
+/// Decision of the caps on one more frame.
 package enum StoreAdmission: Equatable {
     /// There is room.
     case admitted
-    /// The oldest queued frame of its terminal has to go first; there is one.
+    /// The oldest queued frame of its terminal, which exists, has to be evicted first.
     case evictOfTerminal
-    /// The oldest queued frame of all terminals has to go first; there is one.
+    /// The oldest queued frame of all terminals, which exists, has to be evicted first.
     case evictOfAll
-    /// It is not kept.
+    /// The frame is rejected because of this cap.
     case rejected(StoreLimits.Cap)
 }
 
 extension StoreLimits {
-    /// Decides on a frame of `size` bytes. Asked again after each eviction, until it admits or rejects.
+    /// Decides on a frame of `size` bytes. Called again after each eviction, until it admits or rejects.
     ///
-    /// A frame for which even the eviction of everything queued would make no room is rejected before anything is evicted.
+    /// A frame that would not fit even after the eviction of everything queued is rejected before any eviction.
     package func admission(size: Int, terminal: StoreLoad, all: StoreLoad) -> StoreAdmission {
+        assert(terminal.inFlightFrames <= terminal.frames && terminal.inFlightBytes <= terminal.bytes)
+        assert(all.inFlightFrames <= all.frames && all.inFlightBytes <= all.bytes)
         let terminalCap = self.terminalCap(frames: terminal.frames, bytes: terminal.bytes, size: size)
         guard let cap = terminalCap ?? self.totalCap(frames: all.frames, bytes: all.bytes, size: size) else {
             return .admitted
@@ -59,38 +61,39 @@ extension StoreLimits {
     }
 }
 
-/// The times at which a store takes frames: rising within each queue, and over all queues but for frames that are old already.
+/// Clock of a store's acceptance times. They rise within each queue, and over all queues except for old frames.
 ///
-/// Frames of one tick come with the same time, and are told apart by a microsecond each. A frame that was read long before it came to
-/// the store (its connection broke, or it was held) keeps its own time, so that its time to live does not begin anew.
+/// Frames of one tick have the same time, so each gets a microsecond more than the one before. A frame read long before its append
+/// keeps its time, so that its time to live does not restart. Such a frame was held, or its connection broke.
 package struct AcceptanceClock: Equatable {
-    /// The latest time given.
+    /// Latest time given.
     package private(set) var last: Timestamp
 
-    /// Makes a clock whose times lie behind `last`.
+    /// Makes a clock whose times are later than `last`.
     package init(last: Timestamp = Timestamp(microseconds: .min)) {
         self.last = last
     }
 
-    /// How much earlier than the last a frame is to be old, in microseconds: more than it takes from a socket to the store, little
-    /// beside the seconds in which times to live are counted.
+    /// Difference to the last time, in µs, above which a frame is old. A frame takes less from socket to store, and times to live
+    /// are much longer.
     private static let oldAge: Int64 = 100_000
 
-    /// `proposed`, or, unless that is old, the microsecond after the last time where that is later.
+    /// Returns `proposed`, or the microsecond after the last time if that is later and `proposed` is not old.
     ///
-    /// - Parameter previous: the time of the frame before it in its queue, which it comes after at any rate.
+    /// - Parameter previous: time of the preceding frame of the same queue; the result is always later.
     package mutating func next(_ proposed: Timestamp, after previous: Timestamp) -> Timestamp {
         let isOld = self.last.microseconds.subtractingReportingOverflow(proposed.microseconds).partialValue > Self.oldAge
         let earliest = isOld ? previous : max(previous, self.last)
         let after = earliest.microseconds == .max ? .max : earliest.microseconds + 1
         let time = max(proposed, Timestamp(microseconds: after))
+        assert(time > previous || previous.microseconds == .max, "acceptance times of one queue rise")
         self.last = max(self.last, time)
         return time
     }
 }
 
 extension Timestamp {
-    /// When a frame taken at this time is over; `nil` when `timeToLive`, in seconds, is 0: it is kept for ever.
+    /// Returns the end of the time to live of a frame accepted at this time; `nil` when `timeToLive`, in seconds, is 0.
     package func expiry(timeToLive: UInt32) -> Timestamp? {
         timeToLive == 0 ? nil : self.advanced(bySeconds: Int64(timeToLive))
     }

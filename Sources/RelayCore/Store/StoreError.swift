@@ -1,27 +1,27 @@
-/// What a store could not do, said so that an operator knows what happened, what it means and what to do.
+/// Failure of a store, with a message that states the cause, the effect and the remedy.
 public struct StoreError: Error, Equatable, Sendable {
-    /// What kind of trouble it is; stable, for metrics and exit codes.
+    /// Kind of failure; stable, for metrics and exit codes.
     public enum Code: String, Sendable {
         /// The disk has no room (ENOSPC, EDQUOT).
         case diskFull = "disk_full"
         /// Reading, writing or syncing failed.
         case inputOutput = "input_output"
-        /// What is on disk contradicts its checksums or itself.
+        /// The data on disk contradicts its checksums or itself.
         case damaged
         /// A newer release wrote the store.
         case newerFormat = "newer_format"
         /// Another process has the store open.
         case inUse = "in_use"
-        /// There is no store where one was to be looked at.
+        /// There is no store at the path that was to be read.
         case missing
-        /// The store that is open is no longer where it was, or files of it are gone.
+        /// The open store was moved, or some of its files are missing.
         case displaced
-        /// This user may not read the store.
+        /// The user has no permission to read the store.
         case noPermission = "no_permission"
-        /// Anything else that the library reports.
+        /// Any other failure that the library reports.
         case other
 
-        /// Trying again cannot help: what is on disk is not what this process wrote there, or can read.
+        /// Whether a retry cannot succeed: the data on disk is not what this process wrote, or cannot be read.
         public var isLasting: Bool {
             switch self {
             case .damaged, .newerFormat, .missing: true
@@ -30,9 +30,9 @@ public struct StoreError: Error, Equatable, Sendable {
         }
     }
 
-    /// The kind of trouble.
+    /// Kind of failure.
     public let code: Code
-    /// A sentence or two: what happened, what it means, what to do.
+    /// One or two sentences: cause, effect, remedy.
     public let message: String
 
     /// Makes an error.
@@ -43,6 +43,6 @@ public struct StoreError: Error, Equatable, Sendable {
 }
 
 extension StoreError: CustomStringConvertible {
-    /// The message, with the code in front.
+    /// Code and message.
     public var description: String { "\(self.code.rawValue): \(self.message)" }
 }

@@ -1,56 +1,56 @@
-/// How much a store keeps, for how long, and what gives way when it is full.
+/// Limits of a store: its caps, the time to live of its frames, and the policy at a cap.
 public struct StoreLimits: Equatable, Sendable {
-    /// What gives way at a cap.
+    /// Policy at a cap.
     public enum Policy: String, CaseIterable, Sendable {
-        /// The oldest queued frame is evicted: of the terminal at a terminal's cap, of all terminals at the cap over all.
+        /// The oldest queued frame is evicted: of the terminal at a terminal's cap, of all terminals at a total cap.
         case dropOldest = "drop-oldest"
-        /// The frame that would pass the cap is not kept.
+        /// The frame that would exceed the cap is rejected.
         case rejectNewest = "reject-newest"
-        /// Nothing: senders are not read from while there is no room for what they send (``FullTerminals``). The caps are passed
-        /// by what was taken before that was known.
+        /// Senders are paused while there is no room for their frames (``FullTerminals``). Frames accepted before the cap was known
+        /// to be reached can exceed it.
         case pushBack = "push-back"
     }
 
-    /// Which cap a frame ran into.
+    /// Cap that a frame reached.
     public enum Cap: String, CaseIterable, Sendable {
         case terminalFrames = "terminal_frames"
         case terminalBytes = "terminal_bytes"
         case totalFrames = "total_frames"
         case totalBytes = "total_bytes"
-        /// Something is kept for as many terminals as may be. It rejects with ``Policy/dropOldest``, too: making room for an unknown
-        /// terminal by evicting the oldest frames would let one sender empty all queues by inventing CCIDs.
+        /// The number of terminals with stored frames. It rejects with ``Policy/dropOldest``, too: otherwise one sender could evict
+        /// all queues by inventing CCIDs.
         case terminals
-        /// The store knows as many terminals as it can, or the terminal has used up its sequences (``MessageID``).
+        /// The store has no slot left for another terminal, or the terminal has no sequence left (``MessageID``).
         case identifiers
-        /// Room had to be made, and the oldest frame, which had to go, could not be read; the log says why.
+        /// The oldest frame, which had to be evicted, could not be read; the log has the error.
         case eviction
     }
 
-    /// Frames kept for one terminal at the most.
+    /// Largest number of stored frames per terminal.
     public var terminalFrames: Int
-    /// Frame bytes kept for one terminal at the most.
+    /// Largest number of stored frame bytes per terminal.
     public var terminalBytes: Int
-    /// Frames kept in all at the most.
+    /// Largest number of stored frames in total.
     public var totalFrames: Int
-    /// Frame bytes kept in all at the most.
+    /// Largest number of stored frame bytes in total.
     public var totalBytes: Int
-    /// Terminals for which something is kept at the most: each takes some 400 bytes of memory.
+    /// Largest number of terminals with stored frames; each takes about 400 bytes of memory.
     public var terminals: Int
-    /// What gives way at a cap.
+    /// Policy at a cap.
     public var policy: Policy
-    /// Seconds that a frame is kept when nothing else is said for it; 0 keeps it for ever.
+    /// Default time to live in seconds; 0 for no end.
     public var timeToLive: UInt32
 
-    /// Seconds that traces are remembered after their messages' end, and the keys under which clients sent after their use.
+    /// Seconds for which traces are retained after their messages' end, and idempotency keys after their use.
     public var traceRetention: UInt32 = 24 * 3_600
-    /// Messages whose traces are remembered at the most, and as many keys: each takes some 200 bytes of disk, and 16 bytes of
-    /// memory, or 200 while its message is kept.
+    /// Largest number of retained traces, and of keys. Each takes about 200 bytes of disk and 16 bytes of memory; 200 bytes while
+    /// its message is stored.
     public var traces: Int = 500_000
 
-    /// Frames whose time is over that one read ends at the most: a reader of a long queue of them reads again.
+    /// Largest number of expiries per read. After it, a reader of a queue with more of them reads again.
     package static let expiriesPerRead = 1_000
 
-    /// Makes limits. The defaults hold what a 4 GiB disk can, and a week.
+    /// Makes limits. The defaults suit a disk of 4 GiB and a retention of one week.
     public init(
         terminalFrames: Int = 1_000_000,
         terminalBytes: Int = 1 << 30,
