@@ -1,16 +1,16 @@
 import NIOCore
 import TTMSProtocol
 
-/// What an operator has shut out.
+/// Operator's order that refuses a terminal or a network.
 public struct Block: Hashable, Sendable {
-    /// Who.
+    /// Blocked terminal or network.
     public enum Target: Hashable, Sendable {
-        /// A terminal, wherever it connects from. What others send to it is kept for it.
+        /// A terminal, from any address. Frames that others send to it are queued.
         case ccid(CCID)
-        /// Addresses, whoever connects from there.
+        /// All peers from these addresses.
         case network(IPNetwork)
 
-        /// Reads a CCID, an address or a network; `nil` for any other text.
+        /// Parses a CCID, an address or a network; `nil` for any other text.
         public init?(_ text: String) {
             if let ccid = CCID(text) {
                 self = .ccid(ccid)
@@ -22,12 +22,12 @@ public struct Block: Hashable, Sendable {
         }
     }
 
-    /// Who is shut out.
+    /// Blocked terminal or network.
     public var target: Target
-    /// From when on it is not any more; `nil` for never.
+    /// Time at which the block ends; `nil` for never.
     public var expiresAt: Timestamp?
 
-    /// Shuts out `target`.
+    /// Makes a block of `target`.
     public init(_ target: Target, expiresAt: Timestamp? = nil) {
         self.target = target
         self.expiresAt = expiresAt
@@ -35,7 +35,7 @@ public struct Block: Hashable, Sendable {
 }
 
 extension Block.Target: CustomStringConvertible {
-    /// As ``init(_:)`` reads it, one text for each target.
+    /// Text that ``init(_:)`` parses, one for each target.
     public var description: String {
         switch self {
         case .ccid(let ccid): ccid.description
@@ -44,19 +44,19 @@ extension Block.Target: CustomStringConvertible {
     }
 }
 
-/// All blocks, for an event loop to ask at every accept and heartbeat. It is a copy for each, so that nothing is shared; empty, it
-/// costs a comparison.
+/// All blocks, checked at every accept and heartbeat. Each event loop has a copy, so nothing is shared; an empty list costs one
+/// comparison.
 public struct BlockList: Sendable {
-    // When each block ends.
+    // Time at which each block ends.
     private var terminals: [CCID: Timestamp] = [:]
     private var networks: [IPNetwork: Timestamp] = [:]
-    /// The prefix lengths that there are: an address is looked up once for each.
+    /// Prefix lengths of the networks: the table is searched once for each.
     private var prefixLengths: [Int] = []
 
-    /// Nobody is shut out.
+    /// Makes an empty list.
     public init() {}
 
-    /// Shuts out all of `blocks`.
+    /// Makes a list of `blocks`. Of several blocks of one target, the latest end holds.
     public init(_ blocks: [Block]) {
         for block in blocks {
             let end = block.expiresAt ?? Timestamp(microseconds: .max)
@@ -66,24 +66,25 @@ public struct BlockList: Sendable {
             }
         }
         self.prefixLengths = Set(self.networks.keys.map(\.prefixLength)).sorted()
+        assert(self.prefixLengths.isEmpty == self.networks.isEmpty)
     }
 
-    /// Whether nobody is shut out.
+    /// Whether the list is empty.
     @inlinable
     public var isEmpty: Bool { !self.hasTerminals && !self.hasNetworks }
 
-    /// Whether any terminal is shut out.
+    /// Whether any terminal is blocked.
     public var hasTerminals: Bool { !self.terminals.isEmpty }
 
-    /// Whether any address is shut out.
+    /// Whether any network is blocked.
     public var hasNetworks: Bool { !self.networks.isEmpty }
 
-    /// Whether the terminal is shut out.
+    /// Whether the terminal is blocked.
     public func contains(_ ccid: CCID, at now: Timestamp) -> Bool {
         self.terminals[ccid].map { now < $0 } ?? false
     }
 
-    /// Whether the address is shut out. A peer without one could have any: it is shut out while any network is.
+    /// Whether the address is blocked. A peer without a known address is blocked while any network is.
     public func contains(_ address: PeerAddress, at now: Timestamp) -> Bool {
         guard !address.isUnknown else { return self.networks.values.contains { now < $0 } }
         let peer = address.network

@@ -1,12 +1,12 @@
 import TTMSProtocol
 
-/// CCIDs without order. A few are compared one by one; many have an index, so that a concentrator with thousands costs no more per step.
+/// Unordered set of CCIDs. A few are compared one by one; many have an index, so that the cost per operation stays constant.
 struct CCIDList: Sendable {
-    /// CCIDs that are found as fast without an index.
+    /// Largest number of CCIDs that are searched without an index.
     private static let unindexed = 16
 
     private(set) var all: [CCID] = []
-    /// Where each CCID stands in `all`; empty while there are few.
+    /// Index of each CCID in `all`; empty while there are few.
     private var places: [CCID: Int] = [:]
 
     var isEmpty: Bool { self.all.isEmpty }
@@ -19,23 +19,26 @@ struct CCIDList: Sendable {
         self.places.isEmpty ? self.all.firstIndex(of: ccid) : self.places[ccid]
     }
 
-    /// Adds a CCID that is not there.
+    /// Adds a CCID that is not in the list.
     mutating func append(_ ccid: CCID) {
+        assert(!self.contains(ccid), "a CCID that is in the list already")
         self.all.append(ccid)
         if !self.places.isEmpty {
             self.places[ccid] = self.all.count - 1
         } else if self.all.count > Self.unindexed {
             for (place, ccid) in self.all.enumerated() { self.places[ccid] = place }
         }
+        assert(self.places.isEmpty || self.places.count == self.all.count, "an index that lacks a CCID")
     }
 
-    /// Removes a CCID if it is there; the last one takes its place.
+    /// Removes a CCID if it is in the list; the last one takes its place.
     mutating func remove(_ ccid: CCID) {
         guard let place = self.place(of: ccid), let last = self.all.popLast() else { return }
         self.places[ccid] = nil
         guard last != ccid else { return }
         self.all[place] = last
         if !self.places.isEmpty { self.places[last] = place }
+        assert(self.places.isEmpty || self.places.count == self.all.count, "an index that lacks a CCID")
     }
 
     mutating func popLast() -> CCID? {

@@ -1,22 +1,22 @@
 import TTMSProtocol
 
-/// What a connection brought and got.
+/// Traffic counters of one connection.
 public struct ConnectionCounters: Equatable, Sendable {
-    /// Heartbeats that came.
+    /// Heartbeats received.
     public var heartbeats: UInt64 = 0
-    /// Data frames that came.
+    /// Data frames received.
     public var framesReceived: UInt64 = 0
-    /// Bytes of those.
+    /// Bytes of these frames.
     public var bytesReceived: UInt64 = 0
     /// Data frames whose last byte the peer has acknowledged.
     public var framesDelivered: UInt64 = 0
-    /// Bytes of those.
+    /// Bytes of these frames.
     public var bytesDelivered: UInt64 = 0
 
-    /// Counters of a connection on which nothing happened yet.
+    /// Makes counters of 0.
     public init() {}
 
-    /// What a terminal has counted on all its connections.
+    /// Makes counters from those of a terminal over all its connections.
     public init(_ counters: TerminalCounters) {
         self.heartbeats = counters.heartbeats
         self.framesReceived = counters.framesReceived
@@ -25,7 +25,7 @@ public struct ConnectionCounters: Equatable, Sendable {
         self.bytesDelivered = counters.bytesDelivered
     }
 
-    /// What has been counted since `earlier`.
+    /// Returns the differences to the counters `earlier`.
     func since(_ earlier: ConnectionCounters) -> ConnectionCounters {
         var result = self
         result.heartbeats &-= earlier.heartbeats
@@ -37,27 +37,27 @@ public struct ConnectionCounters: Equatable, Sendable {
     }
 }
 
-/// The last connections of one terminal that have ended, the oldest first.
+/// Latest ended connections of one terminal, oldest first.
 ///
-/// Most terminals of a healthy fleet have one connection and no history, so a terminal owns nothing but an empty array until its
-/// first connection ends; from then on some 100 bytes per connection that is remembered.
+/// Most terminals of a healthy fleet have one connection and no history. A terminal has an empty array until its first connection
+/// ends; then each record takes about 100 bytes.
 public struct ConnectionHistory: Equatable, Sendable {
-    /// Connections that are remembered at the most: enough to see a pattern, and bounded for terminals that reconnect for ever.
+    /// Largest number of retained connections: enough to show a pattern, and bounded for terminals that reconnect again and again.
     public static let capacity = 8
 
-    /// One connection, as far as this terminal used it.
+    /// One connection, in the part that concerns this terminal.
     public struct Entry: Equatable, Sendable {
-        /// The connection's number.
+        /// Number of the connection.
         public var connection: UInt64
-        /// Where it came from.
+        /// Address of its peer.
         public var remoteAddress: PeerAddress
-        /// When the terminal registered on it.
+        /// Time at which the terminal registered on it.
         public var registeredAt: Timestamp
-        /// When the terminal lost it.
+        /// Time at which it ended for the terminal.
         public var endedAt: Timestamp
-        /// What the terminal sent and got on it.
+        /// Traffic of the terminal on it.
         public var counters: ConnectionCounters
-        /// How it ended for this terminal.
+        /// Close reason, as it concerns this terminal.
         public var reason: CloseReason
 
         /// Makes an entry.
@@ -80,27 +80,28 @@ public struct ConnectionHistory: Equatable, Sendable {
 
     private struct Record: Equatable, Sendable {
         var entry: Entry
-        /// The terminal's counters over all connections when this one ended.
+        /// Counters of the terminal over all connections at the end of this one.
         var totals: ConnectionCounters
     }
 
-    /// One array only: most terminals have no history, and pay a pointer for it.
+    /// A single array, so that a terminal without history takes one pointer.
     private var records: [Record] = []
 
-    /// The connections, the oldest first, each with what was sent and got on it.
+    /// Ended connections, oldest first, each with its own traffic.
     public var entries: [Entry] { self.records.map(\.entry) }
 
-    /// A terminal without history.
+    /// Makes an empty history.
     public init() {}
 
-    /// A connection has ended.
+    /// Records an ended connection.
     ///
-    /// - Parameter entry: its counters are the terminal's, over all connections.
+    /// - Parameter entry: the connection, with the terminal's counters over all connections.
     public mutating func append(_ entry: Entry) {
         var own = entry
         if let last = self.records.last { own.counters = entry.counters.since(last.totals) }
         if self.records.count >= Self.capacity {
-            // Who fights for the terminal from one address cannot empty its history: with half of it, it replaces its own oldest.
+            // One subnet cannot displace the whole history by repeated takeovers: from half of it on, it displaces its own oldest
+            // entry.
             let subnet = entry.remoteAddress.subnet
             func isOfSubnet(_ record: Record) -> Bool { record.entry.remoteAddress.subnet == subnet }
             let isGreedy = self.records.count(where: isOfSubnet) >= Self.capacity / 2
@@ -108,5 +109,6 @@ public struct ConnectionHistory: Equatable, Sendable {
             self.records.remove(at: oldest ?? 0)
         }
         self.records.append(Record(entry: own, totals: entry.counters))
+        assert(self.records.count <= Self.capacity)
     }
 }

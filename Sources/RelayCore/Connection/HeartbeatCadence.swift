@@ -1,47 +1,50 @@
 import NIOCore
 
-/// How often a terminal sends heartbeats by its own habit, and whether the next one is overdue by it.
+/// Cadence of a terminal's heartbeats, learned from them, and the time at which the next one is overdue.
 ///
-/// Learned as TCP learns its round-trip time (RFC 6298): a mean, and the mean deviation from it, both moving by a part of each
-/// new interval's difference. A heartbeat is due after the mean and four deviations, and never sooner than after one and a half
-/// times the mean and two seconds beyond it, so that a terminal with a perfect clock is not called late for one retransmission.
-/// Nothing is said before three intervals are known. An interval that spans two connections is no habit and teaches nothing; one
-/// outage teaches no more than twice the time after which it was noticed, while a new habit is learned within a few intervals.
+/// The mean interval and the mean deviation are learned as TCP learns its round-trip time (RFC 6298). Each new interval moves both
+/// by a part of its difference.
 ///
-/// Pure; time is an argument. 32 bytes, because every terminal has one: the intervals are in milliseconds, and frames are counted
-/// modulo 2^32, of which only differences matter.
+/// A heartbeat is overdue after the mean and four deviations. It is never overdue before one and a half times the mean, nor within
+/// two seconds after the mean. So one retransmission does not make a very regular terminal late.
+///
+/// The cadence is unknown before three intervals. An interval between heartbeats of two connections does not count. An outage
+/// counts as at most twice the time to its detection, so a new cadence is learned within a few intervals.
+///
+/// Pure; time is an argument. 32 bytes, because every terminal has one: intervals are in milliseconds, and frames are counted
+/// modulo 2^32, since only differences matter.
 public struct HeartbeatCadence: Equatable, Sendable {
-    /// When the last heartbeat came.
+    /// Time of the last heartbeat.
     private var last = NIODeadline.uptimeNanoseconds(0)
-    /// Milliseconds between heartbeats.
+    /// Mean interval between heartbeats, ms.
     private var mean: Float = 0
-    /// Mean deviation from the mean, ms.
+    /// Mean deviation from `mean`, ms.
     private var deviation: Float = 0
-    /// Milliseconds between the last heartbeat and the one before; 0 when there was none on this connection.
+    /// Interval between the last two heartbeats, ms; 0 when this connection had fewer than two.
     private var lastInterval: UInt32 = 0
-    /// Frames as of the last heartbeat, and as of the one before.
+    /// Frames counted at the last heartbeat, and at the one before.
     private var framesAtLast: UInt32 = 0
     private var framesBefore: UInt32 = 0
-    /// Intervals that taught something, up to 255.
+    /// Number of learned intervals, at most 255.
     private var intervals: UInt8 = 0
-    /// There was a heartbeat on this connection.
+    /// Whether this connection had a heartbeat.
     private var isRunning = false
-    /// Somebody has been told that it is late; the next heartbeat ends that.
+    /// Whether the terminal has been reported as late; its next heartbeat clears it.
     public var isReportedLate = false
 
-    /// Intervals that have to be known before a habit is one.
+    /// Number of intervals from which on the cadence is known.
     static let enough: UInt8 = 3
-    /// The shortest time beyond the mean after which a heartbeat is late, ms.
+    /// Shortest time beyond the mean after which a heartbeat is overdue, ms.
     static let shortestAllowance: Float = 2_000
 
-    /// A terminal of which nothing is known yet.
+    /// Makes an unknown cadence.
     public init() {}
 
-    /// What has been learned of a terminal's heartbeats.
+    /// Learned interval of a terminal's heartbeats.
     public struct Habit: Equatable, Sendable {
-        /// Time between heartbeats.
+        /// Mean time between heartbeats.
         public var interval: TimeAmount
-        /// How much it varies: the mean deviation.
+        /// Mean deviation from it.
         public var deviation: TimeAmount
 
         /// Makes a habit.
@@ -51,7 +54,7 @@ public struct HeartbeatCadence: Equatable, Sendable {
         }
     }
 
-    /// The terminal's habit; `nil` before enough intervals are known.
+    /// Learned interval; `nil` before enough intervals are known.
     public var habit: Habit? {
         guard self.intervals >= Self.enough else { return nil }
         return Habit(
@@ -60,25 +63,25 @@ public struct HeartbeatCadence: Equatable, Sendable {
         )
     }
 
-    /// When the next heartbeat is overdue; `nil` before the terminal's habit is known.
+    /// Time from which on the next heartbeat is overdue; `nil` while the cadence is unknown.
     public var due: NIODeadline? {
         self.intervals >= Self.enough ? self.last + .milliseconds(Int64(self.patience)) : nil
     }
 
-    /// Whether a heartbeat is overdue by the terminal's own habit.
+    /// Whether a heartbeat is overdue by the terminal's cadence.
     public func isLate(now: NIODeadline) -> Bool {
         self.due.map { now > $0 } ?? false
     }
 
-    /// Milliseconds from a heartbeat until the next one is overdue.
+    /// Time from a heartbeat until the next one is overdue, ms.
     private var patience: Float {
         self.mean + max(4 * self.deviation, self.mean / 2, Self.shortestAllowance)
     }
 
-    /// A heartbeat came.
+    /// Records a heartbeat.
     ///
-    /// - Parameter frames: data frames that the terminal has sent and got so far.
-    /// - Returns: whether it ends a time in which the terminal was reported late.
+    /// - Parameter frames: number of data frames that the terminal has sent and received so far.
+    /// - Returns: whether the terminal had been reported as late.
     public mutating func heartbeat(now: NIODeadline, frames: UInt64) -> Bool {
         let elapsed = max((now - self.last).nanoseconds / 1_000_000, 0)
         if self.isRunning { self.learn(Float(elapsed)) }
@@ -100,24 +103,26 @@ public struct HeartbeatCadence: Equatable, Sendable {
             self.deviation += (abs(interval - self.mean) - self.deviation) / 4
             self.mean += (interval - self.mean) / 8
         }
+        assert(self.mean >= 0 && self.deviation >= 0, "intervals are not negative")
         if self.intervals < .max { self.intervals += 1 }
     }
 
-    /// The terminal's connection has ended: how long it stays away is no habit.
+    /// Records the end of the terminal's connection: the time until the next one is no interval.
     public mutating func disconnected() {
         self.isRunning = false
         self.lastInterval = 0
         self.isReportedLate = false
     }
 
-    /// Data frames per second that the terminal has sent and got since its last heartbeat but one, or since it connected.
+    /// Returns the data frames per second that the terminal has sent and received since its last heartbeat but one, or since its
+    /// connection began.
     ///
-    /// - Parameter frames: data frames that it has sent and got so far.
+    /// - Parameter frames: number of data frames that it has sent and received so far.
     public func framesPerSecond(now: NIODeadline, frames: UInt64) -> Double {
         guard self.isRunning else { return 0 }
         let milliseconds = Double(self.lastInterval) + Double(max((now - self.last).nanoseconds, 0)) / 1_000_000
         let moved = UInt32(truncatingIfNeeded: frames) &- self.framesBefore
-        // Over less than a second, a single frame would look like a flood.
+        // Over less than a second, one frame would yield a high rate.
         return Double(moved) / max(milliseconds / 1_000, 1)
     }
 }

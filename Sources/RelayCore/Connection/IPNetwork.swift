@@ -1,29 +1,30 @@
 import Glibc
 import NIOCore
 
-/// One IP address, or all that begin with the same bits.
+/// One IP address, or all addresses with the same leading bits.
 ///
-/// IPv4 addresses are kept as IPv6 has them mapped (`::ffff:0:0/96`), so that one table holds both; a network of one family has no
-/// address of the other.
+/// IPv4 addresses are stored in their IPv6-mapped form (`::ffff:0:0/96`), so that one table has both. A network of one family
+/// contains no address of the other.
 public struct IPNetwork: Hashable, Sendable {
-    /// The bits of an IPv4 address's mapped form that are the same for all.
+    /// Leading bits that all mapped IPv4 addresses have.
     private static let mappedPrefix: UInt128 = 0xffff << 32
     private static let mappedLength = 96
 
-    /// The address; 0 behind the prefix.
+    /// Address, with 0 in all bits after the prefix.
     let bits: UInt128
-    /// Bits that its addresses have in common, 0...128; of IPv4 addresses, 96 and those of the text.
+    /// Number of common leading bits, 0...128; for IPv4, 96 more than in its text.
     let prefixLength: Int
 
-    /// The addresses whose first `prefixLength` bits are those of `bits`.
+    /// Makes the network of the addresses whose first `prefixLength` bits are those of `bits`.
     init(bits: UInt128, prefixLength: Int) {
+        assert((0...128).contains(prefixLength))
         // A shift by the whole width gives 0.
         self.bits = bits & (UInt128.max << UInt128(128 - prefixLength))
         self.prefixLength = prefixLength
     }
 
-    /// Reads an address such as `192.0.2.7` or `2001:db8::7`, or a network such as `192.0.2.0/24`; what stands in the text behind
-    /// the prefix is left out. `nil` for any other text, names included.
+    /// Parses an address such as `192.0.2.7` or `2001:db8::7`, or a network such as `192.0.2.0/24`. Bits after the prefix are
+    /// ignored. `nil` for any other text, names included.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let host = parts.first, let bits = Self.bits(of: String(host)) else { return nil }
@@ -39,11 +40,11 @@ public struct IPNetwork: Hashable, Sendable {
         self.init(bits: bits, prefixLength: first + length)
     }
 
-    /// The address of a peer alone; `nil` when it has none, as on a Unix socket.
+    /// Makes the network of one peer's address; `nil` when it has none, as on a Unix socket.
     public init?(_ address: SocketAddress) {
         let bits = address.withSockAddr { start, size -> UInt128? in
             let bytes = UnsafeRawBufferPointer(start: start, count: size)
-            // The address lies behind family, port and, in IPv6, the flow.
+            // The address follows family, port and, in IPv6, the flow.
             switch address.protocol {
             case .inet where size >= 8:
                 let value = bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
@@ -56,13 +57,13 @@ public struct IPNetwork: Hashable, Sendable {
         self.init(bits: bits, prefixLength: 128)
     }
 
-    /// Whether all of its addresses are IPv4's.
+    /// Whether its addresses are IPv4 addresses.
     var isIPv4: Bool {
         self.prefixLength >= Self.mappedLength && self.bits >> 32 == Self.mappedPrefix >> 32
     }
 
     private static func bits(of host: String) -> UInt128? {
-        // Numbers of the right size, not `in_addr` and `in6_addr`, of which SwiftNIO brings a second declaration.
+        // Integers of the right size instead of `in_addr` and `in6_addr`, which SwiftNIO declares a second time.
         var address: UInt32 = 0
         if inet_pton(AF_INET, host, &address) == 1 { return Self.mappedPrefix | UInt128(UInt32(bigEndian: address)) }
         var bits: UInt128 = 0
@@ -71,7 +72,7 @@ public struct IPNetwork: Hashable, Sendable {
 }
 
 extension IPNetwork: CustomStringConvertible {
-    /// As ``init(_:)`` reads it, one text for each network; an address alone has no prefix.
+    /// Text that ``init(_:)`` parses, one for each network; a single address has no prefix.
     public var description: String {
         let first = self.isIPv4 ? Self.mappedLength : 0
         let host = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in

@@ -1,14 +1,14 @@
 import NIOCore
 
-/// The IP address and port of a connection's peer in 24 bytes: what is kept of connections that have ended.
+/// IP address and port of a connection's peer in 24 bytes, for records of ended connections.
 public struct PeerAddress: Hashable, Sendable {
-    /// The address as ``IPNetwork`` has it, in halves: 128 bits in one piece would have to lie at a multiple of 16.
+    /// Address in the form of ``IPNetwork``, in halves: a 128-bit integer would have to be aligned to 16 bytes.
     private let high: UInt64
     private let low: UInt64
-    /// The port; 0 when there is no address.
+    /// Port; 0 when there is no address.
     public let port: UInt16
 
-    /// Copies a socket's address; `nil`, and one that is not of IP, becomes the address of nobody.
+    /// Copies a socket's address. `nil`, or one of another family than IP, becomes the unknown address.
     public init(_ address: SocketAddress?) {
         let bits = address.flatMap { IPNetwork($0) }?.bits ?? 0
         self.high = UInt64(truncatingIfNeeded: bits >> 64)
@@ -16,30 +16,30 @@ public struct PeerAddress: Hashable, Sendable {
         self.port = UInt16(truncatingIfNeeded: address?.port ?? 0)
     }
 
-    /// Makes the address from its halves, an IPv4 address in its mapped form; zeros throughout are the address of nobody.
+    /// Makes the address from its halves, an IPv4 address in its mapped form. Zeros throughout are the unknown address.
     public init(high: UInt64, low: UInt64, port: UInt16) {
         self.high = high
         self.low = low
         self.port = port
     }
 
-    /// Whether it is the address of nobody.
+    /// Whether the address is unknown.
     public var isUnknown: Bool { self.high == 0 && self.low == 0 && self.port == 0 }
 
-    /// The address alone of IPv4; of IPv6 the network that one site has (/64), in which it may choose its addresses.
+    /// Address of an IPv4 peer, or the /64 network of an IPv6 peer, in which one site can choose its addresses.
     public var subnet: IPNetwork {
         let network = self.network
         return network.isIPv4 || self.isUnknown ? network : IPNetwork(bits: network.bits, prefixLength: 64)
     }
 
-    /// The address alone.
+    /// Address without the port.
     var network: IPNetwork {
         IPNetwork(bits: UInt128(self.high) << 64 | UInt128(self.low), prefixLength: 128)
     }
 }
 
 extension PeerAddress: CustomStringConvertible {
-    /// Such as `192.0.2.7:40112` or `[2001:db8::7]:40112`; empty for nobody.
+    /// Text such as `192.0.2.7:40112` or `[2001:db8::7]:40112`; empty for the unknown address.
     public var description: String {
         guard !self.isUnknown else { return "" }
         let network = self.network
@@ -48,7 +48,7 @@ extension PeerAddress: CustomStringConvertible {
 }
 
 extension IPNetwork {
-    /// Whether `peer` is one of these addresses.
+    /// Whether the network contains the address of `peer`.
     public func contains(_ peer: PeerAddress) -> Bool {
         let address = peer.network
         return self.isIPv4 == address.isIPv4 && IPNetwork(bits: address.bits, prefixLength: self.prefixLength) == self

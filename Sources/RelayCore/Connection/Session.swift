@@ -1,46 +1,46 @@
 import NIOCore
 import TTMSProtocol
 
-/// One connection's life as decisions: who it is, what it may do, when it has been silent for too long.
+/// Registrations and timeouts of one connection, as decisions without I/O.
 ///
-/// Pure; time is an argument. States: *unregistered* (no CCID held, none ever was), *registered* (at least one CCID held), and
-/// *superseded* (the last one was taken over), in which nothing more is asked of it.
+/// Pure; time is an argument. States: *unregistered* (no CCID registered yet), *registered* (at least one CCID), and *superseded*
+/// (the last CCID was taken over), which is final.
 public struct Session: Sendable {
-    /// The sender of its data: the address of its latest heartbeat; `nil` before the first.
+    /// Source of its data frames: the CCID of its latest heartbeat; `nil` before the first.
     public private(set) var source: CCID?
-    /// The first CCID that it holds: most connections never hold another, and own no array.
+    /// First of its CCIDs. Most connections have no other, and own no array.
     private var first: CCID?
     private var others = CCIDList()
 
     /// Makes the session of a connection that has just been accepted.
     public init() {}
 
-    /// The CCIDs that reach this connection.
+    /// CCIDs registered on this connection.
     public var ccids: [CCID] {
         guard let first else { return [] }
         return self.others.isEmpty ? [first] : [first] + self.others.all
     }
 
-    /// Some of the CCIDs that reach this connection, at most `limit`, and how many there are: whatever their number, this takes no longer.
+    /// Returns at most `limit` CCIDs registered on this connection, and the number of all. The time is bounded by `limit`.
     public func shownCCIDs(_ limit: Int) -> (ccids: [CCID], count: Int) {
         guard let first, limit > 0 else { return ([], self.count) }
         return ([first] + self.others.all.prefix(limit - 1), self.count)
     }
 
-    /// How many CCIDs reach this connection.
+    /// Number of CCIDs registered on this connection.
     public var count: Int { self.first == nil ? 0 : 1 + self.others.count }
 
-    /// What to do about a heartbeat.
+    /// Action after a heartbeat.
     public enum HeartbeatAction: Equatable, Sendable {
-        /// The address is this connection's: answer.
+        /// The CCID is registered on this connection: reply.
         case reply
-        /// The address is new on this connection: answer, and make it the one that the address reaches.
+        /// The CCID is new on this connection: reply, and register the connection for it.
         case replyAndRegister
         /// Close the connection.
         case close(CloseReason)
     }
 
-    /// A heartbeat of `ccid` came.
+    /// Records a heartbeat of `ccid`.
     public mutating func heartbeatReceived(from ccid: CCID, options: SessionOptions) -> HeartbeatAction {
         if self.holds(ccid) {
             self.source = ccid
@@ -52,12 +52,13 @@ public struct Session: Sendable {
             return .replyAndRegister
         }
         guard self.others.count + 1 < options.maximumCCIDs else { return .close(.tooManyCCIDs) }
+        assert(self.first != ccid, "the first CCID is in no list")
         self.others.append(ccid)
         self.source = ccid
         return .replyAndRegister
     }
 
-    /// What to do about a frame whose command is neither heartbeat nor data; `nil` to ignore it.
+    /// Returns the reason to close after a frame whose command is neither heartbeat nor data; `nil` to ignore it.
     public func unknownCommandReceived(options: SessionOptions) -> CloseReason? {
         switch options.unknownCommand {
         case .close: .unknownCommand
@@ -65,23 +66,24 @@ public struct Session: Sendable {
         }
     }
 
-    /// Another connection has taken `ccid` over.
+    /// Records that another connection has taken `ccid` over.
     ///
-    /// - Returns: why to close this one; `nil` when it still holds another CCID.
+    /// - Returns: the reason to close this connection; `nil` while another CCID is registered on it.
     public mutating func superseded(_ ccid: CCID) -> CloseReason? {
         if self.first == ccid {
             self.first = self.others.popLast()
         } else {
             self.others.remove(ccid)
         }
+        assert(self.first != nil || self.others.isEmpty, "other CCIDs without a first")
         return self.first == nil ? .superseded : nil
     }
 
-    /// Why to close a connection that has been silent since `lastReceived`; `nil` to leave it open.
+    /// Returns the reason to close a connection that has been silent since `lastReceived`; `nil` to leave it open.
     ///
     /// - Parameters:
-    ///   - lastReceived: when bytes came last; for a connection without a heartbeat, when it was accepted.
-    ///   - unfinishedSince: when the first byte of a frame came whose rest has not come; `nil` when there is none.
+    ///   - lastReceived: time of the last received bytes; for a connection without a heartbeat, of its accept.
+    ///   - unfinishedSince: time at which the first byte of an unfinished frame arrived; `nil` when there is none.
     public func timeoutReached(
         lastReceived: NIODeadline,
         unfinishedSince: NIODeadline? = nil,
@@ -96,7 +98,7 @@ public struct Session: Sendable {
         return now - unfinishedSince >= options.frameTimeout ? .unfinishedFrame : nil
     }
 
-    /// Whether `ccid` reaches this connection.
+    /// Whether `ccid` is registered on this connection.
     public func holds(_ ccid: CCID) -> Bool {
         self.first == ccid || self.others.contains(ccid)
     }

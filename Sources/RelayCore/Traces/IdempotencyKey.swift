@@ -1,8 +1,8 @@
-/// A name that a client gives to one sending, so that it can ask for it again without sending twice.
+/// Client's name for one injection: a repeated request with the same key does not send again.
 public struct IdempotencyKey: Hashable, Sendable {
-    /// The client's name for it, with whatever tells clients apart; 1...512 bytes.
+    /// Name, with the identity of the client; 1...512 bytes.
     public var name: [UInt8]
-    /// What was to be sent, or a digest of it; at most 64 bytes. The same name with another content is a mistake.
+    /// Content of the injection, or its digest; at most 64 bytes. The same name with another content is an error of the client.
     public var content: [UInt8]
 
     /// Makes a key.
@@ -12,17 +12,18 @@ public struct IdempotencyKey: Hashable, Sendable {
     }
 }
 
-/// A key that was used, with the message that it brought about.
+/// Used key, with the message that was sent under it.
 ///
-/// It is made durable together with that message's frame: after a crash there are both, or neither.
+/// It becomes durable together with the message's frame: after a crash both exist, or neither.
 public struct UsedKey: Equatable, Sendable {
-    /// The key.
+    /// Key.
     public var key: IdempotencyKey
-    /// The message.
+    /// Message that was sent under it.
     public var id: MessageID
-    /// When it was used.
+    /// Time of its use.
     public var usedAt: Timestamp
-    /// Where the message was when the client was answered. Told after the frame is durable, so a crash may leave `queued` here.
+    /// State of the message in the client's answer. It is recorded after the frame is durable, so after a crash it can be `queued`
+    /// instead.
     public var answer: InjectionOutcome.State
 
     /// Makes a used key.
@@ -33,15 +34,15 @@ public struct UsedKey: Equatable, Sendable {
         self.answer = answer
     }
 
-    /// The same use, with what the client was told.
+    /// Returns the same use with the answer that the client got.
     package func answered(_ answer: InjectionOutcome.State) -> UsedKey {
         UsedKey(self.key, id: self.id, usedAt: self.usedAt, answer: answer)
     }
 }
 
 extension IdempotencyKey {
-    /// Where a store keeps the key: FNV-1a over the name, the same in every process. Names that collide share a place; they are
-    /// told apart by themselves.
+    /// Store's bucket of the key: FNV-1a of the name, the same in every process. Keys in one bucket are distinguished by their
+    /// names.
     package var place: UInt64 {
         self.name.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }

@@ -1,19 +1,20 @@
 import NIOCore
 
-/// The traces of one slot's messages that are kept, in the order of their sequences.
+/// Traces of one slot's stored messages, in the order of their sequences.
 ///
-/// They lie in pieces, so that the end of one in the middle of a long queue moves no more than the rest of its piece.
+/// They are in pieces, so that a removal in the middle of a long queue moves only the rest of one piece.
 struct LiveTraces {
     static let pieceSize = 256
 
-    /// None of them is empty.
+    /// Pieces in the order of their sequences; none is empty.
     private var pieces: [CircularBuffer<MessageTrace>] = []
 
     /// Whether no message of the slot is traced.
     var isEmpty: Bool { self.pieces.isEmpty }
 
-    /// Adds a trace with a sequence above all others.
+    /// Adds a trace whose sequence is above all others.
     mutating func append(_ trace: MessageTrace) {
+        assert(self.pieces.last?.last.map { $0.id.sequence < trace.id.sequence } ?? true, "sequences rise")
         if let last = self.pieces.indices.last, self.pieces[last].count < Self.pieceSize {
             self.pieces[last].append(trace)
         } else {
@@ -23,7 +24,7 @@ struct LiveTraces {
         }
     }
 
-    /// The trace with a sequence, if there is one.
+    /// Trace with this sequence; `nil` when there is none.
     subscript(sequence: UInt64) -> MessageTrace? {
         self.index(of: sequence).map { self.pieces[$0.piece][$0.trace] }
     }
@@ -34,6 +35,7 @@ struct LiveTraces {
     mutating func change(_ sequence: UInt64, _ body: (inout MessageTrace) -> Void) -> MessageTrace? {
         guard let (piece, index) = self.index(of: sequence) else { return nil }
         body(&self.pieces[piece][index])
+        assert(self.pieces[piece][index].id.sequence == sequence, "a change of the id")
         return self.pieces[piece][index]
     }
 
@@ -47,7 +49,7 @@ struct LiveTraces {
         return trace
     }
 
-    /// The first messages with sequences in `range`.
+    /// Returns the first messages with sequences in `range`, at most `limit`.
     func ids(in range: Range<UInt64>, limit: Int) -> [MessageID] {
         var ids: [MessageID] = []
         let start = self.place(of: range.lowerBound)
@@ -62,7 +64,7 @@ struct LiveTraces {
         return ids
     }
 
-    /// The messages in flight, which stand before those that are queued.
+    /// Messages in flight, which come before the queued ones.
     var inFlight: [MessageID] {
         var ids: [MessageID] = []
         for piece in self.pieces {
@@ -78,11 +80,12 @@ struct LiveTraces {
         let (number, offset) = self.place(of: sequence)
         guard number < self.pieces.count else { return nil }
         let piece = self.pieces[number]
+        assert(!piece.isEmpty)
         let index = piece.index(piece.startIndex, offsetBy: offset)
         return piece[index].id.sequence == sequence ? (number, index) : nil
     }
 
-    /// The place of the first trace with this sequence or a higher one; behind the last piece when there is none.
+    /// Returns the place of the first trace with this sequence or a higher one; after the last piece when there is none.
     private func place(of sequence: UInt64) -> (piece: Int, offset: Int) {
         let number = Self.first(below: self.pieces.count) { (self.pieces[$0].last?.id.sequence ?? 0) >= sequence }
         guard number < self.pieces.count else { return (number, 0) }
@@ -93,7 +96,8 @@ struct LiveTraces {
         return (number, offset)
     }
 
-    /// The first number below `count` for which `isReached` holds, as it does for all behind it; `count` when there is none.
+    /// Returns the first number below `count` for which `isReached` holds, as it does for all later ones; `count` when there is
+    /// none.
     private static func first(below count: Int, where isReached: (Int) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {

@@ -1,30 +1,30 @@
 import TTMSProtocol
 
-/// What is known of one message over its whole life, its end included, and for some time after it.
+/// Record of one message's states, retained beyond the message's end.
 ///
-/// Pure. Times never fall: each is at least the one before, whatever the clock says. A message that comes back to its queue because
-/// its connection ended keeps the time at which it was written last.
+/// Pure. Times never fall: each is at least the one before, also when the clock is set back. A requeued message retains the time of
+/// its last write.
 public struct MessageTrace: Equatable, Sendable {
-    /// Where a message is, or what has become of it.
+    /// State of a message.
     public enum State: String, CaseIterable, Sendable {
-        /// The relay has taken it, and it is not on its way to the disk yet. No kept message stays in this state.
+        /// The relay has accepted it, and it is not appended yet. No stored message stays in this state.
         case accepted
-        /// It waits for its terminal, on disk.
+        /// It waits on disk for its terminal.
         case queued
         /// It has been written to its terminal's connection.
         case inFlight = "in_flight"
         /// Its terminal's kernel has acknowledged it.
         case acknowledged
-        /// A heartbeat has come after that on the same connection.
+        /// A heartbeat arrived after that on the same connection.
         case confirmed
         /// Its time to live ended while it was queued.
         case expired
         /// An operator deleted it while it was queued.
         case deleted
-        /// It was dropped at a cap, as the oldest.
+        /// It was removed at a cap, as the oldest.
         case evicted
 
-        /// Whether nothing more will become of the message but, perhaps, that it is confirmed.
+        /// Whether the state is final, except that an acknowledged message can be confirmed.
         public var isEnd: Bool {
             switch self {
             case .accepted, .queued, .inFlight: false
@@ -36,36 +36,36 @@ public struct MessageTrace: Equatable, Sendable {
         public var isDropped: Bool { self == .expired || self == .deleted || self == .evicted }
     }
 
-    /// The message.
+    /// Id of the message.
     public let id: MessageID
-    /// The terminal that it is for.
+    /// Destination of the message.
     public let destination: CCID
-    /// The CCID that the destination sees as the sender.
+    /// CCID that the destination sees as the source.
     public let source: CCID
-    /// Bytes of its frame.
+    /// Size of its frame in bytes.
     public let frameBytes: Int
-    /// When the relay took it.
+    /// Time of acceptance.
     public let acceptedAt: Timestamp
-    /// When its time to live is over; `nil` when it is kept for ever.
+    /// End of its time to live; `nil` when it has none.
     public let expiresAt: Timestamp?
-    /// Where it is now.
+    /// Present state.
     public private(set) var state = State.accepted
-    /// When it went to disk.
+    /// Time of its append to the store.
     public private(set) var queuedAt: Timestamp?
-    /// When it was written to a connection last.
+    /// Time of its last write to a connection.
     public private(set) var writtenAt: Timestamp?
-    /// How often it was written to a connection.
+    /// Number of writes to a connection.
     public private(set) var attempts: UInt32 = 0
-    /// When it came back to its queue last, because a connection ended or the relay started.
+    /// Time of its last requeue, after the end of a connection or a restart of the relay.
     public private(set) var requeuedAt: Timestamp?
-    /// When its terminal's kernel was found to have acknowledged it.
+    /// Time at which the relay found it acknowledged.
     public private(set) var acknowledgedAt: Timestamp?
-    /// When a heartbeat came after that on the same connection.
+    /// Time of the first heartbeat after that on the same connection.
     public private(set) var confirmedAt: Timestamp?
-    /// When it expired, or was deleted or evicted.
+    /// Time of its expiry, deletion or eviction.
     public private(set) var droppedAt: Timestamp?
 
-    /// Begins the trace of a message that the relay has just taken.
+    /// Begins the trace of a message that the relay has just accepted.
     public init(
         id: MessageID,
         destination: CCID,
@@ -82,7 +82,7 @@ public struct MessageTrace: Equatable, Sendable {
         self.expiresAt = expiresAt
     }
 
-    /// The time of the latest of all that has happened.
+    /// Time of the latest change.
     public var changedAt: Timestamp {
         let times = [
             self.queuedAt, self.writtenAt, self.requeuedAt, self.acknowledgedAt, self.confirmedAt, self.droppedAt,
@@ -90,57 +90,62 @@ public struct MessageTrace: Equatable, Sendable {
         return times.compactMap(\.self).reduce(self.acceptedAt, max)
     }
 
-    /// When it came to its end; `nil` while it is kept.
+    /// Time of the acknowledgement, expiry, deletion or eviction; `nil` before.
     public var endedAt: Timestamp? { self.acknowledgedAt ?? self.droppedAt }
 
-    // MARK: What happens
+    // MARK: Changes
 
-    /// It goes to disk.
+    /// Records the append to the store.
     package mutating func queued(at time: Timestamp) {
         self.queuedAt = self.next(time)
         self.state = .queued
     }
 
-    /// It is written to its terminal's connection.
+    /// Records a write to the terminal's connection.
     package mutating func written(at time: Timestamp) {
+        assert(!self.state.isEnd, "an ended message is not written")
         self.writtenAt = self.next(time)
         self.attempts = self.attempts == .max ? .max : self.attempts + 1
         self.state = .inFlight
     }
 
-    /// Its connection ended, or the relay started again.
+    /// Records the end of its connection, or a restart of the relay.
     package mutating func requeued(at time: Timestamp) {
+        assert(!self.state.isEnd, "an ended message is not requeued")
         self.requeuedAt = self.next(time)
         self.state = .queued
     }
 
-    /// Its terminal has it.
+    /// Records the acknowledgement.
     package mutating func acknowledged(at time: Timestamp) {
+        assert(!self.state.isEnd, "one end for each message")
         self.acknowledgedAt = self.next(time)
         self.state = .acknowledged
     }
 
-    /// A heartbeat came after the acknowledgement.
+    /// Records a heartbeat after the acknowledgement.
     package mutating func confirmed(at time: Timestamp) {
+        assert(self.state == .acknowledged, "only acknowledged messages are confirmed")
         self.confirmedAt = self.next(time)
         self.state = .confirmed
     }
 
-    /// It ended without delivery, in one of the states `expired`, `deleted` and `evicted`.
+    /// Records an end without delivery, in one of the states `expired`, `deleted` and `evicted`.
     package mutating func dropped(_ state: State, at time: Timestamp) {
+        assert(state.isDropped && !self.state.isEnd, "one end for each message")
         self.droppedAt = self.next(time)
         self.state = state
     }
 
     private func next(_ time: Timestamp) -> Timestamp { max(time, self.changedAt) }
 
-    // MARK: As it is told
+    // MARK: History
 
-    /// Something that happened to a message.
+    /// Change of a message's state.
     public struct Event: Equatable, Sendable {
-        /// The state that it brought.
+        /// New state.
         public var state: State
-        /// When.
+        /// Time of the change.
         public var time: Timestamp
 
         /// Makes an event.
@@ -150,15 +155,14 @@ public struct MessageTrace: Equatable, Sendable {
         }
     }
 
-    /// What happened, in order. A message that was written several times tells of the last only, and of the coming back before it or
-    /// after it.
+    /// Changes in order. Of several writes only the last is recorded, with the requeue before it or after it.
     public var history: [Event] {
         var events = [Event(.accepted, at: self.acceptedAt)]
         if let time = self.queuedAt { events.append(Event(.queued, at: time)) }
         var delivery: [Event] = []
         if let time = self.writtenAt { delivery.append(Event(.inFlight, at: time)) }
         if let time = self.requeuedAt {
-            // Both at the same time: it was written and came back, unless it is in flight now or has arrived.
+            // At equal times the write came first, unless the message is in flight now or was delivered.
             let isLater = time > self.writtenAt ?? time || (time == self.writtenAt && self.state == .queued)
             delivery.insert(Event(.queued, at: time), at: isLater ? delivery.endIndex : delivery.startIndex)
         }
@@ -171,7 +175,7 @@ public struct MessageTrace: Equatable, Sendable {
 }
 
 extension MessageTrace {
-    /// A trace as a store has written it; `nil` when its parts exclude each other.
+    /// Makes a trace from a store's record; `nil` when its parts exclude each other.
     package init?(
         of message: MessageTrace,
         state: State,
@@ -197,7 +201,7 @@ extension MessageTrace {
 }
 
 extension MessageTrace {
-    /// The same trace on another clock.
+    /// Returns the same trace with times of another clock.
     package func withTimes(_ convert: (Timestamp) -> Timestamp) -> MessageTrace {
         var trace = MessageTrace(
             id: self.id,
@@ -218,7 +222,7 @@ extension MessageTrace {
         return trace
     }
 
-    /// Begins the trace of the message that `frame` is.
+    /// Begins the trace of the message with this frame.
     package init(
         id: MessageID,
         destination: CCID,
@@ -242,7 +246,7 @@ extension MessageTrace {
 }
 
 extension MessageTrace.State {
-    /// How a message has ended that is counted at `end`.
+    /// Makes the final state of messages that are counted at `end`.
     package init(countedAt end: WritableKeyPath<StoreTotals, UInt64>) {
         switch end {
         case \.expired: self = .expired

@@ -1,9 +1,8 @@
 import Synchronization
 
-/// Tells those who wait for a message what becomes of it.
+/// Delivers the changes of messages to tasks that wait for them.
 ///
-/// The store's thread says what has changed, after the commit that made it durable; a waiting task costs nothing meanwhile, and no
-/// thread.
+/// The store's thread passes changes after the commit that made them durable. A waiting task blocks no thread.
 public final class MessageWatch: Sendable {
     private struct State {
         var waiting: [MessageID: [UInt64: AsyncStream<MessageTrace>.Continuation]] = [:]
@@ -13,10 +12,10 @@ public final class MessageWatch: Sendable {
 
     private let state = Mutex(State())
 
-    /// Nobody waits.
+    /// Makes a watch without waiting tasks.
     public init() {}
 
-    /// Messages have changed. Any thread; never blocks for long.
+    /// Passes changed messages to the tasks that wait for them. Any thread; never blocks for long.
     public func changed(_ traces: [MessageTrace]) {
         self.state.withLock { state in
             guard !state.waiting.isEmpty else { return }
@@ -26,7 +25,8 @@ public final class MessageWatch: Sendable {
         }
     }
 
-    /// Nobody waits any more, or will: the relay stops, and what is not delivered by then will not be in the time that they have.
+    /// Ends all waits, present and later ones. Called when the relay stops: messages that are not delivered then will not be while
+    /// it runs.
     public func close() {
         let waiting = self.state.withLock { state in
             state.isClosed = true
@@ -35,10 +35,10 @@ public final class MessageWatch: Sendable {
         for continuation in waiting { continuation.finish() }
     }
 
-    /// Waits until the message has ended, the watch is closed, the waiting task is cancelled, or `timeout` is over.
+    /// Waits until the message has ended, the watch is closed, the waiting task is cancelled, or `timeout` has passed.
     ///
-    /// - Parameter current: reads the message's trace. It is asked once changes are noted, so that none falls between.
-    /// - Returns: the trace by then; `nil` when there is none.
+    /// - Parameter current: reads the message's trace. It is called after the registration for changes, so that none is missed.
+    /// - Returns: the latest trace; `nil` when there is none.
     public func awaitEnd(
         of id: MessageID,
         timeout: Duration,
@@ -72,6 +72,7 @@ public final class MessageWatch: Sendable {
 
     private func remove(_ number: UInt64, for id: MessageID) {
         self.state.withLock { state in
+            assert(state.waiting[id]?[number] != nil, "each wait is removed once")
             state.waiting[id]?[number] = nil
             if state.waiting[id]?.isEmpty ?? false { state.waiting[id] = nil }
         }

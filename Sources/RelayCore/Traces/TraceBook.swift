@@ -1,25 +1,25 @@
 import NIOCore
 import TTMSProtocol
 
-/// Which messages are traced, and what has to be written of that: the part of a ``TraceStore`` that all stores share.
+/// Traced messages, and the changes of them that are still to be written: the part of a ``TraceStore`` that all stores share.
 ///
-/// Traces of messages that are kept are here, by slot and in the order of their sequences. Those that have ended are in the store's
-/// archive, and only the order in which they are to be forgotten is here, 16 bytes each. Invariants:
+/// Traces of stored messages are here, by slot and in the order of their sequences. Traces of ended messages are in the store's
+/// archive; here is only the order of their removal, 16 bytes each. Invariants:
 /// 1. A trace is live here, or ended and in the archive as ``changes`` leave it, never both.
-/// 2. ``changes`` are what the archive lacks; the store writes them with its commit, and says so (``committed()``).
-/// While no message is traced, nothing here costs more than a look whether a dictionary is empty.
+/// 2. ``changes`` are the differences to the archive. The store writes them with its commit, and then calls ``committed()``. While
+///    no message is traced, each call costs at most one check for an empty dictionary.
 package struct TraceBook {
-    /// What is to be written. `nil` is to be deleted.
+    /// Changes to be written; `nil` stands for a deletion.
     package struct Changes {
         package var traces: [MessageID: MessageTrace?] = [:]
-        /// By ``IdempotencyKey/place``.
+        /// Uses by ``IdempotencyKey/place``.
         package var keys: [UInt64: [UsedKey]] = [:]
         package var switches: [CCID: TraceSwitch?] = [:]
 
         package var isEmpty: Bool { self.traces.isEmpty && self.keys.isEmpty && self.switches.isEmpty }
     }
 
-    /// Something that is forgotten some time, by a number that finds it.
+    /// Entry that is removed at the end of its retention, with the number that finds it.
     private struct Memory {
         var since: Timestamp
         var number: UInt64
@@ -30,7 +30,7 @@ package struct TraceBook {
     private var live: [UInt32: LiveTraces] = [:]
     private var liveCount = 0
     private var switches: [CCID: TraceSwitch] = [:]
-    /// The oldest first.
+    /// Ended traces, oldest first.
     private var ended = CircularBuffer<Memory>(initialCapacity: 0)
     private var keys = CircularBuffer<Memory>(initialCapacity: 0)
     private var transitions: [MessageTrace] = []
@@ -39,7 +39,7 @@ package struct TraceBook {
 
     package init() {}
 
-    /// How much is remembered, with what is still to be written.
+    /// Number of retained traces and keys, with those still to be written.
     package var totals: TraceTotals {
         var totals = TraceTotals()
         totals.traces = self.liveCount + self.ended.count
@@ -67,6 +67,7 @@ package struct TraceBook {
         self.switches[ccid] = traceSwitch
         self.changes.switches[ccid] = .some(traceSwitch)
         if traceSwitch == nil { self.traced.remove(ccid) } else { self.traced.insert(ccid) }
+        assert(self.traced.contains(ccid) == (self.switches[ccid] != nil), "switches that other threads do not see")
     }
 
     private mutating func countSwitched(_ ccid: CCID) {
@@ -77,18 +78,19 @@ package struct TraceBook {
 
     // MARK: Live messages
 
-    /// Begins the trace of a message that goes to disk now, unless all that may be remembered is of messages still kept.
+    /// Begins the trace of a message that is appended now, unless traces of stored messages take up the whole maximum.
     ///
-    /// - Parameter isSwitched: it is traced because of its terminal's switch.
+    /// - Parameter isSwitched: whether it is traced because of its terminal's switch.
     package mutating func begin(_ trace: MessageTrace, isSwitched: Bool, maximum: Int, now: Timestamp) {
         if isSwitched { self.countSwitched(trace.destination) }
-        // Where the maximum has become lower, this one's place is made here, and the rest goes with the sweeps.
+        // After a lowered maximum, this call makes room for one trace, and the sweeps remove the rest.
         for _ in 0..<2 where self.liveCount + self.ended.count >= maximum {
             guard self.forgetOldest() else {
                 self.untraced += 1
                 return
             }
         }
+        assert(trace.state == .accepted && self.liveTrace(of: trace.id) == nil, "one trace for each message")
         self.transitions.append(trace)
         var trace = trace
         trace.queued(at: now)
@@ -103,41 +105,43 @@ package struct TraceBook {
         self.live.isEmpty || self.live[slot] == nil
     }
 
-    /// The trace of a message that is kept.
+    /// Returns the trace of a stored message.
     package func liveTrace(of id: MessageID) -> MessageTrace? {
         self.live[id.slot]?[id.sequence]
     }
 
-    /// Messages were read for delivery.
+    /// Records that messages were read for delivery.
     ///
-    /// - Returns: those of them that are traced.
+    /// - Returns: the traced ones of them.
     package mutating func written(_ ids: some Sequence<MessageID>, now: Timestamp) -> [MessageID] {
         var traced: [MessageID] = []
         for id in ids where self.change(id, { $0.written(at: now) }) { traced.append(id) }
         return traced
     }
 
-    /// Messages in flight of `slot` are queued again, all of them.
+    /// Records that all messages in flight of `slot` are queued again.
     package mutating func requeued(_ slot: UInt32, now: Timestamp) {
         for id in self.live[slot]?.inFlight ?? [] { self.change(id) { $0.requeued(at: now) } }
     }
 
-    /// A message has ended.
+    /// Records the end of a message.
     package mutating func ended(_ id: MessageID, as state: MessageTrace.State, now: Timestamp) {
         guard var trace = self.live[id.slot]?.remove(id.sequence) else { return }
         if self.live[id.slot]?.isEmpty ?? false { self.live[id.slot] = nil }
+        assert(self.liveCount > 0)
         self.liveCount -= 1
+        assert((self.liveCount == 0) == self.live.isEmpty, "live traces and their number")
         if state == .acknowledged { trace.acknowledged(at: now) } else { trace.dropped(state, at: now) }
         self.ended.append(Memory(since: trace.endedAt ?? trace.changedAt, number: id.rawValue))
         self.note(trace)
     }
 
-    /// All messages of `slot` with sequences in `range` have ended.
+    /// Records the end of all messages of `slot` with sequences in `range`.
     package mutating func ended(_ slot: UInt32, _ range: Range<UInt64>, as state: MessageTrace.State, now: Timestamp) {
         for id in self.liveIDs(slot, range, limit: .max) { self.ended(id, as: state, now: now) }
     }
 
-    /// The first traced messages of `slot` with sequences in `range` that are kept.
+    /// Returns the first traced messages of `slot` with sequences in `range` that are stored.
     package func liveIDs(_ slot: UInt32, _ range: Range<UInt64>, limit: Int) -> [MessageID] {
         self.live[slot]?.ids(in: range, limit: limit) ?? []
     }
@@ -156,8 +160,9 @@ package struct TraceBook {
 
     // MARK: Ended messages
 
-    /// A message whose trace lies in the archive is confirmed.
+    /// Records the confirmation of a message whose trace is in the archive.
     package mutating func confirmed(_ trace: MessageTrace, now: Timestamp) {
+        assert(self.liveTrace(of: trace.id) == nil, "a trace is live or ended, never both")
         var trace = trace
         trace.confirmed(at: now)
         self.note(trace)
@@ -165,29 +170,30 @@ package struct TraceBook {
 
     // MARK: Keys
 
-    /// A key was used: `uses` are all that have its place, this one being the last.
+    /// Records the use of a key. `uses` are all uses in its bucket, this one last.
     package mutating func remember(_ uses: [UsedKey], at place: UInt64, usedAt: Timestamp, maximum: Int) {
+        assert(uses.last?.usedAt == usedAt, "the latest use is the last")
         self.changes.keys[place] = uses
         self.keys.append(Memory(since: usedAt, number: place))
         while self.keys.count > max(maximum, 1), let oldest = self.keys.popFirst() { self.overdueKeys.append(oldest) }
     }
 
-    /// The uses that have a place are now these.
+    /// Replaces the uses in a bucket.
     package mutating func replace(_ uses: [UsedKey], at place: UInt64) {
         self.changes.keys[place] = uses
     }
 
-    /// Keys beyond the maximum, which go at the next ``forget(now:retention:limit:keysAt:)``.
+    /// Keys beyond the maximum, removed by the next ``forget(now:retention:limit:keysAt:)``.
     private var overdueKeys: [Memory] = []
 
     // MARK: Forgetting
 
-    /// Forgets what has been remembered for longer than `retention` seconds, and switches off what is over.
+    /// Removes traces and keys retained for longer than `retention` seconds, and ends the switches whose time has ended.
     ///
     /// - Parameters:
-    ///   - maximum: traces that may be remembered.
-    ///   - keysAt: the uses that have a place in the archive.
-    /// - Returns: how many traces and keys were forgotten.
+    ///   - maximum: largest number of retained traces.
+    ///   - keysAt: reads the uses in a bucket of the archive.
+    /// - Returns: the number of removed traces and keys.
     package mutating func forget<Failure: Error>(
         now: Timestamp,
         retention: Int64,
@@ -214,10 +220,11 @@ package struct TraceBook {
             forgotten += 1
         }
         for (ccid, traceSwitch) in self.switches where traceSwitch.until <= now { self.setSwitch(of: ccid, nil) }
+        assert(forgotten <= max(limit, 0))
         return forgotten
     }
 
-    /// Forgets the ended message whose trace is the oldest, to make room.
+    /// Removes the oldest trace of an ended message, to make room.
     ///
     /// - Returns: `false` when there is none.
     private mutating func forgetOldest() -> Bool {
@@ -229,26 +236,27 @@ package struct TraceBook {
 
     // MARK: The archive
 
-    /// Takes what happened since the last call.
+    /// Removes and returns the changes since the last call.
     package mutating func takeTransitions() -> [MessageTrace] {
         guard !self.transitions.isEmpty else { return [] }
         defer { self.transitions.removeAll() }
         return self.transitions
     }
 
-    /// Everything in ``changes`` is in the archive.
+    /// Records that everything in ``changes`` is in the archive.
     package mutating func committed() {
         if !self.changes.isEmpty { self.changes = Changes() }
+        assert(self.liveCount >= self.live.count, "a slot without a live trace")
     }
 
-    /// Of ``changes``, the switches and those traces are in the archive for which this holds.
+    /// Records that the switches in ``changes``, and the traces for which `isWritten` holds, are in the archive.
     package mutating func committedTraces(where isWritten: (MessageID, MessageTrace?) -> Bool) {
         guard !self.changes.isEmpty else { return }
         self.changes.switches = [:]
         self.changes.traces = self.changes.traces.filter { !isWritten($0.key, $0.value) }
     }
 
-    /// Takes over what an archive holds, when a store is opened. ``restored(now:)`` has to follow.
+    /// Adds an entry of the archive when a store is opened. ``restored(now:)`` has to follow.
     package mutating func restore(_ trace: MessageTrace) {
         if trace.state.isEnd {
             self.ended.append(Memory(since: trace.endedAt ?? trace.changedAt, number: trace.id.rawValue))
@@ -267,12 +275,12 @@ package struct TraceBook {
         self.traced.insert(ccid)
     }
 
-    /// Everything has been taken over: what was in flight is queued again, and the oldest goes first.
+    /// Completes the restore: messages in flight are queued again, and ended traces are sorted by age.
     package mutating func restored(now: Timestamp) {
         for slot in self.live.keys.sorted() { self.requeued(slot, now: now) }
         self.ended = CircularBuffer(self.ended.sorted { $0.since < $1.since })
         self.keys = CircularBuffer(self.keys.sorted { $0.since < $1.since })
-        // Nobody followed them when the relay was not there.
+        // No client followed these changes while the relay was not running.
         self.transitions.removeAll()
     }
 }

@@ -1,33 +1,35 @@
 import TTMSProtocol
 
-/// The part of a ``MessageStore`` that remembers messages beyond their end: traces, and the keys under which clients sent.
+/// Part of a ``MessageStore`` that retains records of messages beyond their end: traces and idempotency keys.
 ///
-/// A traced message's trace goes with its frame: what the store does to the frame, it notes, in the same commit. Whoever carries out
-/// the work sets ``now`` before it, so that the notes have times. Traces and keys are kept for ``StoreLimits/traceRetention`` after
-/// the message's end or the key's use, and over restarts; beyond ``StoreLimits/traces`` the oldest go first.
+/// Each change of a traced message's frame changes its trace in the same commit. The caller sets ``now`` before each piece of work,
+/// for the times in the traces.
+///
+/// Traces and keys are retained for ``StoreLimits/traceRetention`` after the message's end or the key's use, also over restarts.
+/// Beyond ``StoreLimits/traces`` the oldest are removed first.
 public protocol TraceStore: AnyObject {
-    /// How much is remembered.
+    /// Number of retained traces and keys.
     var traceTotals: TraceTotals { get }
 
-    /// When that happens which is carried out now.
+    /// Time of the work that is carried out now.
     var now: Timestamp { get set }
 
-    /// The terminals whose switch is on, for other threads to look at.
+    /// Terminals whose trace switch is on, for other threads.
     var traced: TracedTerminals { get }
 
-    /// What happened to traced messages since the last call: each of them as it is now, in the order of what happened.
+    /// Removes and returns the changes of traced messages since the last call, in order, each as the message's trace after it.
     ///
-    /// To be asked after a commit: until then it is not durable.
+    /// To be called after a commit, because changes are not durable before.
     func takeTransitions() -> [MessageTrace]
 
-    /// The trace of a message; `nil` when it was not traced, or is forgotten.
+    /// Returns the trace of a message; `nil` when it was not traced, or its retention has ended.
     func trace(of id: MessageID) throws(StoreError) -> MessageTrace?
 
-    /// Messages for `ccid` that have ended in `state` and are remembered, in the order in which the relay took them.
+    /// Returns retained messages for `ccid` that ended in `state`, in the order of their acceptance.
     ///
     /// - Parameters:
-    ///   - after: only messages behind this one.
-    ///   - limit: messages at the most, at least 1.
+    ///   - after: only messages after this one.
+    ///   - limit: largest number of messages, at least 1.
     func endedTraces(
         of ccid: CCID,
         in state: MessageTrace.State,
@@ -35,39 +37,40 @@ public protocol TraceStore: AnyObject {
         limit: Int
     ) throws(StoreError) -> TracePage
 
-    /// Stages that a heartbeat came after these messages were acknowledged, on the same connection. Others are left alone.
+    /// Stages the confirmation of these messages: a heartbeat arrived after their acknowledgement, on the same connection. Messages
+    /// in other states do not change.
     func confirm(_ ids: [MessageID]) throws(StoreError)
 
-    /// Stages that all messages for `ccid` appended from now on are traced until the switch goes off; `nil` switches it off.
+    /// Stages a trace switch: all messages appended for `ccid` from now on are traced until it ends. `nil` ends it.
     func setTracing(of ccid: CCID, _ traceSwitch: TraceSwitch?)
 
-    /// The switch of `ccid`, if it is on.
+    /// Returns the trace switch of `ccid`; `nil` when it is off.
     func tracing(of ccid: CCID) -> TraceSwitch?
 
-    /// What a key brought about; `nil` when it is not known (any more).
+    /// Returns the use of a key; `nil` when it is unknown or its retention has ended.
     func use(of key: IdempotencyKey) throws(StoreError) -> UsedKey?
 
-    /// Stages that a key brought about a message which is staged, too.
+    /// Stages the use of a key for a message that is staged, too.
     func remember(_ use: UsedKey) throws(StoreError)
 
-    /// Notes what a client was told about a use of its key. It is made durable with the next commit.
+    /// Records the answer that a client got to a use of its key. It becomes durable with the next commit.
     func noteAnswer(_ answer: InjectionOutcome.State, to key: IdempotencyKey) throws(StoreError)
 
-    /// Stages that traces and keys whose retention is over are forgotten, and switches whose time is.
+    /// Stages the removal of traces, keys and switches whose retention or time has ended.
     ///
-    /// - Parameter limit: traces and keys at the most, so that one call does not hold up the commits.
-    /// - Returns: how many were forgotten; `limit` when there may be more.
+    /// - Parameter limit: largest number of traces and keys, so that one call does not delay the commits.
+    /// - Returns: the number of removed traces and keys; `limit` when there may be more.
     func forget(limit: Int) throws(StoreError) -> Int
 }
 
-/// Some of a terminal's ended messages.
+/// Page of a terminal's ended messages.
 public struct TracePage: Equatable, Sendable {
-    /// The messages.
+    /// Traces of the messages.
     public var traces: [MessageTrace] = []
-    /// What to pass as `after` for the next page, which may have none; `nil` on the last one. A page may have none although more follow.
+    /// Value of `after` for the next page; `nil` on the last one. A page can be empty although more follow.
     public var next: MessageID?
 
-    /// Traces that are looked at for one page at the most: one answer must not hold up the commits.
+    /// Largest number of traces read for one page, because one answer must not delay the commits.
     public static let maximumWalk = 1_000
 
     /// Makes a page.
@@ -77,17 +80,18 @@ public struct TracePage: Equatable, Sendable {
     }
 }
 
-/// How much a ``TraceStore`` remembers.
+/// Number of records that a ``TraceStore`` retains.
 public struct TraceTotals: Equatable, Sendable {
-    /// Messages that are traced, or were until their end.
+    /// Traces of stored and ended messages.
     public var traces = 0
     /// Idempotency keys.
     public var keys = 0
-    /// Messages that were to be traced since the store was opened, and were not: all that may be remembered is of messages still kept.
+    /// Messages since the store was opened that were to be traced and were not, because traces of stored messages took up the
+    /// maximum.
     public var untraced: UInt64 = 0
-    /// Ended messages that have been forgotten since then before their time, to make room for others.
+    /// Traces removed since then before the end of their retention, to make room.
     public var forgottenEarly: UInt64 = 0
 
-    /// Nothing is remembered.
+    /// Makes totals of 0.
     public init() {}
 }

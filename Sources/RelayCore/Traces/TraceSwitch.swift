@@ -1,11 +1,11 @@
 import Synchronization
 import TTMSProtocol
 
-/// Has all messages for one terminal traced, those of other terminals included, for some time.
+/// Operator's order to trace all messages for one terminal for a time, whether operators or terminals send them.
 public struct TraceSwitch: Equatable, Sendable {
-    /// When it goes off by itself.
+    /// Time at which it ends by itself.
     public var until: Timestamp
-    /// Messages that it still traces: then it goes off, so that one busy terminal does not push all other traces out.
+    /// Number of messages that it still traces before it ends. So one busy terminal does not displace all other traces.
     public var remaining: UInt32
 
     /// Makes a switch.
@@ -15,18 +15,18 @@ public struct TraceSwitch: Equatable, Sendable {
     }
 }
 
-/// The terminals whose switch is on, known to all threads.
+/// Terminals whose trace switch is on, readable from all threads.
 ///
-/// Frames for them go through the store, where they get the id that a trace needs (``Mailbox/writesThrough``). Everybody else is
-/// told by one atomic load that there are none, so the way of all other frames stays as it is.
+/// Frames for them go through the store, which gives them the ids that traces need (``Mailbox/isWriteThrough``). For all other
+/// frames one atomic load shows that no terminal is traced.
 public final class TracedTerminals: Sendable {
     private let ccids = Mutex<Set<UInt32>>([])
     private let count = Atomic(0)
 
-    /// Knows of none.
+    /// Makes an empty set.
     public init() {}
 
-    /// Whether no terminal at all is traced.
+    /// Whether no terminal is traced.
     public var isEmpty: Bool { self.count.load(ordering: .relaxed) == 0 }
 
     /// Whether the switch of `ccid` is on.
@@ -34,7 +34,7 @@ public final class TracedTerminals: Sendable {
         !self.isEmpty && self.ccids.withLock { $0.contains(ccid.rawValue) }
     }
 
-    /// The switch of `ccid` went on.
+    /// Records that the switch of `ccid` is on.
     package func insert(_ ccid: CCID) {
         self.ccids.withLock { ccids in
             ccids.insert(ccid.rawValue)
@@ -42,7 +42,7 @@ public final class TracedTerminals: Sendable {
         }
     }
 
-    /// The switch of `ccid` went off.
+    /// Records that the switch of `ccid` is off.
     package func remove(_ ccid: CCID) {
         self.ccids.withLock { ccids in
             ccids.remove(ccid.rawValue)
