@@ -1,5 +1,5 @@
-/// Which release this is, the same for all programs of it.
+/// Release, the same for all programs.
 public enum Release {
-    /// Three numbers as of Semantic Versioning, such as `0.1.0`.
+    /// Version with three numbers by Semantic Versioning, such as `0.1.0`.
     public static let version = "0.1.0"
 }

@@ -1,11 +1,11 @@
-/// What two clocks said in the same moment: the relay's steady one, by which times to live end, and the wall's.
+/// Readings of two clocks at the same moment: the relay's steady clock, by which times to live end, and the wall clock.
 ///
-/// Noted by the store while it runs, so that the next start knows how long the relay was away: by the difference on the wall clock,
-/// which may have been set in between, and is believed for so much only.
+/// The store records it while it runs, so that the next start knows how long the relay was not running. The difference on the wall
+/// clock, which may have been set in between, counts up to a limit only.
 public struct ClockReading: Equatable, Sendable {
-    /// By the relay's steady clock.
+    /// Time of the relay's steady clock.
     public var steady: Timestamp
-    /// By the wall clock.
+    /// Time of the wall clock.
     public var wall: Timestamp
 
     /// Makes a reading.

@@ -1,24 +1,24 @@
-/// Holds back log lines of a kind that was logged within the last minute, and counts them.
+/// Suppresses log lines of a kind that was logged within the last minute, and counts them.
 ///
-/// Belongs to one owner; the kinds have to be few, such as codes of errors.
+/// Has one owner. The kinds have to be few, such as codes of errors.
 public struct LogLimit<Kind: Hashable & Sendable>: Sendable {
-    /// How long one line of a kind is enough.
+    /// Time within which a kind is logged once.
     public static var interval: Duration { .seconds(60) }
 
     private struct Tally {
         var loggedAt: ContinuousClock.Instant
-        /// Lines since then.
+        /// Lines suppressed since then.
         var heldBack = 0
     }
 
     private var tallies: [Kind: Tally] = [:]
 
-    /// Begins with no line logged.
+    /// Makes a limit without logged lines.
     public init() {}
 
     /// Counts a line.
     ///
-    /// - Returns: how many of its kind were held back since the last one that was not; `nil` to hold this one back.
+    /// - Returns: the number of suppressed lines of its kind since the last logged one; `nil` to suppress this one.
     public mutating func admit(_ kind: Kind, at now: ContinuousClock.Instant) -> Int? {
         if let last = self.tallies[kind], now - last.loggedAt < Self.interval {
             self.tallies[kind]?.heldBack += 1

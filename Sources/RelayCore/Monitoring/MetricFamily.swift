@@ -1,28 +1,28 @@
-/// A metric with all its samples, named by Prometheus's conventions: base units, `_total` on counters.
+/// Metric with all its samples, named by Prometheus's conventions: base units, `_total` on counters.
 public struct MetricFamily: Equatable, Sendable {
-    /// What the samples are.
+    /// Type of a metric.
     public enum Kind: String, Sendable {
-        /// Only rises, from 0 at the start of the process.
+        /// Value that only rises, from 0 at the start of the process.
         case counter
-        /// Goes up and down.
+        /// Value that rises and falls.
         case gauge
-        /// Counts values by their size, from the start of the process.
+        /// Counts of values by their size, from the start of the process.
         case histogram
     }
 
     /// One value.
     public struct Sample: Equatable, Sendable {
-        /// What a sample says.
+        /// Value of a sample.
         public enum Value: Equatable, Sendable {
-            /// Of a counter or a gauge.
+            /// Value of a counter or a gauge.
             case number(Double)
-            /// Of a histogram.
+            /// Value of a histogram.
             case histogram(Histogram)
         }
 
-        /// Label names and values; no label may have a value per terminal.
+        /// Labels; none may have a value per terminal.
         public var labels: [Label]
-        /// The value, of the family's kind.
+        /// Value, of the family's kind.
         public var value: Value
 
         /// Makes a sample of a counter or a gauge.
@@ -40,9 +40,9 @@ public struct MetricFamily: Equatable, Sendable {
 
     /// A label of a sample.
     public struct Label: Equatable, Sendable {
-        /// `[a-z_]+`.
+        /// Name, `[a-z_]+`.
         public var name: String
-        /// Any text.
+        /// Value, any text.
         public var value: String
 
         /// Makes a label.
@@ -52,13 +52,13 @@ public struct MetricFamily: Equatable, Sendable {
         }
     }
 
-    /// The full name, such as `ttms_frames_accepted_total`.
+    /// Full name, such as `ttms_frames_accepted_total`.
     public var name: String
-    /// One sentence.
+    /// Description in one sentence.
     public var help: String
-    /// What the samples are.
+    /// Type of the metric.
     public var kind: Kind
-    /// At least one.
+    /// Samples, at least one.
     public var samples: [Sample]
 
     /// Makes a family.

@@ -1,12 +1,12 @@
 import TTMSProtocol
 
-/// Something that happened in the relay and that somebody may want to follow as it happens.
+/// Published change of a terminal, a connection, a message or the store.
 public struct RelayEvent: Equatable, Sendable {
-    /// The wall clock's time.
+    /// Time by the wall clock.
     public var at: Timestamp
-    /// The terminal that it is about; `nil` when it is about none.
+    /// Terminal that it concerns; `nil` when it concerns none.
     public var ccid: CCID?
-    /// What happened.
+    /// Content of the event.
     public var content: Content
 
     /// Makes an event.
@@ -16,28 +16,28 @@ public struct RelayEvent: Equatable, Sendable {
         self.content = content
     }
 
-    /// What can happen.
+    /// Contents of events.
     public enum Content: Equatable, Sendable {
         /// The terminal's heartbeat registered it on a connection.
         case terminalOnline(connection: UInt64, remoteAddress: String)
-        /// Its connection has ended, and it has no other.
+        /// Its connection has ended, and it has no other one.
         case terminalOffline(connection: UInt64, reason: CloseReason)
-        /// A newer connection has taken it from this one.
+        /// A newer connection has taken it over from this one.
         case terminalSuperseded(connection: UInt64)
-        /// It has a connection, but its heartbeat is overdue by its own habit (``HeartbeatCadence``).
+        /// It has a connection, but its heartbeat is overdue by its cadence (``HeartbeatCadence``).
         case terminalLate(lastHeartbeatAt: Timestamp, dueAt: Timestamp)
-        /// Its heartbeat has come after it was late.
+        /// Its heartbeat has arrived after it was late.
         case terminalPunctual
-        /// One of its messages has come into a state.
+        /// One of its messages has changed its state.
         case message(id: MessageID, state: MessageTrace.State)
-        /// The relay closed a connection, at once or later, before it had registered a terminal; or because of a terminal that it must
-        /// not register, which is then the event's.
+        /// The relay closed a connection before it had registered a terminal, or because of a terminal that it must not register.
+        /// In the second case the event has that terminal.
         case connectionRejected(connection: UInt64, remoteAddress: String, reason: CloseReason, detail: String? = nil)
-        /// Whether the store takes frames has changed.
+        /// The health of the store has changed.
         case store(StoreHealth)
     }
 
-    /// The kinds of events, by the names that operators filter by.
+    /// Kinds of events, by the names in operators' filters.
     public enum Kind: String, CaseIterable, Sendable {
         case terminalOnline = "terminal_online"
         case terminalOffline = "terminal_offline"
@@ -49,7 +49,7 @@ public struct RelayEvent: Equatable, Sendable {
         case store
     }
 
-    /// Which kind it is.
+    /// Kind of the event.
     public var kind: Kind {
         switch self.content {
         case .terminalOnline: .terminalOnline

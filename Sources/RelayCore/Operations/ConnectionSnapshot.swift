@@ -1,61 +1,61 @@
 import TTMSProtocol
 
-/// A connection as an operator sees it, open or ended.
+/// State of a connection, open or ended, for operators.
 public struct ConnectionSnapshot: Equatable, Sendable {
-    /// Unique since the relay started; higher for the one that was accepted later.
+    /// Number, unique since the relay started; a connection accepted later has a higher one.
     public var id: UInt64
-    /// Address and port of the peer. Its text is made by who shows it, and not on the event loop.
+    /// Address and port of the peer. Its text is made outside the event loop.
     public var remoteAddress: PeerAddress
-    /// Address and port that it connected to.
+    /// Address and port that the peer connected to.
     public var listener: PeerAddress
-    /// When it was accepted.
+    /// Time of its accept.
     public var openedAt: Timestamp
-    /// What its length field means; `nil` before the first frame.
+    /// Meaning of the length field; `nil` before the first frame.
     public var dialect: LengthDialect?
-    /// The terminals that reach it, or reached it when it ended; some of them only, when they are many.
+    /// Terminals registered on it, or registered when it ended; at most ``maximumCCIDs``.
     public var ccids: [CCID]
-    /// How many terminals those are.
+    /// Number of all these terminals.
     public var ccidCount: Int
-    /// When bytes came last; when it was accepted, if there was no heartbeat yet.
+    /// Time of the last received bytes; of its accept when there was no heartbeat yet.
     public var lastReceivedAt: Timestamp
-    /// What came and was delivered.
+    /// Traffic counters.
     public var counters: ConnectionCounters
-    /// What counts as delivery on its listener.
+    /// Condition for delivery on its listener.
     public var confirm = Confirmation.acknowledged
-    /// Bytes handed to it that are not known to be delivered.
+    /// Bytes written to it that are not known to be delivered.
     public var unacknowledgedBytes: Int
-    /// Bytes that have come and are not handled: of a frame whose end is missing, or behind what holds the connection back.
+    /// Received bytes that are not handled: of an unfinished frame, or held back while the connection is paused.
     public var unfinishedBytes = 0
-    /// Whether the terminal reads so slowly that it is fed from disk.
+    /// Whether a terminal reads so slowly that it is fed from the store.
     public var isSpilled: Bool
-    /// Why it is not read from; `nil` while it is.
+    /// Cause of its pause; `nil` while it is read from.
     public var pause: Pause?
-    /// When and why it ended; `nil` while it is open.
+    /// Time and reason of its end; `nil` while it is open.
     public var end: End?
 
-    /// Why a connection is not read from.
+    /// Cause for which a connection is not read from.
     public enum Pause: String, CaseIterable, Sendable {
         /// The store is at a cap, and its policy is ``StoreLimits/Policy/pushBack``.
         case noRoom = "no_room"
-        /// More waits for the store's commit than may.
+        /// The frames that wait for a commit take more memory than allowed.
         case storeBehind = "store_behind"
-        /// It does not read the replies to its heartbeats.
+        /// The peer does not read the replies to its heartbeats.
         case repliesUnread = "replies_unread"
-        /// What it sent before its heartbeat is neither delivered nor on disk yet.
+        /// The frames before its heartbeat are neither delivered nor on disk yet.
         case receiptDue = "receipt_due"
-        /// Its heartbeat would take a terminal over that was taken over too often lately.
+        /// Its heartbeat would take over a terminal that was taken over too often recently.
         case takeoverDue = "takeover_due"
     }
 
-    /// When and why a connection ended.
+    /// Time and reason of a connection's end.
     public struct End: Equatable, Sendable {
-        /// When.
+        /// Time of the end.
         public var at: Timestamp
-        /// Why.
+        /// Close reason.
         public var reason: CloseReason
-        /// Bytes that had come before and were not handled: behind a frame that broke the protocol, or without room in the store.
+        /// Bytes received before the end and not handled: after a violation of the protocol, or without room in the store.
         public var unreadBytes: Int
-        /// What the peer sent that is no frame, escaped, and what it looks like; `nil` for other ends.
+        /// Bytes of the peer that are no frame, escaped, with the protocol that they resemble; `nil` for other ends.
         public var detail: String?
 
         /// Makes an end.
@@ -67,7 +67,7 @@ public struct ConnectionSnapshot: Equatable, Sendable {
         }
     }
 
-    /// CCIDs that are shown at the most: a concentrator may have thousands.
+    /// Largest number of CCIDs in a snapshot; a concentrator may have thousands.
     public static let maximumCCIDs = 16
 
     /// Makes a snapshot.

@@ -1,8 +1,8 @@
-/// One page of a list, and where the next one begins.
+/// One page of a list, with the position of the next one.
 public struct ListPage<Item: Sendable>: Sendable {
     /// The items, in the list's order.
     public var items: [Item]
-    /// What to pass as `after` for the next page; `nil` on the last one.
+    /// Value of `after` for the next page; `nil` on the last one.
     public var next: ListPosition?
 
     /// Makes a page.
@@ -14,13 +14,13 @@ public struct ListPage<Item: Sendable>: Sendable {
 
 extension ListPage: Equatable where Item: Equatable {}
 
-/// Where an item stands in a sorted list: by the value that the list is sorted by, and, among equals, by its own number.
+/// Position of an item in a sorted list: the value that the list is sorted by and, among equals, the item's number.
 ///
-/// It stays a place in the list when items come and go, and when the item that it was taken from has gone.
+/// It stays valid when items are added or removed, even the item that it was taken from.
 public struct ListPosition: Hashable, Comparable, Sendable {
-    /// The value that the list is sorted by; 0 where that is the item's number.
+    /// Value that the list is sorted by; 0 where that is the item's number.
     public var key: Int64
-    /// The item's number.
+    /// Number of the item.
     public var id: UInt64
 
     /// Makes a position.
@@ -29,14 +29,14 @@ public struct ListPosition: Hashable, Comparable, Sendable {
         self.id = id
     }
 
-    /// By value, then by number.
+    /// Compares by value, then by number.
     public static func < (left: ListPosition, right: ListPosition) -> Bool {
         (left.key, left.id) < (right.key, right.id)
     }
 }
 
 extension ListPosition: LosslessStringConvertible {
-    /// Reads what ``description`` writes.
+    /// Parses the text of ``description``.
     public init?(_ description: String) {
         let parts = description.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, let key = Int64(parts[0]), let id = UInt64(parts[1]) else { return nil }
@@ -45,6 +45,6 @@ extension ListPosition: LosslessStringConvertible {
         guard self.description == description else { return nil }
     }
 
-    /// Both numbers in decimal, such as `12.42`.
+    /// Text of both numbers in decimal, such as `12.42`.
     public var description: String { "\(self.key).\(self.id)" }
 }

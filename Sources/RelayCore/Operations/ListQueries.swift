@@ -1,42 +1,42 @@
 import TTMSProtocol
 
-/// Which terminals to list, and in which order.
+/// Filter, order and page of a list of terminals.
 public struct TerminalQuery: Equatable, Sendable {
-    /// What a list of terminals can be sorted by. A terminal that has no such value counts as having the least.
+    /// Order of a list of terminals. A terminal without the value counts as having the least.
     public enum Sort: String, CaseIterable, Sendable {
-        /// The terminal's number.
+        /// CCID.
         case ccid
-        /// Frames kept for it.
+        /// Number of its stored frames.
         case backlog
-        /// How long ago the oldest of them was taken.
+        /// Age of the oldest of them.
         case oldestAge = "oldest_age"
         /// Data frames per second.
         case rate
-        /// When its last heartbeat came.
+        /// Time of its last heartbeat.
         case lastHeartbeat = "last_heartbeat"
-        /// Bytes handed to its connection that are not acknowledged.
+        /// Bytes written to its connection that are not acknowledged.
         case inFlightBytes = "in_flight_bytes"
     }
 
-    /// Only those that are online, or offline; `nil` for both.
+    /// Only terminals that are online, or offline; `nil` for both.
     public var isOnline: Bool?
-    /// Only those that are late by their own habit, or are not; `nil` for both.
+    /// Only terminals that are late by their cadence, or are not; `nil` for both.
     public var isLate: Bool?
-    /// Only those for which something is kept, or nothing is; `nil` for both.
+    /// Only terminals with stored frames, or without; `nil` for both.
     public var hasBacklog: Bool?
-    /// Up to 8 lower-case hex digits that a CCID begins with.
+    /// Prefix of the CCID, at most 8 lower-case hex digits.
     public var prefix: String
-    /// Only those connected from there.
+    /// Only terminals connected from these addresses.
     public var remoteAddress: IPNetwork?
-    /// Only those whose connection speaks it.
+    /// Only terminals whose connection has this dialect.
     public var dialect: LengthDialect?
-    /// What the list is sorted by; among equals by CCID.
+    /// Order of the list; among equals by CCID.
     public var sort: Sort
-    /// Whether the highest comes first.
+    /// Whether the highest value is first.
     public var isDescending: Bool
-    /// Only what comes behind this place.
+    /// Only items after this position.
     public var after: ListPosition?
-    /// Terminals at the most.
+    /// Largest number of terminals.
     public var limit: Int
 
     /// Makes a query.
@@ -65,41 +65,41 @@ public struct TerminalQuery: Equatable, Sendable {
     }
 }
 
-/// Which connections to list, and in which order.
+/// Filter, order and page of a list of connections.
 public struct ConnectionQuery: Equatable, Sendable {
-    /// What a list of connections can be sorted by. A connection that has no such value counts as having the least.
+    /// Order of a list of connections. A connection without the value counts as having the least.
     public enum Sort: String, CaseIterable, Sendable {
-        /// The connection's number: the order in which they were accepted.
+        /// Number of the connection: the order of the accepts.
         case id
-        /// When bytes came last.
+        /// Time of the last received bytes.
         case lastReceived = "last_received"
-        /// When it ended.
+        /// Time of its end.
         case closed
-        /// Bytes of data frames that came.
+        /// Bytes of received data frames.
         case bytesReceived = "bytes_received"
-        /// Bytes of data frames that were delivered.
+        /// Bytes of delivered data frames.
         case bytesDelivered = "bytes_delivered"
-        /// Bytes handed to it that are not acknowledged.
+        /// Bytes written to it that are not acknowledged.
         case inFlightBytes = "in_flight_bytes"
     }
 
-    /// Only those that are open, or have ended; `nil` for both.
+    /// Only connections that are open, or have ended; `nil` for both.
     public var isOpen: Bool?
-    /// Only those that this terminal reaches, or reached at the end.
+    /// Only connections on which this terminal is registered, or was at the end.
     public var ccid: CCID?
-    /// Only those from there.
+    /// Only connections from these addresses.
     public var remoteAddress: IPNetwork?
-    /// Only those that speak it.
+    /// Only connections with this dialect.
     public var dialect: LengthDialect?
-    /// Only those that ended for it.
+    /// Only connections that ended for this reason.
     public var reason: CloseReason?
-    /// What the list is sorted by; among equals by number.
+    /// Order of the list; among equals by number.
     public var sort: Sort
-    /// Whether the highest comes first.
+    /// Whether the highest value is first.
     public var isDescending: Bool
-    /// Only what comes behind this place.
+    /// Only items after this position.
     public var after: ListPosition?
-    /// Connections at the most.
+    /// Largest number of connections.
     public var limit: Int
 
     /// Makes a query.

@@ -1,39 +1,39 @@
 import TTMSProtocol
 
-/// What an operator can ask of a running relay, and do to it: the seam between the admin API and everything behind it.
+/// Operations on a running relay: the interface between the admin API and the relay.
 public protocol RelayOperations: Sendable {
-    /// What happens in the relay, to be followed.
+    /// Log of the events in the relay, for clients that follow them.
     var events: EventLog { get }
 
-    /// The relay at a glance.
+    /// Returns the overall state of the relay.
     func status() async -> RelayStatus
 
-    /// Whether the relay can do its work now.
+    /// Checks whether the relay can work now.
     func readiness() async -> Readiness
 
-    /// Everything that monitoring scrapes.
+    /// Returns all metrics that monitoring scrapes.
     func metrics() async -> [MetricFamily]
 
-    /// Lets the relay stop as at `SIGTERM`: it takes nothing more from terminals, and ends when everything that is not delivered is
-    /// on disk. Returns at once.
+    /// Begins a drain, as at `SIGTERM`: the relay accepts no more from terminals, and ends when all undelivered frames are on disk.
+    /// Returns at once.
     func drain() async
 
-    /// A page of the terminals that are online or known.
+    /// Returns a page of the terminals that are online or known.
     func terminals(_ query: TerminalQuery) async throws -> ListPage<TerminalSnapshot>
 
-    /// One terminal, with the history of its connections; `nil` when it was not seen since the relay started, or is forgotten, and
-    /// nothing is kept for it.
+    /// Returns one terminal with the history of its connections. `nil` when it has no stored frames and was not seen since the
+    /// relay started, or its record was removed.
     func terminal(_ ccid: CCID) async throws -> TerminalSnapshot?
 
     /// Closes the terminal's connection with the reason `kicked`.
     ///
-    /// - Returns: `false` when it has none.
+    /// - Returns: `false` when it has no connection.
     func disconnect(_ ccid: CCID) async -> Bool
 
-    /// A page of the connections that are open, and of those that have ended and are remembered.
+    /// Returns a page of the open connections and of the retained ended ones.
     func connections(_ query: ConnectionQuery) async throws -> ListPage<ConnectionSnapshot>
 
-    /// One connection, open or remembered; `nil` when there is none with this number (any more).
+    /// Returns one connection, open or retained; `nil` when there is none with this number.
     func connection(_ id: UInt64) async -> ConnectionSnapshot?
 
     /// Closes an open connection with the reason `kicked`.
@@ -41,16 +41,16 @@ public protocol RelayOperations: Sendable {
     /// - Returns: `false` when none with this number is open.
     func disconnect(connection id: UInt64) async -> Bool
 
-    /// Shuts out whom `blocks` names, on every event loop, and nobody else: closes their connections with the reason `blocked`, and
-    /// refuses new ones.
+    /// Replaces the blocks on every event loop: closes the connections that they concern with the reason `blocked`, and refuses new
+    /// ones.
     ///
-    /// - Returns: how many connections were closed.
+    /// - Returns: the number of closed connections.
     func enforce(_ blocks: BlockList) async -> Int
 
-    /// Messages kept for a terminal, oldest first.
+    /// Returns stored messages of a terminal, oldest first.
     func messages(of ccid: CCID, after: MessageID?, limit: Int) async throws -> [StoredMessage]
 
-    /// Messages for a terminal that have ended in `state` and are remembered, in the order in which the relay took them.
+    /// Returns retained messages for a terminal that ended in `state`, in the order of their acceptance.
     func endedMessages(
         of ccid: CCID,
         in state: MessageTrace.State,
@@ -58,12 +58,12 @@ public protocol RelayOperations: Sendable {
         limit: Int
     ) async throws -> TracePage
 
-    /// What is known of a message, kept or not; `nil` when that is nothing (any more).
+    /// Returns the record of a message, stored or ended; `nil` when there is none.
     func report(on id: MessageID) async throws -> MessageReport?
 
-    /// Waits until a traced message has been acknowledged or has ended otherwise, until `timeout` is over, or the relay stops.
+    /// Waits until a traced message is delivered or has ended otherwise, until `timeout` has passed, or until the relay stops.
     ///
-    /// - Returns: the message's trace by then; `nil` when it is not traced.
+    /// - Returns: the latest trace; `nil` when the message is not traced.
     func awaitEnd(of id: MessageID, timeout: Duration) async throws -> MessageTrace?
 
     /// Deletes one queued message.
@@ -71,44 +71,44 @@ public protocol RelayOperations: Sendable {
 
     /// Deletes all queued messages of a terminal; those in flight stay.
     ///
-    /// - Returns: how many were deleted.
+    /// - Returns: the number of deleted messages.
     func deleteMessages(of ccid: CCID) async throws -> StoreChange<Int>
 
-    /// Gives the relay a data frame as if the terminal `injection.source` had sent it.
+    /// Sends a data frame as if the terminal `injection.source` had sent it.
     ///
     /// Returns once the frame is on disk, and, when the destination is online, has been written to it.
     ///
-    /// - Throws: ``InjectionError``; ``StoreError`` when the frame cannot be kept.
+    /// - Throws: ``InjectionError``; ``StoreError`` when the frame cannot be stored.
     func inject(_ injection: Injection) async throws -> InjectionOutcome
 
-    /// Gives the relay many frames, which go to disk together. Those for one terminal keep their order.
+    /// Sends many frames, which are committed together. Those for one terminal retain their order.
     ///
-    /// - Returns: what came of each, in their order.
+    /// - Returns: the result of each, in their order.
     func injectAll(_ injections: [Injection]) async -> [Result<InjectionOutcome, any Error>]
 
-    /// What would become of an injection now. Nothing is sent.
+    /// Returns the result that an injection would have now. Nothing is sent.
     ///
     /// - Throws: ``InjectionError/payloadTooLong(maximumPayload:)``; ``StoreError``.
     func preview(_ injection: Injection) async throws -> InjectionPreview
 
-    /// The terminal's trace switch, if it is on.
+    /// Returns the terminal's trace switch; `nil` when it is off.
     func tracing(of ccid: CCID) async throws -> TraceSwitch?
 
-    /// Has all messages for a terminal traced for some time; `nil` ends it.
+    /// Switches the trace of all messages for a terminal on for a time; `nil` switches it off.
     ///
-    /// - Parameter duration: seconds.
+    /// - Parameter duration: time in seconds.
     /// - Returns: the switch as it is now.
     @discardableResult
     func setTracing(of ccid: CCID, for duration: UInt32?, frames: UInt32) async throws -> StoreChange<TraceSwitch?>
 }
 
-/// What is known of a message.
+/// Record of a message.
 public struct MessageReport: Equatable, Sendable {
-    /// The message, as long as it is kept.
+    /// Message with its frame; `nil` when it is not stored.
     public var message: StoredMessage?
-    /// What has happened to it; `nil` when it is not traced.
+    /// Trace of the message; `nil` when it is not traced.
     public var trace: MessageTrace?
-    /// Frames kept for its terminal before it; `nil` when it is not kept.
+    /// Stored frames of its terminal before it; `nil` when it is not stored.
     public var framesAhead: Int?
 
     /// Makes a report.
@@ -119,13 +119,13 @@ public struct MessageReport: Equatable, Sendable {
     }
 }
 
-/// What would become of an injection.
+/// Result that an injection would have.
 public struct InjectionPreview: Equatable, Sendable {
-    /// The bytes that the destination would get.
+    /// Frame that the destination would get.
     public var frame: [UInt8]
-    /// What the store would do with it.
+    /// Result of the append.
     public var store: AppendPreview
-    /// When it would expire if it were sent now; `nil` when it were kept for ever.
+    /// Time at which it would expire if it were sent now; `nil` for never.
     public var expiresAt: Timestamp?
 
     /// Makes a preview.
@@ -136,17 +136,17 @@ public struct InjectionPreview: Equatable, Sendable {
     }
 }
 
-/// A frame from an operator.
+/// Request of an operator to send a frame.
 public struct Injection: Equatable, Sendable {
-    /// The CCID that the destination sees as the sender.
+    /// CCID that the destination sees as the source.
     public var source: CCID
-    /// The terminal that gets the frame.
+    /// Terminal that gets the frame.
     public var destination: CCID
-    /// At most 65,522 bytes, and no more than the configured largest frame allows.
+    /// Payload, at most 65,522 bytes and at most what the configured largest frame allows.
     public var payload: [UInt8]
-    /// Seconds; `nil` for the configured default, 0 for ever.
+    /// Time to live in seconds; `nil` for the configured default, 0 for no end.
     public var timeToLive: UInt32?
-    /// What the client calls this sending; the same one again sends nothing, and is answered as the first was.
+    /// Idempotency key. A repeated request with it sends nothing, and gets the answer of the first.
     public var key: IdempotencyKey?
 
     /// Makes an injection.
@@ -165,23 +165,23 @@ public struct Injection: Equatable, Sendable {
     }
 }
 
-/// Where an injected frame went.
+/// Result of an injection.
 public struct InjectionOutcome: Equatable, Sendable {
-    /// The two places where it can be when the call returns.
+    /// States in which the frame can be when the call returns.
     public enum State: String, Sendable {
-        /// It is on disk, and waits for its terminal.
+        /// It waits on disk for its terminal.
         case queued
         /// It has been written to its terminal's connection.
         case inFlight = "in_flight"
     }
 
-    /// The frame's id.
+    /// Id of the frame.
     public var id: MessageID
-    /// Where it is.
+    /// State of the frame.
     public var state: State
-    /// Its key had been used before: the frame is the one of then, and this what was answered then.
+    /// Whether the key had been used before: the frame and the state are then those of the first answer.
     public var isRepeated: Bool
-    /// What becomes of it is noted. It is not when all that may be remembered is of messages still kept (``StoreLimits/traces``).
+    /// Whether the message is traced. It is not when traces of stored messages take up the maximum (``StoreLimits/traces``).
     public var isTraced: Bool
 
     /// Makes an outcome.
@@ -193,14 +193,14 @@ public struct InjectionOutcome: Equatable, Sendable {
     }
 }
 
-/// Why a frame was not injected.
+/// Cause for which a frame was not sent.
 public enum InjectionError: Error, Equatable, Sendable {
-    /// The frame would pass the largest frame; at most `maximumPayload` bytes of payload fit.
+    /// The frame would exceed the largest frame; at most `maximumPayload` bytes of payload fit.
     case payloadTooLong(maximumPayload: Int)
-    /// A cap of the store stands in its way, and by the policy in force nothing gives way to it.
+    /// A cap of the store rejects the frame by the present policy.
     case rejected(StoreLimits.Cap)
-    /// Its key has been used for another content.
+    /// Its key has been used with another content.
     case keyReused
-    /// The relay stops and takes nothing more.
+    /// The relay is stopping and accepts nothing more.
     case stopping
 }

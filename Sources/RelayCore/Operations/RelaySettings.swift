@@ -1,54 +1,55 @@
-/// What an operator can ask of a running relay's settings, and do to them: the seam between the admin API and the configuration.
+/// Operations on a running relay's settings: the interface between the admin API and the configuration.
 public protocol RelaySettings: Sendable {
-    /// Every setting as it is in force, in the order of the documentation.
+    /// Returns every setting with its present value, in the order of the documentation.
     func settings() async -> [SettingSnapshot]
 
-    /// Checks what the configuration would be if its file had these contents. Changes nothing.
+    /// Checks the configuration that a file with these contents would yield. Changes nothing.
     ///
-    /// - Parameter file: YAML.
+    /// - Parameter file: contents of the file, YAML.
     /// - Throws: ``SettingFlaws``.
     func check(file: [UInt8]) async throws(SettingFlaws) -> SettingChanges
 
-    /// Reads the configuration again, and puts in force what can change while the relay runs.
+    /// Reads the configuration again, and applies the settings that can change while the relay runs.
     ///
-    /// - Throws: ``SettingFlaws`` when it is wrong; nothing has changed then. `StoreError` when the store cannot take its part.
+    /// - Throws: ``SettingFlaws`` when the configuration has errors; nothing has changed then. `StoreError` when the store cannot
+    ///   apply its part.
     func reload() async throws -> SettingChanges
 
-    /// The latest attempt to read the configuration again, where it was refused; `nil` where it was taken, or where there was none.
+    /// Returns the latest reload if it was refused; `nil` if it was applied, or there was none.
     func refusedReload() async -> RefusedReload?
 
-    /// What monitoring sees of the settings.
+    /// Returns the metrics of the settings.
     func metrics() async -> [MetricFamily]
 
-    /// What is logged.
+    /// Returns the log level.
     func logLevel() async -> LogLevelSnapshot
 
-    /// Logs messages of `level` and above until so many seconds have passed.
+    /// Sets the log level for this number of seconds.
     func setLogLevel(_ level: LogSeverity, seconds: UInt32) async -> LogLevelSnapshot
 
-    /// Logs again what is configured.
+    /// Restores the configured log level.
     func revertLogLevel() async -> LogLevelSnapshot
 }
 
 extension RelaySettings {
-    /// Nothing.
+    /// Returns no metrics.
     public func metrics() async -> [MetricFamily] { [] }
 
-    /// None.
+    /// Returns `nil`.
     public func refusedReload() async -> RefusedReload? { nil }
 }
 
 /// One setting.
 public struct SettingSnapshot: Equatable, Sendable {
-    /// Its key.
+    /// Key of the setting.
     public var key: String
-    /// What is in force, as it would be written in the file; of a secret, only that it is set.
+    /// Present value in the form of the file; of a secret, only whether it is set.
     public var value: String
-    /// Where that was set, as an editor or a shell shows it.
+    /// Source of the value, in the form that an editor or a shell shows.
     public var source: String
     /// Whether it can change while the relay runs.
     public var isReloadable: Bool
-    /// What the configuration said when it was read last, where that needs a restart.
+    /// Value in the latest configuration, if it takes effect only after a restart.
     public var pendingValue: String?
 
     /// Makes a snapshot.
@@ -61,11 +62,11 @@ public struct SettingSnapshot: Equatable, Sendable {
     }
 }
 
-/// What another configuration changes.
+/// Differences of another configuration.
 public struct SettingChanges: Equatable, Sendable {
     /// Keys whose values change at once.
     public var changed: [String]
-    /// Keys whose values are different, and stay as they are until the relay is started anew.
+    /// Keys with different values that take effect only after a restart.
     public var needsRestart: [String]
 
     /// Makes the changes.
@@ -75,17 +76,17 @@ public struct SettingChanges: Equatable, Sendable {
     }
 }
 
-/// Everything that is wrong with a configuration.
+/// All errors of a configuration.
 public struct SettingFlaws: Error, Equatable, Sendable {
     /// One wrong key or value.
     public struct Flaw: Equatable, Sendable {
-        /// The key as it was written; empty when a source as a whole cannot be read.
+        /// Key in the form of the source; empty when a source as a whole cannot be read.
         public var key: String
-        /// Where it stands.
+        /// Source of the key.
         public var source: String
-        /// What is wrong.
+        /// Description of the error.
         public var problem: String
-        /// What is allowed instead.
+        /// Allowed values.
         public var allowed: String
 
         /// Makes a flaw.
@@ -97,20 +98,20 @@ public struct SettingFlaws: Error, Equatable, Sendable {
         }
     }
 
-    /// At least one.
+    /// Errors, at least one.
     public var flaws: [Flaw]
 
-    /// Makes an error of them.
+    /// Makes an error with these flaws.
     public init(_ flaws: [Flaw]) {
         self.flaws = flaws
     }
 }
 
-/// An attempt to read the configuration again that has changed nothing.
+/// Reload that was refused and has changed nothing.
 public struct RefusedReload: Equatable, Sendable {
-    /// When it was made, by the wall clock.
+    /// Time of the attempt, by the wall clock.
     public var at: Timestamp
-    /// What is wrong with the configuration.
+    /// Errors of the configuration.
     public var flaws: [SettingFlaws.Flaw]
 
     /// Makes a refused attempt.
@@ -120,7 +121,7 @@ public struct RefusedReload: Equatable, Sendable {
     }
 }
 
-/// How much a log message matters, least first.
+/// Severity of a log message, lowest first.
 public enum LogSeverity: String, CaseIterable, Sendable {
     case trace
     case debug
@@ -131,13 +132,13 @@ public enum LogSeverity: String, CaseIterable, Sendable {
     case critical
 }
 
-/// What is logged.
+/// Log level, configured or temporary.
 public struct LogLevelSnapshot: Equatable, Sendable {
-    /// Messages of this severity and those above it.
+    /// Lowest severity that is logged now.
     public var level: LogSeverity
-    /// What is logged when nothing else is asked for.
+    /// Configured lowest severity.
     public var configured: LogSeverity
-    /// When ``level`` becomes ``configured`` by itself; `nil` when it is.
+    /// Time at which ``level`` returns to ``configured``; `nil` when they are the same.
     public var revertsAt: Timestamp?
 
     /// Makes a snapshot.

@@ -1,26 +1,26 @@
 import TTMSProtocol
 
-/// The relay at a glance.
+/// Overall state of the relay.
 public struct RelayStatus: Equatable, Sendable {
-    /// The release, such as `0.1.0`.
+    /// Release, such as `0.1.0`.
     public var version: String
-    /// When the process started.
+    /// Time of the process's start.
     public var startedAt: Timestamp
-    /// The relay's clock.
+    /// Present time of the relay's clock.
     public var now: Timestamp
-    /// Addresses that terminals connect to.
+    /// Addresses on which terminals are accepted.
     public var listeners: [String]
-    /// Event loops that serve them.
+    /// Number of event loops that serve connections.
     public var eventLoops: Int
-    /// Open connections, registered or not.
+    /// Number of open connections, registered or not.
     public var connections: Int
-    /// Terminals online.
+    /// Number of terminals online.
     public var terminalsOnline: Int
-    /// Where the frames are.
+    /// Account of all frames.
     public var ledger: Ledger
-    /// What is on disk.
+    /// Totals of the store.
     public var store: StoreTotals
-    /// Whether the relay can do its work.
+    /// Readiness of the relay.
     public var readiness: Readiness
 
     /// Makes a status.
@@ -49,15 +49,15 @@ public struct RelayStatus: Equatable, Sendable {
     }
 }
 
-/// Whether the relay can do its work now.
+/// Readiness of the relay: whether it can work now.
 public struct Readiness: Equatable, Sendable {
-    /// One thing that has to be in order.
+    /// One condition of readiness.
     public struct Check: Equatable, Sendable {
-        /// What is looked at: `listeners`, `connections` (whether more can be accepted), `store`.
+        /// Checked part: `listeners`, `connections` (whether more can be accepted), `store`.
         public var name: String
-        /// Whether it is in order.
+        /// Whether the condition holds.
         public var isPassing: Bool
-        /// What is wrong, and what to do; empty when it is in order.
+        /// Cause and remedy; empty when the condition holds.
         public var detail: String
 
         /// Makes a check.
@@ -68,10 +68,10 @@ public struct Readiness: Equatable, Sendable {
         }
     }
 
-    /// Everything that was looked at.
+    /// All checks.
     public var checks: [Check]
 
-    /// Whether all of it is in order.
+    /// Whether all checks pass.
     public var isReady: Bool { self.checks.allSatisfy(\.isPassing) }
 
     /// Makes a readiness.

@@ -1,40 +1,40 @@
 import TTMSProtocol
 
-/// One terminal as an operator sees it.
+/// State of one terminal, for operators.
 public struct TerminalSnapshot: Equatable, Sendable {
-    /// The terminal.
+    /// CCID of the terminal.
     public var ccid: CCID
-    /// Its connection; `nil` when it is offline.
+    /// Connection of the terminal; `nil` when it is offline.
     public var connection: ConnectionSnapshot?
-    /// Since when it is online or offline; `nil` when it was not seen since the relay started.
+    /// Time since which it is online or offline; `nil` when it was not seen since the relay started.
     public var since: Timestamp?
-    /// When its last heartbeat came; `nil` when none came since the relay started.
+    /// Time of its last heartbeat; `nil` when there was none since the relay started.
     public var lastHeartbeatAt: Timestamp?
-    /// How often its heartbeats come; `nil` before that is known.
+    /// Cadence of its heartbeats; `nil` while it is unknown.
     public var cadence: Cadence?
-    /// Data frames per second that it sends and gets, over its last heartbeats.
+    /// Data frames per second that it sends and receives, over its last heartbeats.
     public var framesPerSecond: Double
-    /// Why its last connection ended; `nil` when none did since the relay started.
+    /// Close reason of its last connection; `nil` when none ended since the relay started.
     public var lastCloseReason: CloseReason?
-    /// What it sent and got since the relay started.
+    /// Traffic since the relay started.
     public var counters: TerminalCounters
-    /// What is kept for it on disk.
+    /// Size of its queue.
     public var backlog: Backlog
-    /// Its last connections that have ended, the oldest first; empty in lists.
+    /// Latest ended connections, oldest first; empty in lists.
     public var history: [ConnectionHistory.Entry]
 
     /// Whether it has a connection.
     public var isOnline: Bool { self.connection != nil }
 
-    /// A terminal's habit, and how it keeps to it now.
+    /// Cadence of a terminal, and whether it is late now.
     public struct Cadence: Equatable, Sendable {
-        /// Milliseconds between its heartbeats.
+        /// Mean time between its heartbeats, ms.
         public var intervalMilliseconds: Int64
-        /// How much that varies: the mean deviation, ms.
+        /// Mean deviation from it, ms.
         public var deviationMilliseconds: Int64
-        /// When the next heartbeat is overdue by this habit.
+        /// Time from which on the next heartbeat is overdue.
         public var dueAt: Timestamp
-        /// Whether it is overdue; a terminal that is offline is late, too, when it would have come by now.
+        /// Whether it is overdue, also for a terminal that is offline.
         public var isLate: Bool
 
         /// Makes a cadence.
@@ -72,25 +72,25 @@ public struct TerminalSnapshot: Equatable, Sendable {
     }
 }
 
-/// What a terminal sent and got since the relay started.
+/// Traffic counters of a terminal since the relay started.
 public struct TerminalCounters: Equatable, Sendable {
-    /// Heartbeats from it.
+    /// Heartbeats received.
     public var heartbeats: UInt64 = 0
-    /// Data frames from it.
+    /// Data frames received.
     public var framesReceived: UInt64 = 0
-    /// Bytes of those.
+    /// Bytes of these frames.
     public var bytesReceived: UInt64 = 0
-    /// Data frames that it has acknowledged.
+    /// Data frames delivered to it.
     public var framesDelivered: UInt64 = 0
-    /// Bytes of those.
+    /// Bytes of these frames.
     public var bytesDelivered: UInt64 = 0
-    /// Frames from it whose checksum did not hold: a stricter rule would have refused them.
+    /// Frames from it whose checksum did not hold, which a stricter rule would refuse.
     public var unsoundFrames: UInt64 = 0
-    /// Frames for it that went to disk, from its first connection on.
+    /// Frames for it appended to the store, from its first connection on.
     public var framesQueued: UInt64 = 0
-    /// Connections that registered it.
+    /// Connections on which it registered.
     public var connections: UInt64 = 0
 
-    /// Counters of a terminal that has done nothing yet.
+    /// Makes counters of 0.
     public init() {}
 }
