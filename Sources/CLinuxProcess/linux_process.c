@@ -18,7 +18,7 @@ void linux_process_open_standard_descriptors(void) {
         if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
         // The lowest free number is this one: those below it are open.
         if (open("/dev/null", O_RDWR) >= 0) continue;
-        // Without /dev, as in a bare chroot, the write end of a pipe without a reader takes the number and refuses what is written.
+        // Without /dev, as in a bare chroot, the write end of a pipe without a reader takes the number and refuses all writes.
         int ends[2];
         if (pipe(ends) != 0) return;
         int other = ends[0] == descriptor ? ends[1] : ends[0];
@@ -45,7 +45,7 @@ void linux_process_mend_limits(void) {
     pthread_attr_destroy(&attributes);
 }
 
-// A bit for each signal that has come and was not returned yet.
+// One bit for each signal that was received and not returned yet.
 static atomic_ulong pending;
 static sem_t arrival;
 
@@ -77,7 +77,7 @@ int linux_signals_wait(void) {
         if (all == 0) continue;
         int number = __builtin_ctzl(all);
         atomic_fetch_and(&pending, ~(1ul << number));
-        // One post may stand for several signals whose bits were set before it was waited for; those have posts of their own.
+        // One post may cover several signals whose bits were set before the wait; these have posts of their own.
         return number;
     }
 }

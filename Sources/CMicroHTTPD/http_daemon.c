@@ -11,22 +11,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// Bytes that a stream is asked for at once.
+// Bytes requested from a stream in one read.
 enum { stream_block = 4096 };
 
 struct ttms_http_daemon {
     struct MHD_Daemon *mhd;
     ttms_http_callbacks callbacks;
-    // The listening socket once quiesced: the library leaves it to us to close, after the daemon has stopped.
+    // Listening socket after the quiesce. The library leaves its closing to the caller, after the daemon has stopped.
     MHD_socket quiesced;
 };
 
-// What is noted of a connection's latest request before the library cuts it to pieces.
+// Record of a connection's latest request, made before the library cuts the request up.
 typedef struct {
-    // The target as it came, up to its first zero, and where it lies in the library's memory.
+    // Target as received, up to its first zero, in the library's memory.
     const char *target;
     size_t target_size;
-    // A copy of it; NULL when memory is short.
+    // Copy of the target; NULL when memory is short.
     char *copy;
 } connection_notes;
 
@@ -61,7 +61,7 @@ static void *note_target(void *context, const char *target, struct MHD_Connectio
         free(notes->copy);
         *notes = (connection_notes){target, strlen(target), strdup(target)};
     }
-    // The library takes it for what names the request, which begins later.
+    // The library passes it on as the context of the request, which begins later.
     return NULL;
 }
 
@@ -138,17 +138,17 @@ ttms_http_daemon *ttms_http_start(
     daemon->callbacks = *callbacks;
     daemon->quiesced = MHD_INVALID_SOCKET;
 
-    // epoll, since select() fails for the descriptors above 1023 that a process with many terminals hands out.
+    // epoll, since select() fails for descriptors above 1023, which a process with many terminals reaches.
     unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     if (address->ai_family == AF_INET6) flags |= MHD_USE_IPv6;
     errno = 0;
-    // The port stands in the address only: with a port argument beside it the library reports the argument as the bound port.
+    // The port is in the address only. With a port argument as well, the library reports the argument as the bound port.
     daemon->mhd = MHD_start_daemon(
         flags, 0, NULL, NULL, &handle, daemon,
         MHD_OPTION_EXTERNAL_LOGGER, &log_message, daemon,
         MHD_OPTION_SOCK_ADDR, address->ai_addr,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned int)options->connection_limit,
-        // Never: its timer takes a request that arrives late for silence, and closes the connection unread.
+        // No timeout: the library's timer counts a request that arrives late as silence, and closes the connection unread.
         MHD_OPTION_CONNECTION_TIMEOUT, 0,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory,
         // Its strict mode answers a missing Host twice over; RequestFraming checks that instead.
@@ -176,7 +176,7 @@ uint16_t ttms_http_port(ttms_http_daemon *daemon) {
 void ttms_http_quiesce(ttms_http_daemon *daemon) {
     if (daemon->quiesced != MHD_INVALID_SOCKET) return;
     daemon->quiesced = MHD_quiesce_daemon(daemon->mhd);
-    // The library no longer looks at the socket; shut down, it refuses clients instead of letting them wait in its backlog.
+    // The library no longer polls the socket. After the shutdown it refuses clients instead of letting them wait in its backlog.
     if (daemon->quiesced != MHD_INVALID_SOCKET) shutdown(daemon->quiesced, SHUT_RDWR);
 }
 
@@ -214,8 +214,8 @@ void ttms_http_headers(
     MHD_get_connection_values_n(mhd_connection(connection), MHD_HEADER_KIND, &visit, &visitor);
 }
 
-// A header's name and value lie as they came, with a zero for the colon and blanks in between. What the library has glued together
-// lies elsewhere: it had to be copied.
+// A header's name and value are in place as received, with zeros for the colon and the blanks in between. A header that the library
+// has joined is elsewhere, because it was copied.
 static enum MHD_Result find_folded(
     void *context,
     enum MHD_ValueKind kind,
@@ -242,7 +242,7 @@ static enum MHD_Result find_folded(
     return MHD_YES;
 }
 
-// Later releases put it where it belongs, refuse zeros themselves, and where they keep a head is their own business.
+// Later releases join folded headers correctly, refuse zeros themselves, and store heads elsewhere.
 static bool cuts_heads_in_place(void) {
     int major = 0, minor = 0, patch = 0;
     if (sscanf(MHD_get_version(), "%d.%d.%d", &major, &minor, &patch) != 3) return false;
@@ -256,9 +256,9 @@ bool ttms_http_has_folded_header(ttms_http_connection *connection) {
     return is_folded;
 }
 
-// A walk over the lines of a head, from which the library has handed out strings.
+// Iteration over the lines of a head, from which the library has returned strings.
 typedef struct {
-    // Where the next line has to begin.
+    // Start of the next line.
     const char *line;
     bool is_exact;
 } head_walk;
@@ -270,7 +270,7 @@ static bool are_zeros(const char *bytes, size_t count) {
     return true;
 }
 
-// Each name begins where the line before it ended, and each value is followed by the zeros that stand for CRLF and nothing else.
+// Each name begins at the end of the line before. Each value is followed by exactly the zeros that replace CRLF.
 static enum MHD_Result step_over_header(
     void *context,
     enum MHD_ValueKind kind,
@@ -303,7 +303,7 @@ bool ttms_http_has_hidden_bytes(ttms_http_connection *connection, const char *me
     if (!are_zeros(version + version_size, 2)) return true;
     head_walk walk = {version + version_size + 2, true};
     MHD_get_connection_values_n(mhd_connection(connection), MHD_HEADER_KIND, &step_over_header, &walk);
-    // What remains is the empty line.
+    // The rest is the empty line.
     return !walk.is_exact || walk.line + 2 != method + info->header_size || !are_zeros(walk.line, 2);
 }
 

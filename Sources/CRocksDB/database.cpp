@@ -12,7 +12,7 @@
 
 #include <unistd.h>
 
-// The C API declares these types, and defines them like this; what else is in them stands behind.
+// The C API declares these types and defines them like this; their other members follow.
 struct rocksdb_t {
     rocksdb::DB *rep;
 };
@@ -35,11 +35,11 @@ void ttms_compact_singly(rocksdb_t *database, rocksdb_column_family_handle_t *fa
     }
     std::sort(files.begin(), files.end(), [](const File &left, const File &right) { return left.size < right.size; });
     rocksdb::CompactionOptions options;
-    // That of the family, and not the default of this structure.
+    // The family's compression, not the default of this structure.
     options.compression = rocksdb::kDisableCompressionOption;
     for (const File &file : files) {
         const rocksdb::Status status = database->rep->CompactFiles(options, family->rep, {file.name}, file.level);
-        // Another merge has it, or has replaced it.
+        // Another compaction works on it, or has replaced it.
         if (status.ok() || status.IsAborted() || status.IsInvalidArgument()) continue;
         *error = strdup(status.ToString().c_str());
         return;
@@ -49,7 +49,7 @@ void ttms_compact_singly(rocksdb_t *database, rocksdb_column_family_handle_t *fa
 void ttms_compact(rocksdb_t *database, rocksdb_column_family_handle_t *family, int skips_last_level, char **error) {
     rocksdb::CompactRangeOptions options;
     if (skips_last_level) options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kSkip;
-    // Files that commits make in the meantime are merged as ever.
+    // Files that commits make meanwhile are compacted as usual.
     options.exclusive_manual_compaction = false;
     const rocksdb::Status status = database->rep->CompactRange(options, family->rep, nullptr, nullptr);
     if (!status.ok()) *error = strdup(status.ToString().c_str());
@@ -66,7 +66,7 @@ static std::vector<std::string> needed_files(rocksdb::DB *database) {
 }
 
 static char *missing_log(rocksdb::DB *database) {
-    // Its size is asked of the file system. Another log may have followed it in the meantime.
+    // The call requests the log's size from the file system. Another log may have followed it meanwhile.
     for (int attempt = 0; attempt < 2; attempt++) {
         std::unique_ptr<rocksdb::LogFile> log;
         const rocksdb::Status status = database->GetCurrentWalFile(&log);
@@ -85,7 +85,7 @@ char *ttms_missing_file(rocksdb_t *database, size_t *position, size_t count) {
     for (size_t i = begin; i < end; i++) {
         const std::string path = db->GetName() + files[i];
         if (access(path.c_str(), F_OK) == 0 || errno != ENOENT) continue;
-        // Merging may have deleted it since.
+        // A compaction may have deleted it since.
         const std::vector<std::string> now = needed_files(db);
         if (std::find(now.begin(), now.end(), files[i]) != now.end()) return strdup(path.c_str());
     }

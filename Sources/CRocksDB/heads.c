@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-// 2^24 slots, in segments that are made when first used and never moved, so that readers need no lock.
+// 2^24 slots, in segments that are allocated at first use and never moved, so that readers need no lock.
 enum { SEGMENT_BITS = 12, SEGMENTS = 1 << 12, SEGMENT_SIZE = 1 << SEGMENT_BITS, SEQUENCE_BITS = 40 };
 
 struct ttms_heads {
@@ -28,8 +28,8 @@ void ttms_heads_publish(ttms_heads *heads, uint64_t head) {
     atomic_store_explicit(&segment[slot & (SEGMENT_SIZE - 1)], head, memory_order_relaxed);
 }
 
-// A chunk's key is the id of its first message, big-endian; its value begins with a format byte and the count of its messages,
-// two bytes big-endian (RelayStorage/Chunk.swift). What does not look like that is kept, to be reported when it is read.
+// A chunk's key is the id of its first message, big-endian. Its value begins with a format byte and the count of its messages, two
+// bytes big-endian (RelayStorage/Chunk.swift). An entry of another form is not dropped, so that its next read reports it.
 static unsigned char is_dead(void *state, int level, const char *key, size_t key_size, const char *value,
                              size_t value_size, char **new_value, size_t *new_size, unsigned char *value_changed) {
     (void)level, (void)new_value, (void)new_size, (void)value_changed;

@@ -13,7 +13,7 @@ struct rocksdb_logger_t {
 
 namespace {
 
-// Passes messages on and has no file. RocksDB's own logger asserts that no write follows one that failed, and aborts the process.
+// Passes messages on, without a file. RocksDB's own logger asserts that no write follows a failed one, and aborts the process.
 class CallbackLogger final : public rocksdb::Logger {
 public:
     CallbackLogger(rocksdb::InfoLogLevel lowest, ttms_log_callback callback, void *context)
@@ -22,7 +22,7 @@ public:
     using rocksdb::Logger::Logv;
 
     void Logv(const rocksdb::InfoLogLevel level, const char *format, va_list arguments) override {
-        // Headers list every option at each opening.
+        // Header messages list every option at each opening.
         if (level < GetInfoLogLevel() || level >= rocksdb::InfoLogLevel::HEADER_LEVEL) return;
         char text[1024];
         std::vsnprintf(text, sizeof text, format, arguments);

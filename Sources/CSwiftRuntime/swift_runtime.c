@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Exported by libswiftCore for tools like debuggers. Weak: another release of it may do without.
+// Exported by libswiftCore for tools such as debuggers. Weak, because another release of it may lack the symbol.
 extern bool _swift_disableExclusivityChecking __attribute__((weak));
 
 void swift_runtime_skip_exclusivity_checks(void) {

@@ -1,4 +1,4 @@
-// What the relay asks of GnuTLS, which libmicrohttpd brings along: SHA-256, and a comparison whose time tells nothing.
+// The parts of GnuTLS that the relay uses, a dependency of libmicrohttpd: SHA-256, and a comparison in constant time.
 #pragma once
 
 #include <stdbool.h>
@@ -10,10 +10,11 @@
 /// Bytes of a SHA-256 digest.
 enum { TTMS_DIGEST_SIZE = 32 };
 
-/// Writes the SHA-256 of `size` bytes to `digest`. `false` when the library refuses, as it does where the system forbids it.
+/// Writes the SHA-256 of `size` bytes to `digest`. Returns `false` when the library refuses, for instance by a policy of the
+/// system.
 bool ttms_sha256(const void *_Nullable bytes, size_t size, uint8_t *digest);
 
-/// Whether two digests are the same; takes the same time wherever they differ.
+/// Returns whether two digests are equal, in a time that does not depend on their contents.
 bool ttms_digests_are_equal(const uint8_t *first, const uint8_t *second);
 
 #pragma clang assume_nonnull end

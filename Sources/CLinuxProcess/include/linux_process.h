@@ -1,22 +1,23 @@
-// What the process has from whoever started it, made fit to work with, and the signals that it is sent. In C, because a signal handler
-// may call only what is async-signal-safe, and Swift promises that of nothing.
+// Preparation of the state that the process inherits, and reception of signals. In C, because a signal handler may call
+// async-signal-safe functions only, and Swift guarantees that for none.
 #pragma once
 
-/// Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed. Otherwise the next file or socket would get that number, and
-/// whatever is printed would be written into it. To be called before anything is opened.
+/// Opens /dev/null for each closed descriptor of 0, 1 and 2. Otherwise the next file or socket would get that number, and output
+/// would be written into it. Call it before anything is opened.
 void linux_process_open_standard_descriptors(void);
 
-/// Makes the inherited file mode mask and stack limit usable: files that the process makes can be read and written by its own user,
-/// and threads get at least 1 MiB of stack where the hard limit allows it. To be called before threads are started.
+/// Adjusts the inherited file mode mask and stack limit. The own user can read and write new files, and threads get at least 1 MiB
+/// of stack if the hard limit allows it. Call it before threads are started.
 void linux_process_mend_limits(void);
 
-/// Records the signals that end, reload or mean nothing to a service, instead of letting them end the process; ignores those that only
-/// say what a failed system call says too (SIGPIPE, SIGXFSZ) and those of a terminal's job control for background processes; and
-/// unblocks all that the parent has blocked. Children that an init process inherits are reaped by the kernel.
+/// Records the signals that end or reload a service, or have no effect on it, instead of letting them end the process. Ignores
+/// SIGPIPE and SIGXFSZ, whose system calls fail anyway, and signals of job control for background processes. Unblocks all signals
+/// that the parent has blocked. The kernel reaps children that an init process inherits.
 void linux_signals_catch(void);
 
-/// Waits for a recorded signal, and returns its number. Signals of one number that come in quick succession count as one. For one thread.
+/// Waits for a recorded signal, and returns its number. Signals of one number in quick succession count as one. For one thread
+/// only.
 int linux_signals_wait(void);
 
-/// Whether a write to the stream `stderr` has failed since the last call.
+/// Returns whether a write to the stream `stderr` has failed since the last call.
 int linux_standard_error_failed(void);

@@ -1,6 +1,6 @@
-// What Swift's runtime lets be set, and Swift cannot name.
+// A setting of Swift's runtime that Swift code cannot name.
 #pragma once
 
-// From here on, no access to memory is checked for exclusivity while the process runs. Before other threads run: nothing else orders
-// it. Without effect where a runtime does not have the switch.
+// Switches the checks of exclusive access to memory off for the rest of the process. Call it before other threads run, because
+// nothing else orders it. No effect on runtimes without the switch.
 void swift_runtime_skip_exclusivity_checks(void);
