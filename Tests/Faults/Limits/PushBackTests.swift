@@ -39,7 +39,7 @@ extension Faults {
                 #expect(!sender.hasInput, "the heartbeat has overtaken the frames before it")
                 try await relay.waitForStatus("ledger.accepted_total", 2 * cap.kept + 5)
                 try await eventually("the log says that senders are held back", state: { relay.output }) {
-                    relay.output.contains("they are not read from until there is some") ? () : nil
+                    relay.output.contains("their senders are not read from until there is room") ? () : nil
                 }
 
                 let receiver = try relay.terminal(.receiver)
