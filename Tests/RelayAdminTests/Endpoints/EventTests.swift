@@ -71,7 +71,7 @@ import Testing
             ]
             for (number, (content, fields)) in contents.enumerated() {
                 server.relay.events.publish(RelayEvent(at: Self.time, ccid: CCID(rawValue: 42), content))
-                let block = try await client.block()
+                let block = try await Self.event(client)
                 let type = RelayEvent(at: Self.time, content).kind.rawValue
                 #expect(block.hasPrefix("id: \(Self.id(server, number + 1))\nevent: \(type)\ndata: {"))
                 #expect(block.contains(#""at":"2023-11-14T22:13:20.000Z","ccid":"0000002a""#))
@@ -91,10 +91,10 @@ import Testing
             log.publish(Self.online(2))
             log.publish(RelayEvent(at: Self.time, .store(.healthy)))
             log.publish(RelayEvent(at: Self.time, ccid: CCID(rawValue: 10), .terminalPunctual))
-            #expect(try await types.block().contains("event: store"))
-            #expect(try await types.block().contains("event: terminal_punctual"))
-            #expect(try await ccids.block().contains("\"ccid\":\"00000002\""))
-            #expect(try await ccids.block().contains("\"ccid\":\"0000000a\""))
+            #expect(try await Self.event(types).contains("event: store"))
+            #expect(try await Self.event(types).contains("event: terminal_punctual"))
+            #expect(try await Self.event(ccids).contains("\"ccid\":\"00000002\""))
+            #expect(try await Self.event(ccids).contains("\"ccid\":\"0000000a\""))
         }
     }
 
@@ -104,10 +104,10 @@ import Testing
             let log = server.relay.events
             let (first, _) = try await Self.follow(server)
             for ccid in 1...5 { log.publish(Self.online(UInt32(ccid))) }
-            #expect(try await first.block().contains("00000001"))
+            #expect(try await Self.event(first).contains("00000001"))
             let (second, greeting) = try await Self.follow(server, after: Self.id(server, 2))
             #expect(greeting.contains("id: \(Self.id(server, 2))"))
-            for ccid in 3...5 { #expect(try await second.block().contains("\"ccid\":\"0000000\(ccid)\"")) }
+            for ccid in 3...5 { #expect(try await Self.event(second).contains("\"ccid\":\"0000000\(ccid)\"")) }
         }
     }
 
@@ -119,9 +119,9 @@ import Testing
             for ccid in 0..<200 { log.publish(Self.online(UInt32(ccid))) }
             for id in [Self.id(server, 3), Self.id(server, 1_000_000), "1-5", "x", "1", "-", Self.id(server, 0) + "0"] {
                 let (client, _) = try await Self.follow(server, after: id)
-                #expect(try await client.block().contains("event: gap"), "\(id)")
+                #expect(try await Self.event(client).contains("event: gap"), "\(id)")
                 log.publish(RelayEvent(at: Self.time, .store(.healthy)))
-                #expect(try await client.block().contains("event: store"), "\(id)")
+                #expect(try await Self.event(client).contains("event: store"), "\(id)")
             }
             _ = first
         }
@@ -145,7 +145,7 @@ import Testing
             }
             #expect(block.hasPrefix(": heartbeat"))
             server.relay.events.publish(RelayEvent(at: Self.time, .store(.healthy)))
-            #expect(try await client.block().contains("event: store"))
+            #expect(try await Self.event(client).contains("event: store"))
         }
     }
 
@@ -177,7 +177,7 @@ import Testing
             let (client, _) = try await Self.follow(server)
             for ccid in 0..<1_000 { server.relay.events.publish(Self.online(UInt32(ccid))) }
             var last = ""
-            while case let block = try await client.block(), !block.isEmpty { last = block }
+            while case let block = try await Self.event(client), !block.isEmpty { last = block }
             #expect(last.contains("event: end") && last.contains("too slowly"))
         }
     }
@@ -209,7 +209,7 @@ import Testing
                 await server.server.shutdown()
                 for client in clients {
                     var blocks: [String] = []
-                    while case let block = try await client.block(), !block.isEmpty { blocks.append(block) }
+                    while case let block = try await Self.event(client), !block.isEmpty { blocks.append(block) }
                     #expect(blocks.last?.contains("event: end") == true)
                     #expect(blocks.last?.contains("The relay stops.") == true)
                 }
@@ -257,7 +257,7 @@ import Testing
             let (client, _) = try await Self.follow(server)
             try FileManager.default.removeItem(atPath: server.directory.file(Endpoints.tokenFileName))
             #expect(try await server.send("POST", "/api/v1/config/reload").status == 200)
-            #expect(try await client.block().contains("event: end"))
+            #expect(try await Self.event(client).contains("event: end"))
         }
     }
 
