@@ -41,6 +41,7 @@ final class RelayService: Service {
         self.logger = logger
         self.directory = try DataDirectory(configuration.dataDirectory)
         let openFiles = OpenFiles.raiseLimit(logger: logger)
+        try OpenFiles.require(openFiles, eventLoops: configuration.server.eventLoops)
         var server = configuration.server
         // Above the limit of open files, accepting would fail, and the store's files, too.
         server.connectionsWithFiles = max(16, openFiles - OpenFiles.reserved(of: openFiles))

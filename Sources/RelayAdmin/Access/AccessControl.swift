@@ -18,7 +18,12 @@ struct AccessControl: Sendable {
         logger: Logger
     ) throws(AdminError) {
         self.failures = FailedAttempts(limit: options.maximumFailedAttempts)
-        let inventory = FileInventory(file: options.file("admin.json"), clock: clock, logger: logger)
+        let inventory = FileInventory(
+            file: options.file("admin.json"),
+            traces: ["audit", "tokens.json", "blocks.json"].map(options.file),
+            clock: clock,
+            logger: logger
+        )
         self.inventory = inventory
         self.tokens = try TokenRegistry(
             adminFile: options.file(Endpoints.tokenFileName),

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import RelayCore
 import Synchronization
@@ -62,13 +63,25 @@ final class FileInventory: Sendable {
 
     /// Reads the file. When it is missing or damaged, the list is empty.
     ///
-    /// - Parameter clock: makes the clock of blocks and tokens, which continues from the latest reading.
-    init(file: String, clock: (ClockReading?) -> AccessClock = { _ in .wall }, logger: Logger) {
+    /// - Parameters:
+    ///   - traces: files and directories of which one exists once the admin API has run with this directory.
+    ///   - clock: makes the clock of blocks and tokens, which continues from the latest reading.
+    init(file: String, traces: [String] = [], clock: (ClockReading?) -> AccessClock = { _ in .wall }, logger: Logger) {
         self.file = StateFile(path: file)
         self.logger = logger
         var contents = Contents()
         do {
-            if let sealed = try self.file.sealed(Contents.self, limit: Self.maximumFileSize) { contents = sealed }
+            if let sealed = try self.file.sealed(Contents.self, limit: Self.maximumFileSize) {
+                contents = sealed
+            } else if traces.contains(where: { access($0, F_OK) == 0 }) {
+                logger.error(
+                    "The list of the admin API's files is missing; files that were removed with it are not noticed",
+                    metadata: [
+                        "file": "\(file)",
+                        "advice": "check the blocks and tokens by ttmsctl, and restore what is missing from a backup",
+                    ]
+                )
+            }
         } catch {
             logger.error(
                 "The list of the admin API's files cannot be used; a new one is made, and files that are missing now are not noticed",

@@ -231,6 +231,7 @@ extension Shard {
     /// Closes `connection` for `reason`, which is not one of its own frames: bytes that arrived before are handled first, without
     /// replies.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
+        if reason == .connectionLost, connection.isPaused(for: .takeover) { self.registerBeforeLoss(connection) }
         // This comes first: a write that fails below makes SwiftNIO close the channel, which calls this again.
         guard connection.beginClosing(reason, readsRest: true) else { return }
         self.takeRest(of: connection, boundary: reason == .connectionLost ? .end : .burstEnd)

@@ -65,6 +65,10 @@ extension Shard {
                 self.resumeTakeover(oldest)
                 continue
             }
+            // The owner has lost the terminal, too: its rest comes before the frames of the newer one (G1).
+            if let terminal = self.terminals[ccid], let owner = terminal.connection, terminal.isOnline {
+                self.takeOver(terminal, from: owner, now: self.clock.now)
+            }
             oldest.mayTakeOver = true
             self.close(oldest, .superseded)
         }
@@ -75,5 +79,15 @@ extension Shard {
         connection.mayTakeOver = true
         connection.resumeReading(after: .takeover)
         connection.handler?.resume()
+    }
+
+    /// Registers `connection`, which is lost while its heartbeat waits, after the older ones that wait: their heartbeats came before the
+    /// loss. So the frames of each come before those of the next (G1).
+    func registerBeforeLoss(_ connection: TerminalConnection) {
+        guard let ccid = self.takeoverLimiter.terminal(awaitedBy: connection) else { return }
+        while let oldest = self.takeoverLimiter.takeOldest(of: ccid) {
+            self.resumeTakeover(oldest)
+            if oldest === connection { return }
+        }
     }
 }

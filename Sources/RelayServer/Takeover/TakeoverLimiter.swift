@@ -26,6 +26,8 @@ final class TakeoverLimiter {
     }
 
     private var entries: [CCID: Entry] = [:]
+    /// The terminal that each waiting connection waits for, by the connections' ids.
+    private var waitingFor: [UInt64: CCID] = [:]
 
     var isEmpty: Bool { self.entries.isEmpty }
 
@@ -52,13 +54,16 @@ final class TakeoverLimiter {
             guard due > now, takesOver() else { return .proceed }
         }
         self.entries[ccid]?.waiting.append(connection)
+        self.waitingFor[connection.id] = ccid
         if entry.waiting.isEmpty { return .waitUntil(due) }
         return entry.waiting.count == Self.maximumWaiting ? .waitAndTrim : .waitWithOthers
     }
 
     /// Removes the connection that has waited longest for `ccid`.
     func takeOldest(of ccid: CCID) -> TerminalConnection? {
-        self.entries[ccid]?.waiting.popFirst()
+        guard let oldest = self.entries[ccid]?.waiting.popFirst() else { return nil }
+        self.waitingFor[oldest.id] = nil
+        return oldest
     }
 
     /// Removes the connection that has waited longest, if it is another one than `connection`.
@@ -66,6 +71,9 @@ final class TakeoverLimiter {
         guard let oldest = self.entries[ccid]?.waiting.first, oldest !== connection else { return nil }
         return self.takeOldest(of: ccid)
     }
+
+    /// The terminal that `connection` waits for; `nil` when it does not wait.
+    func terminal(awaitedBy connection: TerminalConnection) -> CCID? { self.waitingFor[connection.id] }
 
     /// Removes the connection that has waited longest, if too many wait.
     func takeExcess(of ccid: CCID) -> TerminalConnection? {
@@ -79,5 +87,8 @@ final class TakeoverLimiter {
     }
 
     /// Drops every reference to a connection, when the shard is released.
-    func removeAll() { self.entries = [:] }
+    func removeAll() {
+        self.entries = [:]
+        self.waitingFor = [:]
+    }
 }

@@ -110,7 +110,7 @@ enum IncompleteConfiguration {
             String(decoding: $0, as: UTF8.self)
         }
         let written = lines.map { $0.trimmingCharacters(in: .whitespaces) }.filter {
-            !$0.isEmpty && !$0.hasPrefix("#") && $0 != "---"
+            !$0.isEmpty && !$0.hasPrefix("#") && !["---", "null", "~"].contains($0)
         }
         if written.isEmpty {
             guard self.setsSomething(former, path: path) else { return nil }

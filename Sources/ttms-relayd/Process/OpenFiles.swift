@@ -14,6 +14,19 @@ enum OpenFiles {
     /// Connections to the admin API, of `limit` files that may be open.
     static func adminConnections(of limit: Int) -> Int { Self.reserved(of: limit) - Self.ofStore }
 
+    /// Files that the process has open before it serves anybody: standard streams, the store, listeners, the admin API.
+    private static let ofStart = 40
+    /// Files of one event loop: its epoll instance, its event and its timer.
+    private static let ofEventLoop = 3
+
+    /// Checks that the limit is enough for a start. SwiftNIO ends the process when an event loop finds no file.
+    ///
+    /// - Throws: ``TooFewOpenFiles``.
+    static func require(_ limit: Int, eventLoops: Int) throws(TooFewOpenFiles) {
+        let needed = Self.ofStart + Self.ofEventLoop * eventLoops
+        guard limit >= needed else { throw TooFewOpenFiles(limit: limit, needed: needed, eventLoops: eventLoops) }
+    }
+
     /// - Returns: the number of files that may be open now.
     @discardableResult
     static func raiseLimit(logger: Logger) -> Int {
@@ -26,5 +39,17 @@ enum OpenFiles {
             logger.warning("The limit of open files could not be raised", metadata: ["limit": "\(before)"])
         }
         return Int(clamping: limit.rlim_cur)
+    }
+}
+
+/// The process may open too few files to start.
+struct TooFewOpenFiles: Error, CustomStringConvertible {
+    var limit: Int
+    var needed: Int
+    var eventLoops: Int
+
+    var description: String {
+        "The relay may open \(self.limit) files, and needs \(self.needed) to start with event_loops: \(self.eventLoops), and one more for "
+            + "each terminal. Raise its limit of open files (systemd: LimitNOFILE; shell: ulimit -n; Docker: --ulimit nofile)."
     }
 }

@@ -77,6 +77,20 @@ extension Faults {
             }
         }
 
+        @Test("A missing list of files is an error in the log, though not at the first start")
+        func missingInventory() async throws {
+            try await Self.withFiles { relay in
+                let text = "The list of the admin API's files is missing"
+                #expect(!relay.output.contains(text))
+                for name in ["admin.json", "blocks.json"] {
+                    try FileManager.default.removeItem(at: relay.dataDirectory.appendingPathComponent(name))
+                }
+                try await relay.start()
+                #expect(relay.output.contains(text))
+                try await relay.stop()
+            }
+        }
+
         @Test("A file that is removed while the relay runs is there again soon")
         func removed() async throws {
             try await RelayProcess.with { relay in

@@ -46,6 +46,38 @@ extension Faults {
             }
         }
 
+        /// How every other connection of a fight ends.
+        enum Leave: CaseIterable {
+            case reset, finish, stay
+        }
+
+        @Test(
+            "Connections that fight for a terminal, with a heartbeat between their frames, keep the order",
+            arguments: Leave.allCases,
+            [1, 2]
+        )
+        func heartbeatsBetween(leave: Leave, eventLoops: Int) async throws {
+            try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in
+                let count = 120
+                var open: [TerminalClient] = []
+                for index in 0..<count {
+                    let client = try relay.connect()
+                    let first = 3 * index
+                    let rest = NumberedFrames.to(.receiver, first + 1..<first + 3, size: 40)
+                    try client.send(Self.burst(.sender, first..<first + 1) + WireFrame.heartbeat(of: .sender) + rest)
+                    switch leave {
+                    case .reset where index.isMultiple(of: 2): client.reset()
+                    case .finish where index.isMultiple(of: 2): client.close()
+                    default: open.append(client)
+                    }
+                }
+                try await relay.waitForStatus("ledger.accepted_total", 3 * count)
+                let receiver = try relay.terminal(.receiver)
+                #expect(try receiver.receiveNumbers(3 * count) == Array(0..<3 * count))
+                for client in open { client.close() }
+            }
+        }
+
         @Test("Terminals that reset their connections at once lose no frame", arguments: [1, 2, 3])
         func resets(eventLoops: Int) async throws {
             try await RelayProcess.with(["event_loops": "\(eventLoops)"]) { relay in

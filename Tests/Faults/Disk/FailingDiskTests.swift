@@ -22,6 +22,7 @@ extension Faults {
             FailingCalls.Fault(calls: "fdatasync,fsync,sync_file_range", error: "EIO", reach: .store),
             FailingCalls.Fault(calls: writes, error: "EIO", reach: .store),
             FailingCalls.Fault(calls: writes, error: "EROFS", reach: .store),
+            FailingCalls.Fault(calls: writes, error: "EIO", reach: .queue),
         ]
 
         /// Everything that changes a file or a directory.

@@ -216,6 +216,45 @@ extension Faults {
         }
 
         @Test(
+            "Too few files for a start are refused with the number that is needed, and the way to it",
+            arguments: [("18", "1", "43"), ("20", "1", "43"), ("42", "1", "43"), ("64", "24", "112")]
+        )
+        func fewFiles(limit: String, eventLoops: String, needed: String) async throws {
+            let relay = try RelayProcess(["event_loops": eventLoops], command: try Self.shell("ulimit -n \(limit); "))
+            let program = try relay.launch(listeners: ["127.0.0.1:0"])
+            #expect(try await program.waitForExit() == .code(1))
+            #expect(relay.output.contains("may open \(limit) files, and needs \(needed)"), "\(relay.output)")
+            #expect(relay.output.contains("LimitNOFILE"))
+        }
+
+        @Test("The least number of files is enough to serve")
+        func leastFiles() async throws {
+            let relay = try RelayProcess(command: try Self.shell("ulimit -n 48; "))
+            try await relay.start()
+            try await relay.whileRunning { relay in
+                let answer = try await relay.admin.request("GET", "/livez")
+                #expect(answer.status == 200)
+            }
+        }
+
+        @Test(
+            "A sandbox that refuses system calls of the database does not end the relay",
+            .enabled(if: FailingCalls.isPossible, FailingCalls.reason),
+            arguments: [
+                "sync_file_range:error=EPERM", "sync_file_range:error=EIO", "fallocate:error=EOPNOTSUPP",
+                "fadvise64:error=EPERM",
+            ]
+        )
+        func refusedCalls(injection: String) async throws {
+            let calls = injection.prefix { $0 != ":" }
+            // `-D`: the relay is the test's child, and strace is not.
+            let strace = "set -- strace -D -f -qq -o /dev/null -e trace=\(calls) -e inject=\(injection) \"$@\"; "
+            let relay = try RelayProcess(command: try Self.shell(strace))
+            try await relay.start()
+            try await relay.whileRunning { try Self.expectService(of: $0) }
+        }
+
+        @Test(
             "Without IPv6 the defaults serve IPv4 and say so; an IPv6 address that was asked for is an error",
             .enabled(if: InstalledProgram.url("unshare") != nil && geteuid() == 0, "needs unshare, and root")
         )

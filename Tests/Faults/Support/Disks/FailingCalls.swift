@@ -24,6 +24,8 @@ final class FailingCalls {
         case log
         /// On all files of the store, whichever thread makes them.
         case store
+        /// On the files of its database only, whichever thread makes them: the relay's own probe of the disk does not fail.
+        case queue
     }
 
     /// Why the tests that need it are skipped.
@@ -67,7 +69,8 @@ final class FailingCalls {
     ) async throws {
         self.directory = try TemporaryDirectory()
         let target =
-            reach == .store ? ["-f", "-p", "\(try relay.pid)"] : ["-p", try await Self.thread(name, of: try relay.pid)]
+            reach == .store || reach == .queue
+            ? ["-f", "-p", "\(try relay.pid)"] : ["-p", try await Self.thread(name, of: try relay.pid)]
         var arguments = target + ["-o", "/dev/null"]
         for injection in injection.split(separator: " ") { arguments += ["-e", "inject=\(injection)"] }
         for path in Self.paths(reach) {
@@ -98,11 +101,9 @@ final class FailingCalls {
         return switch reach {
         case .storeThread: []
         case .log: numbers.map { "queue/\($0).log" }
-        case .store:
-            [
-                "", "format", "committed", "reserve", "probe", "queue", "queue/CURRENT", "queue/IDENTITY", "queue/LOCK",
-                "queue/LOG",
-            ]
+        case .store: ["", "format", "committed", "reserve", "probe"] + self.paths(.queue)
+        case .queue:
+            ["queue", "queue/CURRENT", "queue/IDENTITY", "queue/LOCK", "queue/LOG"]
                 + numbers.flatMap { number in
                     ["\(number).log", "\(number).sst", "\(number).dbtmp", "MANIFEST-\(number)", "OPTIONS-\(number)"]
                         .map { "queue/\($0)" } + ["queue/OPTIONS-\(number).dbtmp"]
