@@ -232,7 +232,7 @@ extension Shard {
     /// replies.
     func close(_ connection: TerminalConnection, _ reason: CloseReason) {
         if reason == .connectionLost, connection.isPaused(for: .takeover) { self.registerBeforeLoss(connection) }
-        // This comes first: a write that fails below makes SwiftNIO close the channel, which calls this again.
+        // Before anything else: a write that fails below makes SwiftNIO close the channel, which calls this again.
         guard connection.beginClosing(reason, readsRest: true) else { return }
         self.takeRest(of: connection, boundary: reason == .connectionLost ? .end : .burstEnd)
         self.finishClosing(connection)
