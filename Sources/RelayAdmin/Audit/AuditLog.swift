@@ -34,7 +34,7 @@ final class AuditLog: Sendable {
         logger: Logger
     ) throws(AdminError) {
         self.writer = try AuditWriter(directory: directory, inventory: inventory, limit: limit, logger: logger)
-        self.reader = AuditReader(directory: directory)
+        self.reader = AuditReader(directory: directory, logger: logger)
         self.tallyTime = tallyTime
     }
 

@@ -198,7 +198,7 @@ actor AuditWriter {
             var entry = entry
             entry.id = String(self.nextID + UInt64(count))
             // An entry consists of strings and numbers, which always encode.
-            let line = ((try? APIJSON.encode(entry)).map { Array($0) } ?? Array("{}".utf8)) + [UInt8(ascii: "\n")]
+            let line = ((try? APIJSON.encode(Sealed(entry))).map { Array($0) } ?? Array("{}".utf8)) + [UInt8(ascii: "\n")]
             if file.size + lines.count + line.count > self.fileLimit {
                 if count > 0 { break }
                 if file.size > 0 { file = try self.startFile() }

@@ -89,6 +89,26 @@ import Testing
         #expect(try await again.all().map(\.target) == ["/4", "/3", "/1"])
     }
 
+    @Test(
+        "an entry of which one character was changed does not match its checksum, and is left out; earlier releases have none"
+    )
+    func changed() async throws {
+        let directory = try TemporaryDirectory()
+        let log = try Self.open(directory)
+        for number in 1...3 { await log.record(.entry(target: "/\(number)")) }
+        let file = try #require(try Self.files(directory).first)
+        var lines = try String(contentsOfFile: file.path, encoding: .utf8).components(separatedBy: "\n")
+        #expect(lines[0].contains(#""sha256":""#))
+        // As an earlier release wrote it.
+        lines[0] = lines[0].replacing(#/,"sha256":"[0-9a-f]*"/#, with: "")
+        lines[1] = lines[1].replacing("/2", with: "/7")
+        try lines.joined(separator: "\n").write(toFile: file.path, atomically: true, encoding: .utf8)
+        let again = try Self.open(directory)
+        #expect(try await again.all().map(\.target) == ["/3", "/1"])
+        await again.record(.entry(target: "/4"))
+        #expect(try await again.all().map(\.id) == ["4", "3", "1"])
+    }
+
     @Test("when it cannot be written, what is asked for happens all the same; once it can, it is")
     func failing() async throws {
         let directory = try TemporaryDirectory()
