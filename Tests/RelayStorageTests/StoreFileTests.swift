@@ -131,6 +131,22 @@ import Testing
         }
     }
 
+    @Test func aFormatWithBothLinesChangedIsNotTakenForALaterOne() throws {
+        let directory = try self.store()
+        let changed = FormatFile.text(StoreDirectory.format).replacing(
+            "\(StoreDirectory.format)",
+            with: "\(StoreDirectory.format + 1)"
+        )
+        try Data(changed.utf8).write(to: URL(fileURLWithPath: "\(directory.path)/format"))
+        #expect(FormatFile.content(of: Array(changed.utf8)[...]) == .damaged)
+        #expect(
+            FormatFile.content(of: Array(FormatFile.text(StoreDirectory.format + 1).utf8)[...])
+                == .format(StoreDirectory.format + 1)
+        )
+        // The store's other files show the format.
+        #expect(try RocksDBStore.open(directory).totals.frames == Self.count)
+    }
+
     @Test func aStoreOfFormat2IsOpenedAndGetsChecksums() throws {
         let words = [UInt64(Self.count), 1_770_000_000_000_000, 1_770_000_000_000_000]
         func early(_ words: [UInt64]) -> Data {

@@ -50,6 +50,8 @@ enum FormatFile {
         let second = words.firstIndex(of: "format").flatMap { words.dropFirst($0 + 1).first }.flatMap { Int($0) }
         if let second, lines[1] == Self.line(second) { return first == second ? .format(second) : .half(second) }
         guard let first else { return .damaged }
+        // A later release writes a second line that matches, too: with one that does not, the number is no later format but a changed one.
+        if first > StoreDirectory.format, let other = lines.dropFirst().first, !other.isEmpty { return .damaged }
         return first < Self.firstChecked ? .format(first) : .half(first)
     }
 }
