@@ -44,7 +44,7 @@ struct RelayLocationTests {
         "a file that cannot be read is named, with what happened and what to do",
         arguments: [
             ("missing", "there is no such file. Name a file"),
-            (".", "Is a directory. It is a directory, where a file is wanted."),
+            (".", "Is a directory. It is a directory instead of a file."),
             ("admin.token/x", "Not a directory. A part of the path is a file"),
             (String(repeating: "x", count: 300), "name another one"),
         ]
