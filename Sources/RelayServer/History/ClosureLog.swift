@@ -26,8 +26,10 @@ final class ClosureLog {
         }
     }
 
-    /// The time at which each reason may have all its lines again.
-    private var fullAt: [CloseReason: NIODeadline] = [:]
+    private static let rate = TokenBucket.Rate(burst: ClosureLog.burst, interval: ClosureLog.interval)
+
+    /// The reasons' buckets.
+    private var buckets: [CloseReason: TokenBucket] = [:]
     private var held: [CloseReason: UInt64] = [:]
     private var example = PeerAddress(nil)
     private var summarisedAt = NIODeadline.distantPast
@@ -36,11 +38,7 @@ final class ClosureLog {
     ///
     /// - Returns: whether it is logged singly; otherwise the next summary counts it.
     func admits(_ reason: CloseReason, _ address: PeerAddress, now: NIODeadline) -> Bool {
-        let fullAt = max(self.fullAt[reason] ?? now, now)
-        if fullAt - now <= .nanoseconds(Self.interval.nanoseconds * Int64(Self.burst - 1)) {
-            self.fullAt[reason] = fullAt + Self.interval
-            return true
-        }
+        if self.buckets[reason, default: TokenBucket(now: now)].takeIfDue(now: now, Self.rate) { return true }
         self.held[reason, default: 0] += 1
         self.example = address
         return false

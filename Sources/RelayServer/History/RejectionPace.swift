@@ -12,21 +12,19 @@ final class RejectionPace {
     /// The maximum number of networks recorded; more share one bucket.
     static let maximumNetworks = 4_096
 
-    /// The time at which each network's bucket is full again; `nil` is the key of the shared one.
-    private var fullAt: [IPNetwork?: NIODeadline] = [:]
+    private static let rate = TokenBucket.Rate(burst: RejectionPace.burst, interval: RejectionPace.interval)
+
+    /// The networks' buckets that are not full; `nil` is the key of the shared one.
+    private var buckets: [IPNetwork?: TokenBucket] = [:]
 
     /// Whether the next rejected connection from `network` is published.
     func admits(_ network: IPNetwork, now: NIODeadline) -> Bool {
-        let isKnown = self.fullAt[network] != nil || self.fullAt.count < Self.maximumNetworks
-        let key = isKnown ? network : nil
-        let fullAt = max(self.fullAt[key] ?? now, now)
-        guard fullAt - now <= .nanoseconds(Self.interval.nanoseconds * Int64(Self.burst - 1)) else { return false }
-        self.fullAt[key] = fullAt + Self.interval
-        return true
+        let isKnown = self.buckets[network] != nil || self.buckets.count < Self.maximumNetworks
+        return self.buckets[isKnown ? network : nil, default: TokenBucket(now: now)].takeIfDue(now: now, Self.rate)
     }
 
     /// Forgets networks whose buckets are full. Called several times a second.
     func forgetIdle(now: NIODeadline) {
-        if !self.fullAt.isEmpty { self.fullAt = self.fullAt.filter { $0.value > now } }
+        if !self.buckets.isEmpty { self.buckets = self.buckets.filter { !$0.value.isFull(now: now) } }
     }
 }

@@ -10,18 +10,17 @@ struct TakeoverPace: Equatable, Sendable {
     /// The interval at which another one is allowed.
     static let interval = TimeAmount.milliseconds(50)
 
-    /// The time at which the bucket is full again; a time in the past when it is.
-    private var fullAt: NIODeadline
+    private static let rate = TokenBucket.Rate(burst: Self.burst, interval: Self.interval)
 
-    init(now: NIODeadline) { self.fullAt = now }
+    private var bucket: TokenBucket
 
-    /// The time at which the next takeover is allowed; not after `now` when it is allowed already.
-    func due(now: NIODeadline) -> NIODeadline {
-        max(self.fullAt, now) - .nanoseconds(Self.interval.nanoseconds * Int64(Self.burst - 1))
-    }
+    init(now: NIODeadline) { self.bucket = TokenBucket(now: now) }
 
-    mutating func tookOver(now: NIODeadline) { self.fullAt = max(self.fullAt, now) + Self.interval }
+    /// The time at which the next takeover is allowed; `now` or earlier when it is already.
+    func due(now: NIODeadline) -> NIODeadline { self.bucket.due(now: now, Self.rate) }
 
-    /// Whether the pace has the state of a new one.
-    func isIdle(now: NIODeadline) -> Bool { self.fullAt <= now }
+    mutating func tookOver(now: NIODeadline) { self.bucket.take(now: now, Self.rate) }
+
+    /// Whether nothing has to be recorded.
+    func isIdle(now: NIODeadline) -> Bool { self.bucket.isFull(now: now) }
 }
